@@ -1,0 +1,80 @@
+# `make demo` shows the whole system on this machine; `make test` proves it. Both install what they need.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+# Images and built providers live here, keyed by what they are built from; `make clean-cache` empties it.
+export LAB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/listkit-lab
+export PYTHONPATH := $(CURDIR)/tests
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+# Debian's own Python: the lab runs as root with it, and the venv is made from it.
+SYSTEM_PYTHON := /usr/bin/python3
+# Booting hosts needs root; a user who isn't root is asked for sudo's password.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH)
+LAB := $(AS_ROOT) $(SYSTEM_PYTHON) -m lab
+
+.PHONY: help
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# -- what the commands need ---------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: .cache/packages .venv/complete ## install Debian packages and the Python environment
+
+.cache/packages: tests/lab/packages.txt
+	@echo "Installing Debian packages: $$(grep -v '^#' $< | xargs)"
+	@$(if $(filter 0,$(shell id -u)),,sudo) apt-get update -qq
+	@$(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    $$(grep -v '^#' $< | xargs) > /dev/null
+	@mkdir -p $(@D) && touch $@
+
+.venv/complete: requirements/dev.txt requirements/uv.txt .cache/packages
+	@echo "Making the Python environment in .venv"
+	@$(SYSTEM_PYTHON) -m venv .venv
+	@.venv/bin/pip install -q --disable-pip-version-check -r requirements/uv.txt
+	@.venv/bin/uv pip install -q --require-hashes --python .venv/bin/python -r requirements/dev.txt
+	@touch $@
+
+.PHONY: lock
+lock: .venv/complete ## renew the pinned requirements
+	@for group in deploy dev; do uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url \
+	    --generate-hashes --no-annotate --upgrade --group $$group -o requirements/$$group.txt; done
+
+# -- the demo -----------------------------------------------------------------------------------------------------------
+
+.PHONY: demo demo-down
+demo: setup ## bring the whole system up on this machine and send a first post through it
+	@$(SYSTEM_PYTHON) tests/tools/demo.py up
+
+demo-down: ## tear the demo down
+	@$(SYSTEM_PYTHON) tests/tools/demo.py down
+
+# -- the tests: cheap first ---------------------------------------------------------------------------------------------
+
+.PHONY: test test-long lint unit molecule e2e terraform test-cloud
+test: setup ## lint, unit, molecule, end to end, cloud
+	@$(SYSTEM_PYTHON) tests/tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
+	    molecule='make -s molecule' e2e='make -s e2e' cloud='make -s test-cloud'
+
+lint: setup ## ruff, yamllint, ansible-lint
+	@ruff check --quiet .
+	@ruff format --check --quiet .
+	@yamllint --strict .
+	@ansible-lint -q
+
+unit: setup ## unit and property tests
+	@pytest -q tests/unit
+
+molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
+	@molecule reset
+	@molecule test --destroy=never
+
+e2e: setup ## messages through the hosts that `make molecule` deployed
+	@pytest -q tests/e2e
+
+bench: setup ## ratios against the baseline of the same run
+	@$(SYSTEM_PYTHON) -m bench
