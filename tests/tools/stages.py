@@ -60,9 +60,9 @@ def run(outcome: Outcome, command: str) -> None:
     """Run one stage, its output passed on line by line."""
     print(f"\n== {outcome.name}: {command}", flush=True)
     began, heart = time.monotonic(), Heart(outcome.name)
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S602 - the stages are written in our Makefile as shell commands
         command,
-        shell=True,  # noqa: S602 - the stages are written in our Makefile as shell commands
+        shell=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
