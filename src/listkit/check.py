@@ -1,7 +1,7 @@
 """`listkit check`: look at every station of a message's way, say what is wrong and what to do about it.
 
 Reads `/etc/listkit/check.json` (written by the role `verify`): `fqdn` (str), `units` (the systemd units that must be
-active), `listeners` (the TCP ports that may listen to the outside), `certificate_days` (int: fewer days left is a failure).
+active), `listeners` (the TCP ports that may listen to the outside), `certificate_days` (int: fewer left is a failure).
 
 Exit status: 0 all well, 1 something is wrong, 2 the configuration can't be read.
 """
