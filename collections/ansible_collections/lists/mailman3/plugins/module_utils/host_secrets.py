@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+"""Secrets that are made on the host and never travel.
+
+A template holds a marker where the value belongs; the host puts the value in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import stat
+
+DIRECTORY = "/etc/listkit/secrets"
+PLACEHOLDER = "made-on-the-host"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+MARKER = re.compile(r"__host_secret:([a-z][a-z0-9_]*)__")
+ENTROPY_BYTES = 32
+
+
+def marker(name: str) -> str:
+    """Return the marker of secret `name`; raises ValueError when the name cannot be a file's name."""
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f"{name!r} is no name for a secret: small letters, digits and underscores, such as 'rest_password'"
+        )
+    return f"__host_secret:{name}__"
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of the secrets whose markers stand in `text`, sorted."""
+    return sorted(set(MARKER.findall(text)))
+
+
+def fill(text: str, values: dict[str, str]) -> str:
+    """Return `text` with each marker replaced by its value."""
+    return MARKER.sub(lambda match: values[match.group(1)], text)
+
+
+def read(name: str, directory: str = DIRECTORY) -> str | None:
+    """Return the value of secret `name`, or None when it has not been made yet."""
+    try:
+        with open(os.path.join(directory, name), encoding="utf-8") as handle:
+            return handle.read().rstrip("\n")
+    except FileNotFoundError:
+        return None
+
+
+def make(name: str, directory: str = DIRECTORY) -> str:
+    """Make secret `name` unless it exists, and return its value.
+
+    The value is hexadecimal, so that it needs no quoting in any configuration file.
+    """
+    existing = read(name, directory)
+    if existing:
+        return existing
+    os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    if stat.S_IMODE(os.stat(directory).st_mode) != 0o700:
+        os.chmod(directory, 0o700)
+    value = secrets.token_hex(ENTROPY_BYTES)
+    path = os.path.join(directory, name)
+    # A crash must leave either no file or the whole value: other files will already carry it.
+    handle = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(value)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(path + ".new", path)
+    return value
