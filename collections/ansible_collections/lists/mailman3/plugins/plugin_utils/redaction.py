@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""Find secret values in data, and hide them in text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from typing import Any
+from urllib.parse import quote
+
+MASK = "********"
+# A shorter value is also part of ordinary words, and hiding it would tell everybody what it is.
+SHORTEST = 6
+
+
+class Redactor:
+    """Learns secrets from named data and hides them in text."""
+
+    def __init__(self, names: re.Pattern):
+        """`names`: what is found in the name of a secret."""
+        self._names = names
+        self._values: set[str] = set()
+        self._pattern: re.Pattern | None = None
+
+    def learn(self, name: str, value: Any, secret: bool = False) -> None:
+        """Take in the secrets in `value`: all of it when `name` is a secret's, else what has such a name inside."""
+        secret = secret or bool(self._names.search(str(name)))
+        if isinstance(value, dict):
+            for key, item in value.items():
+                self.learn(key, item, secret)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self.learn("", item, secret)
+        elif secret and isinstance(value, (str, int)) and not isinstance(value, bool):
+            self._add(str(value))
+
+    def redact(self, text: str) -> str:
+        """Return `text` with every known secret hidden."""
+        if self._values and self._pattern is None:
+            longest_first = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+    def _add(self, text: str) -> None:
+        for part in {text, text.strip(), *map(str.strip, text.splitlines())}:
+            if len(part) >= SHORTEST:
+                self._values.update(_spellings(part))
+                self._pattern = None
+
+
+def _spellings(text: str) -> set[str]:
+    """Return the ways in which `text` is written into JSON, Python, YAML, URLs and HTTP headers."""
+    return {
+        text,
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+        text.replace("'", "''"),
+        quote(text, safe=""),
+        base64.b64encode(text.encode()).decode(),
+    }
