@@ -1,0 +1,16 @@
+-- Each SELECT writes the statements that are still missing and \gexec runs them, because CREATE DATABASE has no IF NOT EXISTS.
+-- Prints `created` once for each of them.
+
+SELECT format('CREATE ROLE %I LOGIN', owner), 'SELECT ''created'''
+FROM (VALUES (:'core_user'), (:'web_user')) AS wanted (owner)
+WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = owner)
+\gexec
+
+SELECT
+    format('CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C.UTF-8''', name, owner),
+    -- Each owner's database is its own: by default everybody may connect.
+    format('REVOKE ALL ON DATABASE %I FROM PUBLIC', name),
+    'SELECT ''created'''
+FROM (VALUES (:'core_name', :'core_user'), (:'web_name', :'web_user')) AS wanted (name, owner)
+WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
+\gexec

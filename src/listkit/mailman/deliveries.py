@@ -1,0 +1,98 @@
+"""Takes each delivery of the bridge into Mailman's queue exactly once.
+
+The bridge hands a message to Mailman and records Mailman's 250. If either side dies between the two, the bridge hands the message over
+again, under the same delivery id. A delivery is therefore taken in three steps, each durable before the next:
+
+1. *stage*: the whole queue file is written, under its final name, in a directory that no runner reads;
+2. *claim*: a record named after the delivery says which queue file that is;
+3. *commit*: the queue file is renamed into the queue.
+
+The rename is what takes the message, and it can't happen by halves. Whatever step a crash follows, what is on disk tells what to do:
+
+==========  ======  =======================================================================================
+claim       staged  meaning
+==========  ======  =======================================================================================
+missing     either  not taken; a redelivery stages it anew, and an orphan in the staging directory is pruned
+there       there   not taken; a redelivery, or the next start of the runner, commits it
+there       gone    taken; a redelivery is answered 250 and dropped, however far Mailman got with the message
+==========  ======  =======================================================================================
+
+After a 250 the message is never lost: the rename was durable before, or (after a power failure that undid it) the claim and the staged
+file are still there and the next start commits them. Records are pruned by age (systemd-tmpfiles), long after the bridge gave up.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+class Deliveries:
+    """The records below `directory`, for queues below `queues`; both must be on one file system."""
+
+    def __init__(self, directory: Path, queues: Path):
+        self.staging = directory / "staged"
+        self._directory = directory
+        self._queues = queues
+        self.staging.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+    def take(self, identity: str, stage: Callable[[], tuple[str, str] | None]) -> bool:
+        """Take the delivery called `identity`.
+
+        `stage` is called unless the message is known. It writes the queue file durably into `staging` and returns (queue, file name);
+        or None when there is nothing to take.
+        Returns whether the message is Mailman's now. Raises OSError when the disk refuses; then nothing is taken.
+        """
+        record = self._directory / f"{hashlib.sha256(identity.encode()).hexdigest()}.claim"
+        claim = _read(record)
+        if claim is None:
+            claim = stage()
+            if claim is None:
+                return False
+            _write_durably(record, "\n".join(claim))
+        self._commit(*claim)
+        return True
+
+    def recover(self) -> int:
+        """Commit what a crash left between claim and commit; return the number of messages."""
+        claims = [claim for path in self._directory.glob("*.claim") if (claim := _read(path))]
+        return sum(self._commit(*claim) for claim in claims)
+
+    def _commit(self, queue, name):
+        """Move a staged file into its queue; return whether it was still to be moved."""
+        try:
+            (self.staging / name).rename(self._queues / queue / name)
+        except FileNotFoundError:
+            return False
+        for directory in (self._queues / queue, self.staging):
+            _sync_directory(directory)
+        return True
+
+
+def _read(record):
+    """Return (queue, file name), or None when there is no record. A record is complete or absent: it was renamed into place."""
+    try:
+        queue, name = record.read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return None
+    return queue, name
+
+
+def _write_durably(path, text):
+    temporary = path.with_suffix(".new")
+    with temporary.open("w", encoding="ascii") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
+    # The staged file's own name must be durable before a claim points at it.
+    _sync_directory(path.parent / "staged")
+    temporary.rename(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path):
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

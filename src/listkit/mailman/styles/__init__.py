@@ -1,0 +1,1 @@
+"""List styles: Mailman looks for them in a package of this name."""
