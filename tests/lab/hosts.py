@@ -54,7 +54,7 @@ class Host:
             self._furnish(upper)
         lower = (self.directory / "layers").read_text().splitlines()
         nspawn = [
-            "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--boot",
+            "systemd-nspawn", "--register=no", "--keep-unit", "--boot",
             f"--machine={self.lab}-{self.name}", f"--hostname={self.name}", "--resolv-conf=off", "--timezone=off",
             "--link-journal=no", "--console=pipe", f"--capability={_CAPABILITIES}",
             f"--network-namespace-path=/run/netns/{self.network.namespace(self.number)}",

@@ -8,20 +8,33 @@ from pathlib import Path
 from lab.commands import wait_for
 from lab.errors import LabError
 
-# The namespace gets a plain version 2 hierarchy in place of whatever the machine has there: systemd in the host wants it.
-# It gets a tmpfs for nspawn's own files, because nspawn ends in the middle of a reboot when they lie on a disk.
+# In the namespace, a plain version 2 hierarchy takes the place of what the machine has: the host's systemd wants it.
+# nspawn's own files go to a tmpfs there, so that nothing of a killed host stays behind. With --keep-unit, nspawn asks
+# its caller for a reboot by ending with 133. The loop has a control group of its own, because a group with controllers
+# can't hold both processes and groups.
 _ENTER = """
 set -eu
-lower=$1 upper=$2 work=$3 root=$4 group=$5; shift 5
+lower=$1 upper=$2 work=$3 root=$4 group=/sys/fs/cgroup/$5; shift 5
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$upper,workdir=$work" "$root"
+mkdir -p /run/systemd/nspawn
+mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
     umount -R -l /sys/fs/cgroup
     mount -t cgroup2 none /sys/fs/cgroup
 fi
-mkdir -p "/sys/fs/cgroup/$group" /run/systemd/nspawn
-echo $$ > "/sys/fs/cgroup/$group/cgroup.procs"
-mount -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
-exec "$@"
+mkdir -p "$group/loop" "$group/host"
+for parent in "$(dirname "$group")" "$group"; do
+    for controller in $(cat "$parent/cgroup.controllers"); do
+        echo "+$controller" > "$parent/cgroup.subtree_control"
+    done
+done
+echo $$ > "$group/loop/cgroup.procs"
+while
+    status=0
+    sh -c 'echo $$ > "$0/host/cgroup.procs"; exec "$@"' "$group" "$@" || status=$?
+    [ "$status" = 133 ]
+do :; done
+exit "$status"
 """
 
 
