@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""The addresses of a mailing list: the one place that knows them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+SUB_ADDRESSES = ("bounces", "confirm", "join", "leave", "owner", "request", "subscribe", "unsubscribe")
+# They do the same as join and leave, so a mailbox with few aliases can go without them.
+SYNONYM_SUB_ADDRESSES = ("subscribe", "unsubscribe")
+# The sender of the web interface's mails.
+SITE_LOCAL_PART = "postorius"
+
+_ADDRESS = re.compile(r"[^@\s\"<>(),;:\\]+@[^@\s]+")
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE)
+_ALL_DIGITS = re.compile(r"[0-9]+")
+
+
+def is_domain(text: str) -> bool:
+    """Return whether `text` is a fully qualified domain name: labels of letters, digits and hyphens, and no IP address."""
+    labels = text.split(".")
+    return (
+        len(text) <= 253
+        and len(labels) >= 2
+        and all(_LABEL.fullmatch(label) for label in labels)
+        and not _ALL_DIGITS.fullmatch(labels[-1])
+    )
+
+
+def is_address(text: str) -> bool:
+    """Return whether `text` is a full e-mail address."""
+    return bool(_ADDRESS.fullmatch(text)) and is_domain(text.rpartition("@")[2])
+
+
+def list_address(name: str, domain: str) -> str:
+    """Return the posting address of the list `name`, in small letters as Mailman keeps it.
+
+    `name` is the part before the @, completed with `domain`, or a full address.
+    """
+    return (name if "@" in name else f"{name}@{domain}").lower()
+
+
+def list_addresses(address: str, without: Iterable[str] = ()) -> list[str]:
+    """Return all addresses of the list that is posted to at `address`, without those of the sub-addresses in `without`."""
+    local, _, domain = address.partition("@")
+    return [address, *(f"{local}-{sub}@{domain}" for sub in SUB_ADDRESSES if sub not in without)]
+
+
+def site_address(domain: str) -> str:
+    """Return the address that the web interface writes from."""
+    return f"{SITE_LOCAL_PART}@{domain}"
