@@ -6,6 +6,7 @@ means nothing. A delivery is that id and one recipient.
 
 import copy
 import logging
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,20 +83,26 @@ class Handler(lmtp.LMTPHandler):
     """Mailman's handler, one recipient at a time."""
 
     def __init__(self):
+        self._taking = threading.Lock()
         self._deliveries = Deliveries(Path(config.DATA_DIR) / "deliveries", Path(config.QUEUE_DIR))
         recovered = self._deliveries.recover()
         if recovered:
             log.info("took %d messages over that a crash had left between acceptance and queue", recovered)
+
+    def close(self):
+        """Wait for the end of what is being taken, and take nothing more: the process is about to end."""
+        self._taking.acquire()
 
     async def handle_exception(self, error):
         """Answer an error that nobody caught; aiosmtpd's own answer is a 500."""
         log.error("LMTP: %r", error, exc_info=error)
         return NOT_NOW
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 -- aiosmtpd's name
+    async def handle_DATA(self, server, session, envelope):
         """Take the message for each recipient by itself; RFC 2033 wants an answer for each."""
         delivery, message = split_delivery(envelope.content)
-        answers = [self._take(delivery, self._single(envelope, recipient, message)) for recipient in envelope.rcpt_tos]
+        with self._taking:
+            answers = [self._take(delivery, self._single(envelope, to, message)) for to in envelope.rcpt_tos]
         return lmtp.CRLF.join(answers)
 
     @staticmethod
@@ -167,3 +174,10 @@ class LMTPRunner(lmtp.LMTPRunner):
     def __init__(self, name, slice=None):
         super().__init__(name, slice)
         self.lmtp = Controller(Handler(), hostname=config.mta.lmtp_host, port=int(config.mta.lmtp_port))
+
+    def run(self):
+        """See `IRunner`. A message that is being taken is taken to its end before the runner ends."""
+        try:
+            super().run()
+        finally:
+            self.lmtp.handler.close()

@@ -1,4 +1,4 @@
-"""Mailman's handle on the kit: with this plugin enabled, Mailman finds the components in the packages beside this module."""
+"""Mailman's handle on the kit: enabled, it makes Mailman look for components in the packages beside this module."""
 
 from mailman.interfaces.plugin import IPlugin
 from public import public

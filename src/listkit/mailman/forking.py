@@ -1,0 +1,241 @@
+"""Mailman's master, with runners that are forked from one loaded process instead of executed anew.
+
+Each of Mailman's runners is a Python process that loads the same code, 60 MiB of it. Here the master loads it once, uses every part of
+it that allocates on first use (`preload`), and forks: the runners share those pages.
+
+Differences from Mailman's own master, on both of Debian's versions:
+
+- a runner that died is started again (3.3.8 leaves it dead); one that dies too often ends the master, and systemd starts all anew;
+- a runner that is told to stop finishes the message in its hands first (Mailman's own is interrupted by an exception that moves the
+  message to the shunt queue, where it stays until somebody looks);
+- `mailman restart` and `systemctl reload` load the code and the configuration anew as well.
+"""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from importlib import import_module
+from pathlib import Path
+
+from lazr.config import as_boolean
+from mailman.bin import master, runner
+from mailman.config import config
+from mailman.interfaces.bounce import IBounceProcessor
+from mailman.interfaces.domain import IDomainManager
+from mailman.interfaces.listmanager import IListManager
+from mailman.interfaces.runner import RunnerInterrupt
+from mailman.interfaces.usermanager import IUserManager
+from mailman.utilities.modules import find_name
+from sqlalchemy.orm import configure_mappers
+from zope.component import getUtility
+
+RESTARTS_FORGOTTEN_AFTER = 600.0
+"""Seconds; a runner that ran for longer begins again with no restarts counted."""
+
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
+"""What master and runners are controlled with."""
+
+NOBODY = "nobody@example.invalid"
+
+log = logging.getLogger("mailman.runner")
+
+
+def notify(state: str) -> None:
+    """Tell systemd `state` (see sd_notify(3)); does nothing when systemd didn't start this process."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(state.encode(), address.replace("@", "\0", 1))
+
+
+def preload() -> None:
+    """Load and use what the runners will use, then leave no connection open: a forked one would be shared."""
+    for section in config.runner_configs:
+        if as_boolean(section.start):
+            find_name(section["class"])
+    for name in (config.mta.outgoing, config.mta.incoming, "mailman.rest.wsgiapp.make_application"):
+        find_name(name)
+    for module in ("gunicorn.app.base", "gunicorn.glogging", "gunicorn.workers.sync"):
+        import_module(module)
+    list(config.archivers)
+    try:
+        _query_everything_once()
+    finally:
+        config.db.store.close()
+        config.db.sessionmaker.remove()
+        config.db.engine.dispose()
+    gc.collect()
+    gc.freeze()
+
+
+def _query_everything_once():
+    """Make the database layer build the mappers and statements that every runner needs."""
+    configure_mappers()
+    lists = getUtility(IListManager)
+    lists.get(NOBODY)
+    lists.get_by_list_id(NOBODY.replace("@", "."))
+    users = getUtility(IUserManager)
+    users.get_user(NOBODY)
+    users.get_address(NOBODY)
+    list(getUtility(IDomainManager))
+    list(getUtility(IBounceProcessor).unprocessed)
+    for mailing_list in list(lists.mailing_lists)[:1]:
+        list(mailing_list.owners.members)
+        list(mailing_list.header_matches)
+        mailing_list.members.get_member(NOBODY)
+        mailing_list.nonmembers.get_member(NOBODY)
+    find_name("mailman.rest.wsgiapp.make_application")()
+
+
+def finishing(runner_class: type) -> type:
+    """Return `runner_class`, whose instances stop only between two messages when they are told to stop."""
+
+    class Finishing(runner_class):
+        _idle = False
+
+        def _snooze(self, filecnt):
+            self._idle = True
+            try:
+                if not self._stop:
+                    super()._snooze(filecnt)
+            finally:
+                self._idle = False
+
+        def signal_handler(self, signum, frame):
+            # The interrupt is an ordinary exception: raised while a message is processed it would shunt the message.
+            with contextlib.suppress(RunnerInterrupt):
+                super().signal_handler(signum, frame)
+            if self._stop and (self._idle or not self.is_queue_runner):
+                raise RunnerInterrupt
+
+    Finishing.__name__ = runner_class.__name__
+    return Finishing
+
+
+class ForkingLoop(master.Loop):
+    """Mailman's main loop, which forks."""
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self._ready_to_fork = False
+        self._ending = False
+        self._load_anew = False
+        self._failed = False
+        self._started_at = {}
+
+    def install_signal_handlers(self):
+        """Keep Mailman's handlers for SIGHUP (log files) and SIGALRM (the lock's lifetime)."""
+        super().install_signal_handlers()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+            signal.signal(number, self._end)
+
+    def _end(self, signum, frame):
+        self._ending = True
+        self._load_anew = signum == signal.SIGUSR1
+        for pid in self._kids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        log.info("Master told to end%s", ", and to load everything anew" if self._load_anew else "")
+
+    def start_runners(self, runner_names=None):
+        """Load everything once, then start the runners; when the loading fails they start the way Mailman starts them."""
+        try:
+            preload()
+            self._ready_to_fork = True
+        except Exception:
+            log.exception(
+                "listkit: Mailman could not be loaded ahead; the runners are not forked, and take more memory"
+            )
+        with _signals_held():
+            super().start_runners(runner_names)
+        how = "forked" if self._ready_to_fork else "executed"
+        log.info("Master started, %d runners %s", len(list(self._kids)), how)
+        notify(f"READY=1\nSTATUS=all runners {how}")
+
+    def _start_runner(self, spec):
+        self._started_at[spec] = time.monotonic()
+        if not self._ready_to_fork:
+            return super()._start_runner(spec)
+        pid = os.fork()
+        if pid == 0:
+            _be_runner(spec)
+        return pid
+
+    def loop(self):
+        """Wait for runners that end, and start them again, until the master is told to end."""
+        while True:
+            try:
+                pid, status = os.wait()
+            except ChildProcessError:
+                break
+            if pid in self._kids:
+                self._runner_ended(pid, abs(os.waitstatus_to_exitcode(status)))
+        log.info("Master stopped")
+        if self._failed:
+            sys.exit(1)
+        if self._load_anew:
+            self._lock.unlock()
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- this very program, no shell
+
+    def _runner_ended(self, pid, code):
+        name, part, parts, restarts = self._kids.pop(pid)
+        spec = f"{name}:{part}:{parts}"
+        seconds = time.monotonic() - self._started_at[spec]
+        restarts = 1 if seconds > RESTARTS_FORGOTTEN_AFTER else restarts + 1
+        with _signals_held():
+            if self._ending or not self._restartable:
+                return
+            if restarts <= int(getattr(config, f"runner.{name}").max_restarts):
+                log.warning("Runner %s ended with %d after %d s: starting it again", spec, code, seconds)
+                self._kids.add(self._start_runner(spec), (name, part, parts, restarts))
+                return
+        log.error("Runner %s has ended too often, at last with %d: the master ends", spec, code)
+        self._failed = True
+        signal.raise_signal(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def _signals_held():
+    """Let no signal come between a fork and its entry in the table: the new runner would never hear of it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
+def _be_runner(spec):
+    """Run the runner of `spec` in this process; never returns."""
+    status = 1
+    try:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        gc.enable()
+        os.environ["MAILMAN_UNDER_MASTER_CONTROL"] = "1"
+        status = _run(spec)
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except BaseException:
+        log.exception("Runner %s crashed", spec)
+    finally:
+        logging.shutdown()
+        os._exit(status)
+
+
+def _run(spec):
+    name, part, parts = spec.split(":")
+    # What `ps` and `top` show; the command line is the master's.
+    Path("/proc/self/comm").write_text(f"mailman-{name}", encoding="ascii")
+    instance = runner.make_runner(name, int(part), int(parts))
+    instance.__class__ = finishing(type(instance))
+    instance.set_signals()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    log.info("%s runner started.", name)
+    instance.run()
+    log.info("%s runner exiting.", name)
+    return instance.status
