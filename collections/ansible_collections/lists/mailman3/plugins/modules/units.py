@@ -275,7 +275,7 @@ def main():
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
         argument_spec={
-            **{option: names for option in UNITS_OPTIONS},
+            **dict.fromkeys(UNITS_OPTIONS, names),
             "watch": {"type": "dict", "default": {}},
             "changed": names,
             "timeout": {"type": "int", "default": 180},
