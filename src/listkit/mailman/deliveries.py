@@ -1,24 +1,27 @@
 """Takes each delivery of the bridge into Mailman's queue exactly once.
 
-The bridge hands a message to Mailman and records Mailman's 250. If either side dies between the two, the bridge hands the message over
-again, under the same delivery id. A delivery is therefore taken in three steps, each durable before the next:
+The bridge hands a message to Mailman and records Mailman's 250. If either side dies between the two, the bridge hands
+the message over again, under the same delivery id. A delivery is therefore taken in three steps, each durable before
+the next:
 
 1. *stage*: the whole queue file is written, under its final name, in a directory that no runner reads;
 2. *claim*: a record named after the delivery says which queue file that is;
 3. *commit*: the queue file is renamed into the queue.
 
-The rename is what takes the message, and it can't happen by halves. Whatever step a crash follows, what is on disk tells what to do:
+The rename is what takes the message, and it can't happen by halves. Whatever step a crash follows, what is on disk
+tells what to do:
 
-==========  ======  =======================================================================================
-claim       staged  meaning
-==========  ======  =======================================================================================
-missing     either  not taken; a redelivery stages it anew, and an orphan in the staging directory is pruned
-there       there   not taken; a redelivery, or the next start of the runner, commits it
-there       gone    taken; a redelivery is answered 250 and dropped, however far Mailman got with the message
-==========  ======  =======================================================================================
+=======  ======  ========================================================================================
+claim    staged  meaning
+=======  ======  ========================================================================================
+missing  either  not taken; a redelivery stages it anew, and an orphan in the staging directory is pruned
+there    there   not taken yet; a redelivery, or the next start of the runner, commits it
+there    gone    taken; a redelivery is answered 250 and dropped, however far Mailman got with the message
+=======  ======  ========================================================================================
 
-After a 250 the message is never lost: the rename was durable before, or (after a power failure that undid it) the claim and the staged
-file are still there and the next start commits them. Records are pruned by age (systemd-tmpfiles), long after the bridge gave up.
+A message that was answered with 250 is never lost: the rename was durable before the answer. One that was staged and
+claimed may become a post without an answer; the bridge asks again and learns that it was taken. Records are pruned by
+age (systemd-tmpfiles), long after the bridge has stopped asking.
 """
 
 import hashlib
@@ -34,13 +37,14 @@ class Deliveries:
         self.staging = directory / "staged"
         self._directory = directory
         self._queues = queues
-        self.staging.mkdir(mode=0o750, parents=True, exist_ok=True)
+        for path in (directory, self.staging):
+            path.mkdir(mode=0o750, exist_ok=True)
 
     def take(self, identity: str, stage: Callable[[], tuple[str, str] | None]) -> bool:
         """Take the delivery called `identity`.
 
-        `stage` is called unless the message is known. It writes the queue file durably into `staging` and returns (queue, file name);
-        or None when there is nothing to take.
+        `stage` is called unless the delivery is known. It writes the queue file durably into `staging` and returns
+        (queue, file name), or None when there is nothing to take.
         Returns whether the message is Mailman's now. Raises OSError when the disk refuses; then nothing is taken.
         """
         record = self._directory / f"{hashlib.sha256(identity.encode()).hexdigest()}.claim"
@@ -70,7 +74,7 @@ class Deliveries:
 
 
 def _read(record):
-    """Return (queue, file name), or None when there is no record. A record is complete or absent: it was renamed into place."""
+    """Return (queue, file name), or None when there is no record; there are no incomplete ones."""
     try:
         queue, name = record.read_text(encoding="ascii").splitlines()
     except FileNotFoundError:

@@ -1,13 +1,15 @@
 """Mailman's master, with runners that are forked from one loaded process instead of executed anew.
 
-Each of Mailman's runners is a Python process that loads the same code, 60 MiB of it. Here the master loads it once, uses every part of
-it that allocates on first use (`preload`), and forks: the runners share those pages.
+Each of Mailman's runners is a Python process that loads the same code, 60 MiB of it. Here the master loads it once,
+uses every part of it that allocates on first use (`preload`), and forks: the runners share those pages.
 
 Differences from Mailman's own master, on both of Debian's versions:
 
-- a runner that died is started again (3.3.8 leaves it dead); one that dies too often ends the master, and systemd starts all anew;
-- a runner that is told to stop finishes the message in its hands first (Mailman's own is interrupted by an exception that moves the
-  message to the shunt queue, where it stays until somebody looks);
+- a runner that died is started again (3.3.8 leaves it dead); one that dies too often ends the master, and systemd
+  starts all anew;
+- a runner that is told to stop finishes the message in its hands first (Mailman's own is interrupted by an exception
+  that moves the message to the shunt queue, where it stays until somebody looks);
+- systemd hears that Mailman is up when the REST API and the LMTP server listen;
 - `mailman restart` and `systemctl reload` load the code and the configuration anew as well.
 """
 
@@ -36,6 +38,9 @@ from zope.component import getUtility
 
 RESTARTS_FORGOTTEN_AFTER = 600.0
 """Seconds; a runner that ran for longer begins again with no restarts counted."""
+
+POLL_INTERVAL = 0.05
+"""Seconds between two looks whether the servers listen."""
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
 """What master and runners are controlled with."""
@@ -143,7 +148,7 @@ class ForkingLoop(master.Loop):
         log.info("Master told to end%s", ", and to load everything anew" if self._load_anew else "")
 
     def start_runners(self, runner_names=None):
-        """Load everything once, then start the runners; when the loading fails they start the way Mailman starts them."""
+        """Load everything once, then start the runners; if loading fails, they start the way Mailman starts them."""
         try:
             preload()
             self._ready_to_fork = True
@@ -155,7 +160,6 @@ class ForkingLoop(master.Loop):
             super().start_runners(runner_names)
         how = "forked" if self._ready_to_fork else "executed"
         log.info("Master started, %d runners %s", len(list(self._kids)), how)
-        notify(f"READY=1\nSTATUS=all runners {how}")
 
     def _start_runner(self, spec):
         self._started_at[spec] = time.monotonic()
@@ -168,13 +172,17 @@ class ForkingLoop(master.Loop):
 
     def loop(self):
         """Wait for runners that end, and start them again, until the master is told to end."""
-        while True:
-            try:
-                pid, status = os.wait()
-            except ChildProcessError:
-                break
-            if pid in self._kids:
-                self._runner_ended(pid, abs(os.waitstatus_to_exitcode(status)))
+        listening = False
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, 0 if listening else os.WNOHANG)
+                if pid in self._kids:
+                    self._runner_ended(pid, abs(os.waitstatus_to_exitcode(status)))
+                elif all(map(_listens, _servers())):
+                    listening = True
+                    notify("READY=1\nSTATUS=all runners are up")
+                else:
+                    time.sleep(POLL_INTERVAL)
         log.info("Master stopped")
         if self._failed:
             sys.exit(1)
@@ -197,6 +205,22 @@ class ForkingLoop(master.Loop):
         log.error("Runner %s has ended too often, at last with %d: the master ends", spec, code)
         self._failed = True
         signal.raise_signal(signal.SIGTERM)
+
+
+def _servers():
+    """Return host and port of each server among the runners."""
+    servers = {
+        "rest": (config.webservice.hostname, config.webservice.port),
+        "lmtp": (config.mta.lmtp_host, config.mta.lmtp_port),
+    }
+    return [address for name, address in servers.items() if as_boolean(getattr(config, f"runner.{name}").start)]
+
+
+def _listens(address):
+    host, port = address
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        return True
+    return False
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ def read(path: Path = PATH) -> dict[str, object]:
 
 
 def apply(mailing_list, settings: dict[str, object]) -> None:
-    """Give `mailing_list` (Mailman's `IMailingList`) the settings; raises ValueError for one that Mailman doesn't know."""
+    """Give `mailing_list` (`IMailingList`) the settings. Raises ValueError for one that Mailman doesn't know."""
     for name, value in settings.items():
         if not hasattr(mailing_list, name):
             raise ValueError(f"{PATH}: {name!r} is no setting of a list, such as 'dmarc_mitigate_action'")

@@ -1,7 +1,7 @@
-"""Mailman's LMTP runner, which takes each delivery of the bridge once and never says "no" for good when it means "not now".
+"""Mailman's LMTP runner, which takes each delivery of the bridge once, and never says "no" when it means "not now".
 
-The bridge puts `X-Listkit-Delivery: <id>` before a message, as its very first line; a line of that name further down is the sender's and
-means nothing. A delivery is that id and one recipient.
+The bridge puts `X-Listkit-Delivery: <id>` before a message, as its very first line; a line of that name further down is
+the sender's and means nothing. A delivery is that id and one recipient. Mailman never sees the line.
 """
 
 import copy
@@ -136,7 +136,7 @@ class Handler(lmtp.LMTPHandler):
         return TAKEN if taken else answer
 
     def _judged(self, envelope):
-        """Return Mailman's answer; a 550 for a list that exists was an internal error, and no reason to reject the message."""
+        """Return Mailman's answer; a 550 for a list that exists is an error of its own, no reason to reject mail."""
         answer = self._handle_DATA(None, None, envelope)
         if answer.startswith("550") and self._is_list_address(envelope.rcpt_tos[0]):
             return NOT_NOW

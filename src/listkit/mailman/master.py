@@ -1,7 +1,8 @@
 """The command `listkit mailman-master`: Mailman's master, forking when Mailman is as we know it.
 
-The forking master (`listkit.mailman.forking`) stands on Mailman's internals. When those aren't what it was written for, after an
-upgrade of the package for instance, Mailman's own master runs instead, with all features, more memory, and a line in the log.
+The forking master (`listkit.mailman.forking`) stands on Mailman's internals. When those aren't what it was written
+for, after an upgrade of the package for instance, Mailman's own master runs instead: it takes more memory, and the
+journal says why.
 """
 
 import gc
@@ -24,7 +25,7 @@ SIGNATURES = {
     "mailman.core.runner:Runner._short_circuit": ["self"],
     "mailman.core.runner:Runner.signal_handler": ["self", "signum", "frame"],
 }
-"""What the forking master overrides or calls, as module:name, with the parameters it expects; None for no matter which."""
+"""What the forking master overrides or calls, as module:name, with the parameters it expects; None for any."""
 
 
 def surprises(signatures: dict[str, list[str] | None] = SIGNATURES) -> list[str]:
