@@ -24,14 +24,18 @@ options:
     type: str
     required: true
   accounts:
-    description: All mailboxes, where there are several; each with V(address) and V(lists).
-    type: list
-    elements: dict
-    default: []
+    description: Where there are several mailboxes, the names of the lists of each, by the mailbox's address.
+    type: dict
+    default: {}
   limit:
     description: Aliases that one mailbox can have.
     type: int
     default: 50
+  synonyms:
+    description: Domains that the mail service treats as the mailboxes' own.
+    type: list
+    elements: str
+    default: []
   catch_all:
     description: Whether unknown addresses arrive in the mailbox without aliases.
     type: bool
@@ -53,9 +57,9 @@ _value:
 from ansible_collections.lists.mailman3.plugins.plugin_utils import alias_report as aliases
 
 
-def alias_report(lists, account, domain, accounts=(), limit=50, catch_all=False):
+def alias_report(lists, account, domain, accounts=None, limit=50, synonyms=(), catch_all=False):
     """Return what the operator has to do at the mail service."""
-    return aliases.report(aliases.mailboxes(account, accounts, lists, domain), int(limit), catch_all)
+    return aliases.report(aliases.mailboxes(account, accounts or {}, lists, domain, synonyms), int(limit), catch_all)
 
 
 class FilterModule:

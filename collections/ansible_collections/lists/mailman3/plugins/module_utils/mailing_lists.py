@@ -31,7 +31,13 @@ class Change:
 
     def diff(self) -> dict[str, Any]:
         """Return it as Ansible displays it."""
-        return {"before_header": self.what, "after_header": self.what, "before": self.before, "after": self.after}
+        # An empty text says "nothing"; an empty dictionary would be shown as a value.
+        return {
+            "before_header": self.what,
+            "after_header": self.what,
+            "before": self.before or "",
+            "after": self.after or "",
+        }
 
 
 @dataclass(frozen=True)

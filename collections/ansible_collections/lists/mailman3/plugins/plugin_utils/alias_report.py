@@ -4,8 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ansible_collections.lists.mailman3.plugins.module_utils.addresses import (
     SYNONYM_SUB_ADDRESSES,
@@ -21,12 +20,13 @@ class Mailbox:
 
     address: str
     lists: Sequence[str]
-    extra: Sequence[str] = field(default_factory=tuple)
+    extra: Sequence[str] = ()
+    synonyms: Sequence[str] = ()
 
     @property
-    def domain(self) -> str:
-        """The mailbox's own domain; all its aliases are in it."""
-        return self.address.partition("@")[2]
+    def domains(self) -> set[str]:
+        """The domains that the mailbox's aliases are in: its own, and those that the mail service treats as that one."""
+        return {self.address.partition("@")[2], *self.synonyms}
 
     def addresses(self, without: Iterable[str] = ()) -> list[str]:
         """Return all addresses that must arrive here, without those of the sub-addresses in `without`."""
@@ -36,25 +36,36 @@ class Mailbox:
     def aliases(self, without: Iterable[str] = ()) -> list[str]:
         """Return the local parts of the aliases that the mailbox must have."""
         local_and_domain = (address.split("@") for address in self.addresses(without))
-        return [local for local, domain in local_and_domain if domain == self.domain]
+        return list(dict.fromkeys(local for local, domain in local_and_domain if domain in self.domains))
 
     def foreign(self) -> list[str]:
         """Return the addresses that can't be aliases of this mailbox, being in other domains."""
-        return [address for address in self.addresses() if address.partition("@")[2] != self.domain]
+        return [address for address in self.addresses() if address.partition("@")[2] not in self.domains]
 
 
-def mailboxes(account: str, accounts: Sequence[Mapping[str, Any]], lists: Iterable[str], domain: str) -> list[Mailbox]:
-    """Return the site's mailboxes: that of `account` takes the web interface's address and each list that is placed nowhere else."""
-    entries = accounts or [{"address": account}]
-    placed = {
-        entry["address"].lower(): [list_address(name, domain) for name in entry.get("lists") or []] for entry in entries
-    }
-    elsewhere = {address for addresses in placed.values() for address in addresses}
+def mailboxes(
+    account: str,
+    accounts: Mapping[str, Sequence[str]],
+    lists: Iterable[str],
+    domain: str,
+    synonyms: Sequence[str] = (),
+) -> list[Mailbox]:
+    """Return the site's mailboxes.
+
+    `accounts` holds the names of each mailbox's lists by its address; that of `account` also takes the lists that are placed
+    nowhere, and the web interface's address. Only the addresses in `lists` exist.
+    """
+    existing = sorted(lists)
     main = account.lower()
-    rest = [address for address in sorted(lists) if address not in elsewhere]
+    placed = {
+        address.lower(): [item for item in existing if item in {list_address(name, domain) for name in names or []}]
+        for address, names in {account: [], **accounts}.items()
+    }
+    elsewhere = {item for items in placed.values() for item in items}
+    placed[main] += [item for item in existing if item not in elsewhere]
     return [
-        Mailbox(address, [*own, *rest] if address == main else own, [site_address(domain)] if address == main else [])
-        for address, own in placed.items()
+        Mailbox(address, items, [site_address(domain)] if address == main else [], synonyms)
+        for address, items in placed.items()
     ]
 
 
