@@ -156,7 +156,7 @@ class ForkingLoop(master.Loop):
             log.exception(
                 "listkit: Mailman could not be loaded ahead; the runners are not forked, and take more memory"
             )
-        with _signals_held():
+        with self._signals_held():
             super().start_runners(runner_names)
         how = "forked" if self._ready_to_fork else "executed"
         log.info("Master started, %d runners %s", len(list(self._kids)), how)
@@ -169,6 +169,19 @@ class ForkingLoop(master.Loop):
         if pid == 0:
             _be_runner(spec)
         return pid
+
+    @contextlib.contextmanager
+    def _signals_held(self):
+        """Let no signal come between a fork and its entry in the table: the new runner would never hear of it.
+
+        A forked runner lets them through once it handles them; an executed one would never, it inherits the mask.
+        """
+        if self._ready_to_fork:
+            signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def loop(self):
         """Wait for runners that end, and start them again, until the master is told to end."""
@@ -195,7 +208,7 @@ class ForkingLoop(master.Loop):
         spec = f"{name}:{part}:{parts}"
         seconds = time.monotonic() - self._started_at[spec]
         restarts = 1 if seconds > RESTARTS_FORGOTTEN_AFTER else restarts + 1
-        with _signals_held():
+        with self._signals_held():
             if self._ending or not self._restartable:
                 return
             if restarts <= int(getattr(config, f"runner.{name}").max_restarts):
@@ -223,16 +236,6 @@ def _listens(address):
     return False
 
 
-@contextlib.contextmanager
-def _signals_held():
-    """Let no signal come between a fork and its entry in the table: the new runner would never hear of it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-
-
 def _be_runner(spec):
     """Run the runner of `spec` in this process; never returns."""
     status = 1
@@ -241,6 +244,8 @@ def _be_runner(spec):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         gc.enable()
         os.environ["MAILMAN_UNDER_MASTER_CONTROL"] = "1"
+        # Gunicorn would report itself as the whole service.
+        os.environ.pop("NOTIFY_SOCKET", None)
         status = _run(spec)
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
