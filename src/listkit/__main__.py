@@ -4,7 +4,10 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
+    "bridge": "listkit.bridge",
+    "certificate": "listkit.certificate",
     "mailman-master": "listkit.mailman.master",
+    "web": "listkit.web.command",
 }
 """Module of each sub-command, which has a function `main(argv: list[str]) -> int`; imported only when it is called."""
 

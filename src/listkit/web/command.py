@@ -1,0 +1,127 @@
+"""`listkit web`: what the role `web` does on the host, in few steps.
+
+`setup` makes sure of a certificate (see `listkit.certificate`) and of what Django's database must hold: the sites
+and the superuser, whose password comes on standard input. It answers at once when nothing it depends on has changed
+since it was last done, and prints `{"changed": bool, "changes": [str], "certificate": {…}}`.
+
+`check-nginx FILE` says whether nginx takes a file that is meant for `/etc/nginx/conf.d/`.
+
+Exit status: 0 well, 1 not, 2 the configuration can't be read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from listkit import certificate
+
+COMMAND = "/usr/local/bin/listkit"
+ARTEFACT = Path("/usr/local/lib/listkit/listkit.pyz")
+CONFIGURATION = Path("/etc/listkit/web.json")
+SETTINGS = Path("/etc/mailman3/mailman-web.py")
+STAMP = Path("/var/lib/listkit/web-setup.sha256")
+USER = "www-data"
+
+NGINX_AROUND = """\
+pid {folder}/nginx.pid;
+error_log stderr warn;
+include /etc/nginx/modules-enabled/*.conf;
+events {{}}
+http {{
+    include /etc/nginx/mime.types;
+    include {file};
+}}
+"""
+
+
+class Failure(Exception):
+    """The set-up can't be done; the text says why."""
+
+
+def inputs_digest(*files: Path) -> str:
+    """Return what tells whether any of `files` has changed."""
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def set_up_database(password: str, dry_run: bool) -> list[str]:
+    """Have `listkit.web.setup` do its work as the user that the database knows; return what it changed."""
+    answer = subprocess.run(
+        [COMMAND, "web", "setup-database", *(["--check"] if dry_run else [])],
+        input=password,
+        capture_output=True,
+        text=True,
+        check=False,
+        user=USER,
+        group=USER,
+        extra_groups=[],
+        cwd="/",
+    )
+    if answer.returncode:
+        raise Failure(answer.stderr.strip() or f"ended with status {answer.returncode}")
+    # Libraries may greet on standard output while they are imported; the answer is the last line.
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def set_up(password: str, dry_run: bool) -> dict:
+    """Make sure of the certificate and the database; return what there is to say about it."""
+    wanted = json.loads(CONFIGURATION.read_text())
+    with certificate.alone():
+        status = certificate.ensure(
+            certificate.Configuration.load(certificate.CONFIGURATION),
+            certificate.Store(certificate.ROOT),
+            time.time(),
+            dry_run,
+        )
+    digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT)
+    done = STAMP.exists() and STAMP.read_text() == digest
+    changes = [] if done and not wanted["superuser_password_force"] else set_up_database(password, dry_run)
+    if not done and not dry_run:
+        STAMP.write_text(digest)
+    if status.changed:
+        changes = [f"certificate for {', '.join(status.names)}, until {status.expires}", *changes]
+    return {"changed": bool(changes), "changes": changes, "certificate": asdict(status)}
+
+
+def check_nginx(file: Path) -> int:
+    """Return nginx's verdict on `file`; its complaints go to standard error."""
+    with tempfile.TemporaryDirectory() as folder:
+        main_file = Path(folder) / "nginx.conf"
+        main_file.write_text(NGINX_AROUND.format(folder=folder, file=file))
+        return subprocess.run(["/usr/sbin/nginx", "-t", "-q", "-c", str(main_file)], check=False).returncode
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out one of the sub-commands."""
+    parser = argparse.ArgumentParser(prog="listkit web", description="Set up the web side of Mailman.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("setup", "setup-database"):
+        command = commands.add_parser(name, help="the superuser's password comes on standard input")
+        command.add_argument("--check", action="store_true", help="only say what would change")
+    commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
+    options = parser.parse_args(arguments)
+    if options.command == "check-nginx":
+        return check_nginx(options.file)
+    try:
+        password = sys.stdin.read().rstrip("\n")
+        if options.command == "setup":
+            print(json.dumps(set_up(password, options.check)))
+        else:
+            from listkit.web import setup  # Django: only this sub-command pays for it
+
+            print(json.dumps(setup.apply(json.loads(CONFIGURATION.read_text()), password, options.check)))
+    except (OSError, ValueError) as error:
+        print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
+        return 2
+    except (Failure, certificate.CertificateError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0

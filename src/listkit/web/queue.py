@@ -1,0 +1,179 @@
+"""Django's job queue worked off by one process, a uwsgi mule, where django-q's own cluster takes five.
+
+It also keeps the search index fresh. It uses django-q's inner functions; where they aren't as expected it says so and
+becomes the packaged cluster instead. The master starts it again when it dies.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from multiprocessing import Value
+
+from listkit.web import PROJECT
+
+PAUSE_AFTER_FAILURE_SECONDS = 10
+INDEX_EVERY_SECONDS = 20
+FIRST_UNUSED_DESCRIPTOR = 3
+INTERPRETER = "/usr/bin/python3"
+
+log = logging.getLogger("hyperkitty.queue")
+
+
+class Unexpected(Exception):
+    """This django-q isn't one that we know how to drive."""
+
+
+def django_q_functions():
+    """Return django-q's `worker` and `monitor`; `Unexpected` when they aren't where, or what, we know."""
+    import inspect
+
+    try:
+        from django_q.monitor import monitor
+
+        if "result_queue" not in inspect.signature(monitor).parameters:
+            raise ImportError("django_q.monitor.monitor is the console's")
+        from django_q.worker import worker
+    except ImportError:
+        try:
+            from django_q.cluster import monitor, worker
+        except ImportError as error:
+            raise Unexpected(str(error)) from error
+    for function, wanted in ((worker, ["task_queue", "result_queue", "timer"]), (monitor, ["result_queue", "broker"])):
+        if list(inspect.signature(function).parameters)[: len(wanted)] != wanted:
+            raise Unexpected(f"{function.__module__}.{function.__name__} doesn't begin with {', '.join(wanted)}")
+    return worker, monitor
+
+
+def become_cluster(reason: str) -> None:
+    """Turn this process into the packaged job queue."""
+    log.error("falling back to django-q's own cluster, which takes more memory: %s", reason)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.closerange(FIRST_UNUSED_DESCRIPTOR, os.sysconf("SC_OPEN_MAX"))
+    os.execv(INTERPRETER, [INTERPRETER, str(PROJECT / "manage.py"), "qcluster"])  # noqa: S606 -- no shell is wanted
+
+
+class Worker:
+    """Takes batches of jobs from the broker and does them."""
+
+    def __init__(self, worker, monitor, broker, time_limit: float) -> None:
+        self._worker, self._monitor, self._broker = worker, monitor, broker
+        self._timer = Value("f", -1)
+        self._time_limit = time_limit
+
+    def work(self) -> int:
+        """Do one batch of jobs, waiting for it a moment; return how many there were."""
+        batch = self._broker.dequeue() or []
+        tasks, results = queue.SimpleQueue(), queue.SimpleQueue()
+        for acknowledgement, payload in batch:
+            task = self._unpack(acknowledgement, payload)
+            if task is not None:
+                tasks.put(task)
+        if not batch:
+            return 0
+        tasks.put("STOP")
+        # A job that hangs takes the process with it: the master starts a new one, and the job is tried again later.
+        watchdog = threading.Timer(self._time_limit * len(batch), _give_up)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            self._worker(tasks, results, self._timer)
+            results.put("STOP")
+            self._monitor(results, self._broker)
+        finally:
+            watchdog.cancel()
+        return len(batch)
+
+    def _unpack(self, acknowledgement, payload):
+        from django_q.signing import BadSignature, SignedPackage
+
+        try:
+            task = SignedPackage.loads(payload)
+        except (TypeError, BadSignature):
+            log.exception("a job that can't be read is dropped")
+            self._broker.fail(acknowledgement)
+            return None
+        task["ack_id"] = acknowledgement
+        return task
+
+
+def _give_up() -> None:
+    log.error("a job hangs: the queue starts again")
+    os._exit(1)
+
+
+class Index:
+    """Keeps the search index up to date with the archive."""
+
+    def __init__(self, newest, update, interval: float = INDEX_EVERY_SECONDS, clock=time.monotonic) -> None:
+        self._newest, self._update, self._interval, self._clock = newest, update, interval, clock
+        self._indexed = None
+        self._next = 0.0
+
+    def refresh(self) -> bool:
+        """Update the index if a post has come and the last time isn't just now; tell whether it was updated."""
+        if self._clock() < self._next:
+            return False
+        self._next = self._clock() + self._interval
+        newest = self._newest()
+        if newest is None or newest == self._indexed:
+            return False
+        self._update()
+        self._indexed = newest
+        return True
+
+
+def release_leftovers() -> int:
+    """Make jobs available at once that our predecessor had taken when it died; return how many."""
+    from django.utils import timezone
+    from django_q.models import OrmQ
+
+    now = timezone.now()
+    return OrmQ.objects.filter(lock__gt=now).update(lock=now)
+
+
+def archive_index() -> Index:
+    """Return the index of HyperKitty's archive."""
+    from hyperkitty.lib.utils import run_with_lock
+    from hyperkitty.models import Email
+    from hyperkitty.search_indexes import update_index
+
+    return Index(
+        newest=lambda: Email.objects.order_by("-id").values_list("id", flat=True).first(),
+        update=lambda: run_with_lock(update_index, remove=False),
+    )
+
+
+def run() -> None:
+    """Work until the process ends; uwsgi's entry point."""
+    gc.enable()
+    from django.db import close_old_connections, connections
+
+    connections.close_all()
+    try:
+        worker, monitor = django_q_functions()
+        from django_q.brokers import get_broker
+        from django_q.conf import Conf
+
+        jobs, index = Worker(worker, monitor, get_broker(), Conf.TIMEOUT or 300), archive_index()
+    except (Unexpected, ImportError, AttributeError) as error:
+        become_cluster(str(error))
+        return
+    started = False
+    while True:
+        try:
+            if not started:
+                release_leftovers()
+                started = True
+            if jobs.work() == 0:
+                index.refresh()
+            close_old_connections()
+        except Exception:
+            log.exception("the queue couldn't work; it tries again in %d seconds", PAUSE_AFTER_FAILURE_SECONDS)
+            connections.close_all()
+            time.sleep(PAUSE_AFTER_FAILURE_SECONDS)

@@ -1,0 +1,125 @@
+"""What Django's database must hold before anybody comes: the sites and the superuser.
+
+Runs as the user that the database knows. Needs Debian's mailman3-web.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+
+from listkit.web import PROJECT, SETTINGS_MODULE
+
+
+class SetupError(ValueError):
+    """What is wanted contradicts what is there."""
+
+
+def load_django() -> None:
+    """Make Django and the models of its applications usable in this process."""
+    sys.path.insert(0, str(PROJECT))
+    os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
+    import django
+
+    django.setup()
+
+
+def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
+    """Bring the database to what `wanted` (`/etc/listkit/web.json`) says; return a line for each change."""
+    load_django()
+    from django.db import transaction
+
+    with transaction.atomic():
+        changes = [
+            *_sites(wanted["hosts"], wanted["site_name"], wanted["mail_domains"]),
+            *_superuser(wanted, password),
+        ]
+        if dry_run:
+            transaction.set_rollback(True)
+    return changes
+
+
+def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterator[str]:
+    """Each web host is a site; each mail domain belongs to one: links in mails and headers lead there."""
+    from django.contrib.sites.models import Site
+
+    main, _ = Site.objects.get_or_create(pk=1, defaults={"domain": hosts[0], "name": name})
+    yield from _free_domain(hosts[0], main)
+    yield from _update(main, f"site {hosts[0]}", domain=hosts[0], name=name[:50])
+    for host in hosts[1:]:
+        _, created = Site.objects.get_or_create(domain=host, defaults={"name": name[:50]})
+        if created:
+            yield f"site {host}"
+    for mail_domain, host in sorted(mail_domains.items()):
+        yield from _mail_domain(mail_domain, Site.objects.get(domain=host))
+
+
+def _free_domain(domain: str, main) -> Iterator[str]:
+    """The main host may have been a site of its own before; what belonged to that one is the main site's now."""
+    from django.contrib.sites.models import Site
+    from django_mailman3.models import MailDomain
+
+    for other in Site.objects.filter(domain=domain).exclude(pk=main.pk):
+        MailDomain.objects.filter(site=other).update(site=main)
+        other.delete()
+        yield f"site {domain} becomes the main one"
+
+
+def _mail_domain(mail_domain: str, site) -> Iterator[str]:
+    from django_mailman3.models import MailDomain
+
+    record, created = MailDomain.objects.get_or_create(mail_domain=mail_domain, defaults={"site": site})
+    if created:
+        yield f"mail domain {mail_domain} at {site.domain}"
+    else:
+        yield from _update(record, f"mail domain {mail_domain} at {site.domain}", site=site)
+
+
+def _update(record, what: str, **values) -> Iterator[str]:
+    stale = [name for name, value in values.items() if getattr(record, name) != value]
+    if stale:
+        for name in stale:
+            setattr(record, name, values[name])
+        record.save(update_fields=stale)
+        yield what
+
+
+def _superuser(wanted: dict, password: str) -> Iterator[str]:
+    """Make the superuser. The password is set once, and after that left to its owner unless it is forced."""
+    from django.contrib.auth import get_user_model
+
+    users = get_user_model().objects
+    name, email = wanted["superuser"], wanted["superuser_email"]
+    user = users.filter(username=name).first()
+    if user is None:
+        if not password:
+            raise SetupError(f"the superuser {name} needs a password: set web_superuser_password")
+        user = users.create_superuser(name, email, password)
+        yield f"superuser {name}"
+    elif not user.is_superuser:
+        # It may be a stranger's who signed up: nobody becomes superuser by choosing a name.
+        raise SetupError(f"web_superuser: {name} is an ordinary account already; choose another name")
+    elif wanted["superuser_password_force"] and not user.check_password(password):
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        yield f"password of {name}"
+    yield from _confirmed_address(user, email)
+
+
+def _confirmed_address(user, email: str) -> Iterator[str]:
+    """The declared address counts as confirmed, so that the superuser can log in at once."""
+    from allauth.account.models import EmailAddress
+
+    other = EmailAddress.objects.filter(email__iexact=email).exclude(user=user).first()
+    if other is not None:
+        raise SetupError(f"web_superuser_email: {email} belongs to the account {other.user.username} already")
+    address = EmailAddress.objects.filter(user=user, email__iexact=email).first() or EmailAddress(
+        user=user, email=email
+    )
+    if not (address.verified and address.primary):
+        EmailAddress.objects.filter(user=user, primary=True).update(primary=False)
+        address.verified = address.primary = True
+        address.save()
+        yield f"confirmed address {email}"
+    yield from _update(user, f"address of {user.username}", email=email)
