@@ -1,0 +1,101 @@
+"""Addresses of lists, of the mailbox and of the site owner: what an address that a message names means to us.
+
+Everything here is a pure function of the address and of an `AddressBook`.
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Far stricter than RFC 5322 on purpose: quoted local parts and address literals are never ours.
+_ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,256}@[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_COMMENT = re.compile(r"\([^()]*\)")
+
+
+class Kind(enum.Enum):
+    """What an address is to us."""
+
+    LIST = "list"  # a list that Mailman knows, or one of its sub-addresses
+    OWNER = "owner"  # the site owner (mailman@, postorius@)
+    MAILBOX = "mailbox"  # the mailbox that the message lies in
+    UNKNOWN = "unknown"  # one of our domains, but nobody there
+    FOREIGN = "foreign"  # somebody else's domain
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one address means; `recipient` is what Mailman is given, set for `Kind.LIST` only."""
+
+    kind: Kind
+    recipient: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """What is needed to tell what an address means.
+
+    lists: posting addresses of the lists that Mailman knows, in lower case.
+    suffixes: sub-addresses without their dash ("bounces", "owner", …).
+    domains: each of our mail domains and its synonyms, mapped to the domain that Mailman knows.
+    mailbox: the address of the mailbox being read, in lower case.
+    owners: the addresses whose mail is the site owner's.
+    """
+
+    lists: frozenset[str]
+    suffixes: frozenset[str]
+    domains: Mapping[str, str]
+    mailbox: str
+    owners: frozenset[str]
+
+    def meaning(self, address: str) -> Meaning:
+        """Say what an address (as `addresses_in` returns it) means to us."""
+        local, _, domain = address.rpartition("@")
+        if domain not in self.domains:
+            return Meaning(Kind.FOREIGN)
+        domain = self.domains[domain]
+        base, plus, tag = local.partition("+")
+        if self._is_list(base, domain):
+            return Meaning(Kind.LIST, f"{base}@{domain}")
+        if self._is_subaddress(base, domain):
+            return Meaning(Kind.LIST, f"{base}{plus}{tag}@{domain}")
+        plain = f"{base}@{domain}"
+        if plain == self._canonical(self.mailbox):
+            return Meaning(Kind.MAILBOX)
+        if plain in {self._canonical(owner) for owner in self.owners}:
+            return Meaning(Kind.OWNER)
+        return Meaning(Kind.UNKNOWN)
+
+    def is_owner(self, address: str) -> bool:
+        """Tell whether mail for this address is the site owner's, even where it is the mailbox itself."""
+        untagged = re.sub(r"\+[^@]*", "", address)
+        return self._canonical(untagged) in {self._canonical(owner) for owner in self.owners}
+
+    def _is_list(self, local: str, domain: str) -> bool:
+        return f"{local}@{domain}" in self.lists
+
+    def _is_subaddress(self, local: str, domain: str) -> bool:
+        name, _, suffix = local.rpartition("-")
+        return suffix in self.suffixes and self._is_list(name, domain)
+
+    def _canonical(self, address: str) -> str:
+        local, _, domain = address.rpartition("@")
+        return f"{local}@{self.domains.get(domain, domain)}"
+
+
+def addresses_in(value: str) -> list[str]:
+    """Find the addresses in a header's value, in lower case and in order; display names and comments don't count.
+
+    Linear in the length of the value, whatever a stranger put there.
+    """
+    bare = _COMMENT.sub(" ", _QUOTED.sub(" ", value))
+    return [found.lower() for found in _ADDRESS.findall(bare)]
+
+
+def envelope_address(value: str) -> str | None:
+    """Take the one address that an envelope header (`Delivered-To`, `Return-Path`) holds, or None."""
+    found = _ADDRESS.fullmatch(value.strip().removeprefix("<").removesuffix(">").strip())
+    return found[0].lower() if found else None

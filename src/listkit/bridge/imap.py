@@ -1,0 +1,417 @@
+"""A thin IMAP client: what the bridge needs of RFC 3501, IDLE (2177), UIDPLUS (4315), MOVE (6851) and WITHIN (5032).
+
+`imaplib` has no IDLE before Python 3.14 and holds a whole message in memory; this client reads a message in slices, and
+every wait of its has a limit. Any error means that the connection is of no use any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import re
+import select
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+# One slice of a message; the largest piece of one that is ever in memory.
+SLICE_OCTETS = 1_048_576
+_LINE_OCTETS = 8 * 1_048_576
+_RECV_OCTETS = 65_536
+
+_LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+_CODE = re.compile(r"^(?:OK|NO|BAD|BYE|PREAUTH) \[([A-Z-]+)", re.IGNORECASE)
+
+
+class ImapError(Exception):
+    """The connection failed, or the server did something that we can't work with: connect anew."""
+
+
+class LoginRefused(ImapError):
+    """The server answered NO to the account and password."""
+
+
+class CertificateRefused(ImapError):
+    """The server's certificate isn't one that we may trust for its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response of the server: its tag ("*" for untagged), its text without literals, and the literals."""
+
+    tag: str
+    text: str
+    literals: tuple[bytes, ...] = ()
+
+    @property
+    def code(self) -> str:
+        """The response code in brackets, such as AUTHENTICATIONFAILED, or an empty string."""
+        found = _CODE.match(self.text)
+        return found[1].upper() if found else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A selected folder."""
+
+    name: str
+    uidvalidity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A piece of a message; `size` and `internal_date` are the whole message's."""
+
+    size: int
+    internal_date: str
+    octets: bytes
+
+
+def connect(host: str, port: int, context: ssl.SSLContext, timeout_seconds: float) -> Imap:
+    """Connect by TLS and read the greeting.
+
+    Raises `CertificateRefused` (naming the host that was expected) and `ImapError`.
+    """
+    raw = None
+    try:
+        raw = socket.create_connection((host, port), timeout=timeout_seconds)
+        _notice_dead_peers(raw)
+        return Imap(context.wrap_socket(raw, server_hostname=host))
+    except ssl.SSLCertVerificationError as error:
+        _close(raw)
+        raise CertificateRefused(
+            f"the certificate of {host}:{port} is not one for the expected name {host}, or nobody trusted signed it: "
+            f"{error.verify_message}"
+        ) from error
+    except (OSError, ValueError) as error:
+        _close(raw)
+        raise ImapError(f"{host}:{port}: {error}") from error
+
+
+def _notice_dead_peers(raw: socket.socket) -> None:
+    # IDLE is silent for a minute at a time: without these a cut network isn't seen before the next command.
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
+
+
+def _close(raw: socket.socket | None) -> None:
+    if raw is not None:
+        raw.close()
+
+
+class Imap:
+    """One connection. Every method raises `ImapError` when the connection is lost or the server says no."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take a connected socket, with a timeout set, and read the greeting."""
+        self._sock = sock
+        self._buffer = bytearray()
+        self._number = 0
+        self._capabilities: frozenset[str] = frozenset()
+        self._prefix = ""
+        self.selected: Selected | None = None
+        self.has_news = False  # the server spoke of new messages since the last search
+        greeting = self._read_response()
+        if not greeting.text.upper().startswith("OK"):
+            raise ImapError(f"the server greets with: {greeting.text}")
+
+    def set_timeout(self, seconds: float) -> None:
+        """Limit the wait for any one piece of an answer."""
+        self._sock.settimeout(seconds)
+
+    def login(self, account: str, password: str) -> None:
+        """Log in. Raises `LoginRefused`."""
+        self._learn_capabilities()
+        initial = base64.b64encode(f"\0{account}\0{password}".encode()).decode()
+        if "AUTH=PLAIN" in self._capabilities and "SASL-IR" in self._capabilities:
+            answer = self._exchange(f"AUTHENTICATE PLAIN {initial}")
+        elif "AUTH=PLAIN" in self._capabilities:
+            answer = self._exchange("AUTHENTICATE PLAIN", initial)
+        else:
+            answer = self._exchange(f"LOGIN {_quoted(account)} {_quoted(password)}")
+        if not answer.text.upper().startswith("OK"):
+            raise LoginRefused(answer.text)
+        self._learn_capabilities()
+        if not self._capabilities & {"MOVE", "UIDPLUS"}:
+            raise ImapError("the server has neither MOVE nor UIDPLUS: no message can be taken out of a folder safely")
+        self._learn_prefix()
+
+    @property
+    def can_idle(self) -> bool:
+        """Whether the server has IDLE."""
+        return "IDLE" in self._capabilities
+
+    def create(self, folder: str) -> None:
+        """Make a folder; that it exists already is fine."""
+        answer = self._exchange(f"CREATE {self._folder(folder)}")
+        if answer.text.upper().startswith("BAD"):
+            raise ImapError(f"CREATE {folder}: {answer.text}")
+        self._exchange(f"SUBSCRIBE {self._folder(folder)}")
+
+    def count(self, folder: str) -> int | None:
+        """Count the messages of a folder without selecting it; None when there is no such folder."""
+        untagged, answer = self._converse(f"STATUS {self._folder(folder)} (MESSAGES)")
+        if answer.text.upper().startswith("NO"):
+            return None
+        self._demand(answer, "STATUS")
+        for response in untagged:
+            if found := re.search(r"\bMESSAGES (\d+)", response.text, re.IGNORECASE):
+                return int(found[1])
+        raise ImapError("STATUS was answered without MESSAGES")
+
+    def select(self, folder: str) -> Selected | None:
+        """Select a folder for reading and writing; None when there is no such folder."""
+        if self.selected and self.selected.name == folder:
+            return self.selected
+        self.selected = None
+        untagged, answer = self._converse(f"SELECT {self._folder(folder)}")
+        if answer.text.upper().startswith("NO"):
+            return None
+        self._demand(answer, "SELECT")
+        for response in untagged:
+            if found := re.search(r"\[UIDVALIDITY (\d+)\]", response.text, re.IGNORECASE):
+                self.selected = Selected(folder, int(found[1]))
+                return self.selected
+        raise ImapError(f"the server gave no UIDVALIDITY for {folder}")
+
+    def search(self, criteria: str) -> list[int]:
+        """Return the UIDs of the messages of the selected folder that meet the criteria, ascending."""
+        self.has_news = False
+        uids: set[int] = set()
+        for response in self._command(f"UID SEARCH {criteria}"):
+            kind, _, rest = response.text.partition(" ")
+            if kind.upper() == "SEARCH":
+                uids.update(int(word) for word in rest.split() if word.isdigit())
+        return sorted(uids)
+
+    def search_older(self, days: int) -> list[int]:
+        """Return the UIDs of messages that arrived more than `days` days ago, by the server's clock where it can."""
+        if "WITHIN" in self._capabilities:
+            return self.search(f"OLDER {days * 86_400}")
+        return self.search(f"BEFORE {_imap_date(days)}")
+
+    def slices(self, uid: int) -> Iterator[Slice]:
+        """Yield a message of the selected folder piece by piece; nothing when it is gone.
+
+        Raises `ImapError` when the message turns out shorter than the server said: never half a message.
+        """
+        offset = 0
+        while True:
+            piece = self._slice(uid, offset)
+            if piece is None and offset == 0:
+                return
+            if piece is None or (not piece.octets and offset < piece.size):
+                raise ImapError(f"message {uid} ended after {offset} octets")
+            yield piece
+            offset += len(piece.octets)
+            # The size that the server gives may be wrong for messages with bare LF; a short slice is the end in truth.
+            if len(piece.octets) < SLICE_OCTETS:
+                return
+
+    def _slice(self, uid: int, offset: int) -> Slice | None:
+        what = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<{offset}.{SLICE_OCTETS}>)"
+        for response in self._command(f"UID FETCH {uid} {what}"):
+            if " FETCH " in f" {response.text.upper()}" and re.search(rf"\bUID {uid}\b", response.text):
+                size = re.search(r"RFC822\.SIZE (\d+)", response.text)
+                date = re.search(r'INTERNALDATE "([^"]*)"', response.text)
+                body = re.search(r'BODY\[\](?:<\d+>)? (?:"((?:[^"\\]|\\.)*)"|NIL|\{\})', response.text)
+                if size and date and body:
+                    octets = response.literals[0] if response.literals else _unquoted(body[1] or "")
+                    return Slice(int(size[1]), date[1], octets)
+        return None
+
+    def move(self, uids: list[int], folder: str) -> None:
+        """Move messages of the selected folder. Where the server has no MOVE a crash leaves a copy, never a loss."""
+        for group in _groups(uids):
+            if "MOVE" in self._capabilities:
+                self._command(f"UID MOVE {group} {self._folder(folder)}")
+            else:
+                self._command(f"UID COPY {group} {self._folder(folder)}")
+                self._delete(group)
+
+    def delete(self, uids: list[int]) -> None:
+        """Delete messages of the selected folder for good."""
+        for group in _groups(uids):
+            self._delete(group)
+
+    def _delete(self, group: str) -> None:
+        self._command(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
+        # A plain EXPUNGE would also take what a human has marked in the webmail.
+        self._command(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
+
+    def wait_for_news(self, seconds: float, wake: socket.socket) -> None:
+        """IDLE on the selected folder until something happens there, `wake` becomes readable or the time is over."""
+        if self.has_news:
+            return
+        if not self.can_idle:
+            select.select([wake], [], [], seconds)
+            self._command("NOOP")
+            return
+        tag = self._send("IDLE")
+        self._await_continuation("IDLE")
+        deadline = time.monotonic() + seconds
+        while not self.has_news and self._readable(deadline - time.monotonic(), wake):
+            self._note(self._read_response())
+        self._write("DONE")
+        self._demand(self._collect(tag)[1], "IDLE")
+
+    def _await_continuation(self, command: str) -> None:
+        while (response := self._read_response()).tag != "+":
+            if response.tag != "*":
+                raise ImapError(f"{command}: {response.text}")
+            self._note(response)
+
+    def _readable(self, seconds: float, wake: socket.socket) -> bool:
+        """Wait until a response can be read; False when the time is over or somebody wakes us."""
+        if self._buffer or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+            return True
+        ready, _, _ = select.select([self._sock, wake], [], [], max(0, seconds))
+        return self._sock in ready and wake not in ready
+
+    def close(self) -> None:
+        """Close the connection without ceremony."""
+        self._sock.close()
+
+    def logout(self) -> None:
+        """Say goodbye, as far as the server still listens."""
+        try:
+            self._exchange("LOGOUT")
+        except ImapError:
+            pass
+        finally:
+            self.close()
+
+    def _learn_capabilities(self) -> None:
+        words: set[str] = set()
+        for response in self._command("CAPABILITY"):
+            kind, _, rest = response.text.partition(" ")
+            if kind.upper() == "CAPABILITY":
+                words.update(rest.upper().split())
+        self._capabilities = frozenset(words)
+
+    def _learn_prefix(self) -> None:
+        """Some servers keep every folder below "INBOX."; NAMESPACE tells."""
+        if "NAMESPACE" not in self._capabilities:
+            return
+        for response in self._command("NAMESPACE"):
+            if found := re.match(r'NAMESPACE \(\("((?:[^"\\]|\\.)*)"', response.text, re.IGNORECASE):
+                self._prefix = _unquoted(found[1]).decode("ascii", "replace")
+
+    def _folder(self, name: str) -> str:
+        return _quoted(name if name.upper() == "INBOX" else self._prefix + name)
+
+    def _command(self, command: str) -> list[Response]:
+        untagged, answer = self._converse(command)
+        self._demand(answer, command.split(" ")[0])
+        return untagged
+
+    def _exchange(self, command: str, continuation: str | None = None) -> Response:
+        return self._converse(command, continuation)[1]
+
+    def _converse(self, command: str, continuation: str | None = None) -> tuple[list[Response], Response]:
+        tag = self._send(command)
+        return self._collect(tag, continuation)
+
+    def _send(self, command: str) -> str:
+        self._number += 1
+        tag = f"b{self._number}"
+        self._write(f"{tag} {command}")
+        return tag
+
+    def _write(self, line: str) -> None:
+        try:
+            self._sock.sendall(f"{line}\r\n".encode())
+        except OSError as error:
+            raise ImapError(f"the connection broke: {error}") from error
+
+    def _collect(self, tag: str, continuation: str | None = None) -> tuple[list[Response], Response]:
+        """Read up to the answer that carries the tag."""
+        untagged: list[Response] = []
+        while (response := self._read_response()).tag != tag:
+            if response.tag == "+" and continuation is not None:
+                self._write(continuation)
+                continuation = None
+                continue
+            self._note(response)
+            untagged.append(response)
+        return untagged, response
+
+    def _note(self, response: Response) -> None:
+        if re.match(r"\d+ EXISTS", response.text, re.IGNORECASE):
+            self.has_news = True
+        if response.tag == "*" and response.text.upper().startswith("BYE"):
+            raise ImapError(f"the server says goodbye: {response.text}")
+
+    @staticmethod
+    def _demand(answer: Response, command: str) -> None:
+        if not answer.text.upper().startswith("OK"):
+            raise ImapError(f"{command}: {answer.text}")
+
+    def _read_response(self) -> Response:
+        text, literals = b"", []
+        while True:
+            line = self._read_line()
+            literal = _LITERAL.search(line)
+            if not literal:
+                break
+            text += line[: literal.start()] + b"{}"
+            literals.append(self._read_exactly(int(literal[1])))
+        text += line
+        tag, _, rest = text.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
+        return Response(tag, rest, tuple(literals))
+
+    def _read_line(self) -> bytes:
+        start = 0
+        while (end := self._buffer.find(b"\n", start)) < 0:
+            start = len(self._buffer)
+            if start > _LINE_OCTETS:
+                raise ImapError(f"the server sent a line of more than {_LINE_OCTETS} octets")
+            self._receive()
+        return self._take(end + 1)
+
+    def _read_exactly(self, octets: int) -> bytes:
+        if octets > SLICE_OCTETS:
+            raise ImapError(f"the server sent {octets} octets at once, {SLICE_OCTETS} were asked for")
+        while len(self._buffer) < octets:
+            self._receive()
+        return self._take(octets)
+
+    def _take(self, octets: int) -> bytes:
+        taken = bytes(self._buffer[:octets])
+        del self._buffer[:octets]
+        return taken
+
+    def _receive(self) -> None:
+        try:
+            received = self._sock.recv(_RECV_OCTETS)
+        except OSError as error:
+            raise ImapError(f"the connection broke: {error}") from error
+        if not received:
+            raise ImapError("the server closed the connection")
+        self._buffer += received
+
+
+def _groups(uids: list[int], size: int = 200) -> Iterator[str]:
+    """Command lines have a limit of their own at many servers."""
+    for start in range(0, len(uids), size):
+        yield ",".join(map(str, uids[start : start + size]))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _unquoted(text: str) -> bytes:
+    return re.sub(r"\\(.)", r"\1", text).encode("utf-8", "surrogateescape")
+
+
+def _imap_date(days_ago: int) -> str:
+    day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=days_ago)
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    return f"{day.day}-{months[day.month - 1]}-{day.year}"

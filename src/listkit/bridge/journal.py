@@ -1,0 +1,143 @@
+"""What must survive kill -9 and a power cut, in one SQLite file.
+
+Deliveries are written with `synchronous=FULL`: a delivery that was recorded stays recorded. What only helps (messages
+in hand, failed logins, the last known lists) is written with `NORMAL`, which survives kill -9 but may lose its last
+moments in a power cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from listkit.bridge.policy import FailedLogin, Moment
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS delivered (id TEXT PRIMARY KEY, recipient TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS delivered_at ON delivered (at);
+CREATE TABLE IF NOT EXISTS in_hand (message TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, refused INTEGER NOT NULL,
+    boot TEXT NOT NULL, monotonic REAL NOT NULL, wall REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS lists (address TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """The record, shared by all mailboxes' threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file. A damaged one is set aside: Mailman's own record still guards against doubles."""
+        self._lock = threading.Lock()
+        try:
+            self._open(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            aside = path.with_suffix(f".damaged-{int(time.time())}")
+            log.error("the journal %s is damaged (%s): set aside as %s", path, error, aside)
+            path.rename(aside)
+            for companion in ("-wal", "-shm"):
+                path.with_name(path.name + companion).unlink(missing_ok=True)
+            self._open(path)
+
+    def _open(self, path: Path) -> None:
+        self._sure = _connect(path, "FULL")
+        self._sure.executescript(_SCHEMA)
+        self._quick = _connect(path, "NORMAL")
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._quick.close()
+            self._sure.close()
+
+    def is_delivered(self, delivery: str) -> bool:
+        """Tell whether Mailman is known to have taken this delivery."""
+        return bool(self._rows("SELECT 1 FROM delivered WHERE id = ?", delivery))
+
+    def record_delivered(self, delivery: str, recipient: str) -> None:
+        """Record that Mailman took this delivery; on return it is on the disk."""
+        with self._lock, self._sure:
+            self._sure.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (delivery, recipient, time.time()))
+
+    def take_in_hand(self, message: str) -> int:
+        """Note that a message is about to be handled; returns how often that was begun without `put_down` before."""
+        with self._writing() as quick:
+            quick.execute(
+                "INSERT INTO in_hand VALUES (?, 1, ?) ON CONFLICT (message) DO UPDATE SET times = times + 1",
+                (message, time.time()),
+            )
+        return self._rows("SELECT times FROM in_hand WHERE message = ?", message)[0][0] - 1
+
+    def put_down(self, message: str) -> None:
+        """Note that the handling of a message came to an orderly end, whatever it was."""
+        with self._writing() as quick:
+            quick.execute("DELETE FROM in_hand WHERE message = ?", (message,))
+
+    def suspects(self) -> frozenset[str]:
+        """The messages whose handling was begun and never came to an end."""
+        return frozenset(row[0] for row in self._rows("SELECT message FROM in_hand"))
+
+    def begin_login(self, mailbox: str, moment: Moment) -> int:
+        """Note that a login is about to be tried, and return its number; it counts as failed until it went well."""
+        with self._writing() as quick:
+            row = (mailbox, moment.boot, moment.monotonic, moment.wall)
+            cursor = quick.execute(
+                "INSERT INTO failed_logins (mailbox, refused, boot, monotonic, wall) VALUES (?, 0, ?, ?, ?)", row
+            )
+            return cursor.lastrowid or 0
+
+    def login_refused(self, number: int) -> None:
+        """The mail service said no to this login."""
+        with self._writing() as quick:
+            quick.execute("UPDATE failed_logins SET refused = 1 WHERE id = ?", (number,))
+
+    def failed_logins(self, mailbox: str) -> list[FailedLogin]:
+        """The failed logins since the last good one, oldest first."""
+        query = "SELECT refused, boot, monotonic, wall FROM failed_logins WHERE mailbox = ? ORDER BY id"
+        return [FailedLogin(Moment(*moment), bool(refused)) for refused, *moment in self._rows(query, mailbox)]
+
+    def forget_failed_logins(self, mailbox: str) -> None:
+        """A login went well."""
+        with self._writing() as quick:
+            quick.execute("DELETE FROM failed_logins WHERE mailbox = ?", (mailbox,))
+
+    def known_lists(self) -> frozenset[str]:
+        """The lists as last remembered."""
+        return frozenset(row[0] for row in self._rows("SELECT address FROM lists"))
+
+    def remember_lists(self, addresses: Iterable[str]) -> None:
+        """Remember the lists that Mailman knows."""
+        with self._writing() as quick:
+            quick.execute("DELETE FROM lists")
+            quick.executemany("INSERT INTO lists VALUES (?)", [(address,) for address in addresses])
+
+    def prune(self, keep_days: int) -> None:
+        """Forget deliveries and messages in hand older than `keep_days`."""
+        before = time.time() - keep_days * 86_400
+        with self._writing() as quick:
+            quick.execute("DELETE FROM delivered WHERE at < ?", (before,))
+            quick.execute("DELETE FROM in_hand WHERE at < ?", (before,))
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._quick:
+            yield self._quick
+
+    def _rows(self, query: str, *values: object) -> list[tuple]:
+        with self._lock:
+            return self._quick.execute(query, values).fetchall()
+
+
+def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    return connection

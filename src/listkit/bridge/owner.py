@@ -1,0 +1,46 @@
+"""Mail for the site owner: sent on through the local relay, in a form that survives DMARC and can't go in circles.
+
+The relay may only send as the mailbox's own account, and a stranger's From would fail DMARC at the owner's server: so
+From becomes the account, and the stranger stands in Reply-To.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from listkit.bridge.address import addresses_in
+from listkit.bridge.message import DELIVERY_HEADER, Head
+
+LOOP_HEADER = "X-Listkit-Owner-Copy"
+
+# What would speak for the first sender, or ask the owner's server to answer him.
+_DROPPED = frozenset({
+    "from", "sender", "reply-to", "return-path", "delivered-to", "dkim-signature", "domainkey-signature",
+    "disposition-notification-to", "return-receipt-to", "errors-to", LOOP_HEADER.lower(), DELIVERY_HEADER.lower(),
+})  # fmt: skip
+
+
+def reason_to_keep(head: Head) -> str:
+    """Say why a message must not be sent on to the site owner, or return an empty string."""
+    if head.first(LOOP_HEADER.lower()):
+        return "it was sent on to the site owner before"
+    if any(field.name == "return-path" and field.value == "<>" for field in head.fields):
+        return "bounces aren't sent on to the site owner: they could be of the copy itself"
+    return ""
+
+
+def forwarded(head: Head, spool: BinaryIO, account: str) -> Iterator[bytes]:
+    """Yield the message as the site owner gets it, in blocks of whole lines."""
+    senders = addresses_in(head.first("from"))
+    answers = addresses_in(head.first("reply-to")) or senders
+    name = senders[0].replace("@", " at ") if senders else "an unknown sender"
+    top = [f'From: "{name} via {account.replace("@", " at ")}" <{account}>']
+    if answers:
+        top.append(f"Reply-To: {', '.join(answers[:5])}")
+    top.append(f"{LOOP_HEADER}: {account}")
+    yield "".join(f"{line}\r\n" for line in top).encode()
+    yield b"".join(field.raw for field in head.fields if field.name not in _DROPPED) + b"\r\n"
+    spool.seek(head.body_offset)
+    while lines := spool.readlines(65_536):
+        yield b"".join(lines)

@@ -1,0 +1,488 @@
+"""One mailbox's thread: connect, take what is waiting, IDLE, and recover from whatever goes wrong.
+
+The order in which things are done is what makes it safe: Mailman's 250, then the record on disk, then the move out of
+the folder. A crash between any two of them repeats the later ones only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import logging
+import random
+import socket
+import sqlite3
+import ssl
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from listkit.bridge import imap
+from listkit.bridge.config import Configuration, Folders, Mailbox
+from listkit.bridge.delivery import Incoming, MailmanAway, Outcome, Postman
+from listkit.bridge.imap import CertificateRefused, Imap, ImapError, LoginRefused, Selected
+from listkit.bridge.journal import Journal
+from listkit.bridge.message import Normaliser
+from listkit.bridge.metrics import Metrics
+from listkit.bridge.policy import CRASHES_ALLOWED, Backoff, Fate, Moment, login_wait
+
+log = logging.getLogger(__name__)
+
+_SPOOL_MEMORY_OCTETS = 262_144
+_MOVES_AT_ONCE = 50
+_PRUNE_SECONDS = 3600
+# Longer than any single step may take: the watchdog's idea of "stuck".
+_STEP_SECONDS = 660
+_CONNECT_TIMEOUT_SECONDS = 10
+
+_RECONNECT = Backoff(first=0.5, longest=60)
+_CERTIFICATE = Backoff(first=30, longest=300)
+_MAILMAN_AWAY = Backoff(first=0.5, longest=15)
+_TROUBLE = Backoff(first=5, longest=60)
+_MESSAGE = Backoff(first=5, longest=900)
+
+
+class Stopping(Exception):
+    """The bridge is being stopped."""
+
+
+class Heart:
+    """Tells the watchdog whether a thread is still getting on."""
+
+    def __init__(self) -> None:
+        self._deadline = time.monotonic() + _STEP_SECONDS
+
+    def beat(self, seconds: float = _STEP_SECONDS) -> None:
+        """Promise to beat again within so many seconds."""
+        self._deadline = time.monotonic() + seconds
+
+    @property
+    def beating(self) -> bool:
+        """Whether the last promise was kept so far."""
+        return time.monotonic() < self._deadline
+
+
+class Stop:
+    """A flag that also wakes a thread out of `select`."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._write, self.wake = socket.socketpair()
+
+    def set(self) -> None:
+        """Stop."""
+        self._event.set()
+        self._write.send(b"x")
+
+    def demanded(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> None:
+        """Sleep, unless or until somebody says stop. Raises `Stopping`."""
+        if self._event.wait(seconds):
+            raise Stopping
+
+
+@dataclass(slots=True)
+class Deferral:
+    """A message that waits for its next try."""
+
+    failures: int = 0
+    due: float = 0.0
+    times_550: int = 0
+
+
+class _Moves:
+    """Collects the moves out of one folder, so that many messages cost one command."""
+
+    def __init__(self, server: Imap, folders: Folders, *, delete_processed: bool) -> None:
+        self._server = server
+        self._folders = folders
+        self._delete_processed = delete_processed
+        self._waiting: dict[str, list[int]] = {}
+
+    def add(self, uid: int, fate: Fate) -> str:
+        """Plan what is to be done with a message, and say it."""
+        deletes = fate is Fate.PROCESSED and self._delete_processed
+        target = "" if deletes else getattr(self._folders, fate.value)
+        uids = self._waiting.setdefault(target, [])
+        uids.append(uid)
+        if len(uids) >= _MOVES_AT_ONCE:
+            self.flush()
+        return f"to {target}" if target else "deleted"
+
+    def flush(self) -> None:
+        """Make the planned moves."""
+        for target in list(self._waiting):
+            uids = self._waiting.pop(target)
+            if target:
+                self._server.move(uids, target)
+            else:
+                self._server.delete(uids)
+
+
+class Worker:
+    """Everything for one mailbox."""
+
+    def __init__(
+        self, configuration: Configuration, mailbox: Mailbox, postman: Postman, journal: Journal, metrics: Metrics
+    ) -> None:
+        self.mailbox = mailbox
+        self.heart = Heart()
+        self.stop = Stop()
+        self._configuration = configuration
+        self._postman = postman
+        self._journal = journal
+        self._metrics = metrics
+        self._chance = random.Random()  # noqa: S311 (jitter, no secret)
+        self._in_hand = ""
+        self._deferred: dict[str, Deferral] = {}
+        self._arrived: dict[str, float] = {}
+        self._waiting: dict[str, int] = {}
+        self._reported: dict[str, int] = {}
+        self._mailman_failures = 0
+        self._mailman_due = 0.0
+        self._seen = time.monotonic()
+        self._pruned = float("-inf")
+
+    def run(self) -> None:
+        """Work until stopped; nothing but that ends it."""
+        failures = 0
+        restarted = True
+        while not self.stop.demanded():
+            began = time.monotonic()
+            try:
+                self._session(restarted=restarted)
+            except Stopping:
+                break
+            except Exception as error:
+                restarted = False
+                self._gauge("up", 0)
+                # A session that lasted starts the count anew: the first reconnect is at once.
+                failures = 0 if time.monotonic() - began > _RECONNECT.longest else failures + 1
+                self._pause(self._wait_after(error, failures))
+        self._gauge("up", 0)
+        self._postman.rest()
+
+    def abandon(self) -> None:
+        """The process ends although a message is in hand: that isn't the message's fault."""
+        if self._in_hand:
+            self._journal.put_down(self._in_hand)
+
+    def _wait_after(self, error: Exception, failures: int) -> float:
+        """Log why a session ended; return the seconds to wait before the next."""
+        account, wait = self.mailbox.account, _RECONNECT.wait(failures - 1, self._chance)
+        if isinstance(error, LoginRefused):
+            # How long to wait is decided before the next login, from the record.
+            log.error(
+                "%s: %s refused the login (%s). Delivery stops. Check the device password and that the mailbox exists",
+                account, self.mailbox.host, error,
+            )  # fmt: skip
+            self._gauge("login_refused", 1)
+            return 0
+        if isinstance(error, CertificateRefused):
+            log.error("%s: delivery stops: %s", account, error)
+            self._gauge("certificate_refused", 1)
+            return _CERTIFICATE.wait(failures, self._chance)
+        if isinstance(error, ImapError):
+            log.warning("%s: %s; connecting again in %.1f s", account, error, wait)
+            return wait
+        wait = _TROUBLE.wait(max(1, failures), self._chance)
+        if isinstance(error, sqlite3.Error | OSError):
+            log.error("%s: this host has trouble: %s; again in %.1f s", account, error, wait)
+        else:
+            log.error("%s: an error of the bridge's own; again in %.1f s", account, wait, exc_info=error)
+        return wait
+
+    def _pause(self, seconds: float) -> None:
+        self.heart.beat(seconds + _STEP_SECONDS)
+        with contextlib.suppress(Stopping):
+            self.stop.wait(seconds)
+
+    # One connection's life
+
+    def _session(self, *, restarted: bool) -> None:
+        """Connect and work. Raises `Stopping`, or whatever ended the session."""
+        context = ssl.create_default_context(cafile=self.mailbox.ca_file)
+        self._await_permission_to_log_in(restarted=restarted)
+        self.heart.beat()
+        server = imap.connect(self.mailbox.host, self.mailbox.port, context, _CONNECT_TIMEOUT_SECONDS)
+        try:
+            server.set_timeout(self._configuration.timeout_seconds)
+            self._log_in(server)
+            self._make_folders(server)
+            while True:
+                self._round(server)
+                self._wait_for_mail(server)
+        except Stopping:
+            server.logout()
+            raise
+        finally:
+            self._postman.rest()
+            server.close()
+
+    def _await_permission_to_log_in(self, *, restarted: bool) -> None:
+        attempts = self._journal.failed_logins(self.mailbox.account)
+        wait = login_wait(attempts, Moment.now(), restarted=restarted)
+        if wait > 0:
+            log.warning("%s: %d logins failed; next try in %.0f s", self.mailbox.account, len(attempts), wait)
+            self.heart.beat(wait + _STEP_SECONDS)
+            self.stop.wait(wait)
+
+    def _log_in(self, server: Imap) -> None:
+        # Recorded before, so that not even a crash loop hammers a server that says no.
+        attempt = self._journal.begin_login(self.mailbox.account, Moment.now())
+        try:
+            server.login(self.mailbox.account, self.mailbox.password)
+        except LoginRefused:
+            self._journal.login_refused(attempt)
+            raise
+        self._journal.forget_failed_logins(self.mailbox.account)
+        for figure, value in (("up", 1), ("login_refused", 0), ("certificate_refused", 0)):
+            self._gauge(figure, value)
+        self._contact()
+        log.info("%s: logged in at %s", self.mailbox.account, self.mailbox.host)
+
+    def _make_folders(self, server: Imap) -> None:
+        folders = self.mailbox.folders
+        for folder in (folders.processed, folders.rejected, folders.unrouted, folders.failed, folders.replay):
+            server.create(folder)
+
+    # A round through the folders, and the wait for the next
+
+    def _round(self, server: Imap) -> None:
+        """Take what is in every folder, report and prune."""
+        folders = self.mailbox.folders
+        for folder in (*folders.fetch, folders.replay):
+            if folder == folders.fetch[0] or server.count(folder):
+                self._take_folder(server, folder)
+        for folder in folders.report:
+            self._report(folder, server.count(folder) or 0)
+        if time.monotonic() - self._pruned > _PRUNE_SECONDS:
+            self._prune(server)
+            self._pruned = time.monotonic()
+        self._contact()
+
+    def _wait_for_mail(self, server: Imap) -> None:
+        """IDLE on the first folder, taking what arrives there, until it is time for the next round."""
+        ends = time.monotonic() + self._configuration.poll_seconds
+        inbox = self.mailbox.folders.fetch[0]
+        while (left := min(ends - time.monotonic(), self._until_due())) > 0:
+            if server.select(inbox) is None:
+                raise ImapError(f"there is no folder {inbox}")
+            self.heart.beat(left + _STEP_SECONDS)
+            server.wait_for_news(left, self.stop.wake)
+            self._contact()
+            self.stop.wait(0)
+            if server.has_news:
+                self._take_folder(server, inbox)
+
+    def _until_due(self) -> float:
+        """The seconds until something is due for its next try."""
+        dues = [deferral.due for deferral in self._deferred.values()]
+        if self._mailman_failures:
+            dues.append(self._mailman_due)
+        return min(dues) - time.monotonic() if dues else float("inf")
+
+    def _report(self, folder: str, count: int) -> None:
+        self._metrics.set("folder_messages", count, mailbox=self.mailbox.account, folder=folder)
+        if count > self._reported.get(folder, 0):
+            log.warning("%s: %d messages in %s, which isn't fetched: look at them", self.mailbox.account, count, folder)
+        self._reported[folder] = count
+
+    def _prune(self, server: Imap) -> None:
+        keep, folders = self._configuration.keep_days, self.mailbox.folders
+        self._prune_folder(server, folders.processed, keep.processed, self._configuration.processed_most)
+        self._prune_folder(server, folders.rejected, keep.rejected)
+        self._prune_folder(server, folders.unrouted, keep.unrouted)
+        self._prune_folder(server, folders.failed, keep.failed)
+        self._journal.prune(keep.delivered)
+
+    def _prune_folder(self, server: Imap, folder: str, days: int, most: int | None = None) -> None:
+        if not server.select(folder):
+            return
+        doomed = set(server.search_older(days)) if days else set()
+        if most is not None:
+            doomed.update(server.search("ALL")[:-most])
+        if doomed:
+            server.delete(sorted(doomed))
+            log.info("%s: %d messages pruned from %s", self.mailbox.account, len(doomed), folder)
+
+    # A folder's messages
+
+    def _take_folder(self, server: Imap, folder: str) -> None:
+        selected = server.select(folder)
+        if selected is None:
+            return
+        self._seen = time.monotonic()
+        uids = server.search("UNDELETED")
+        self._forget_gone(selected, uids)
+        self._tell_waiting(folder, len(uids))
+        if self._mailman_due > time.monotonic():
+            return
+        moves = _Moves(server, self.mailbox.folders, delete_processed=self._configuration.delete_processed)
+        left = len(uids)
+        try:
+            for uid in self._in_order(selected, uids):
+                left -= self._take_message(server, selected, uid, moves)
+                self._tell_waiting(folder, left)
+                if self.stop.demanded():
+                    break
+        except MailmanAway as error:
+            self._mailman_away(error)
+        self._postman.rest()
+        moves.flush()
+        self.stop.wait(0)
+
+    def _in_order(self, selected: Selected, uids: list[int]) -> list[int]:
+        """The messages that are due, oldest first; those that were in hand at a crash last, so that the rest flows."""
+        now = time.monotonic()
+        due = [uid for uid in uids if self._deferral(selected, uid).due <= now]
+        suspects = self._journal.suspects()
+        return sorted(due, key=lambda uid: (_key(self.mailbox, selected, uid) in suspects, uid))
+
+    def _take_message(self, server: Imap, selected: Selected, uid: int, moves: _Moves) -> bool:
+        """Take one message; True when it doesn't wait any longer."""
+        self._in_hand = key = _key(self.mailbox, selected, uid)
+        self.heart.beat()
+        crashes = self._journal.take_in_hand(key)
+        try:
+            outcome = self._handle(server, selected, uid, crashes)
+        except (ImapError, MailmanAway, OSError, sqlite3.Error):
+            # The world's fault, not the message's.
+            with contextlib.suppress(sqlite3.Error):
+                self._journal.put_down(key)
+            raise
+        except Exception:
+            # It stays "in hand": that is how crashes are counted.
+            self._metrics.add("crashes_total", mailbox=self.mailbox.account)
+            log.exception("%s: %s/%d crashed the handler", self.mailbox.account, selected.name, uid)
+            self._defer(key)
+            return False
+        finally:
+            self._in_hand = ""
+        gone = outcome is None or self._finish(selected, uid, outcome, moves)
+        self._journal.put_down(key)
+        return gone
+
+    def _handle(self, server: Imap, selected: Selected, uid: int, crashes: int) -> Outcome | None:
+        """Handle one message; None when it is gone."""
+        if crashes >= CRASHES_ALLOWED:
+            return Outcome(Fate.FAILED, notes=[f"it crashed the handler {crashes} times"])
+        key = _key(self.mailbox, selected, uid)
+        with self._spooled(server, uid) as (spool, internal_date):
+            if not internal_date:
+                return None
+            self._arrived[key] = _seconds(internal_date)
+            self._metrics.add("fetched_total", mailbox=self.mailbox.account)
+            outcome = self._postman.handle(
+                Incoming(
+                    spool,
+                    internal_date,
+                    seen=self._seen,
+                    times_550=self._deferral(selected, uid).times_550,
+                    replay=key if selected.name == self.mailbox.folders.replay else "",
+                )
+            )
+        self._mailman_failures = 0
+        return outcome
+
+    @contextlib.contextmanager
+    def _spooled(self, server: Imap, uid: int) -> Iterator[tuple[BinaryIO, str]]:
+        """Fetch a whole message before anything is done with it: a cut connection never makes half a post."""
+        normaliser = Normaliser()
+        internal_date = ""
+        with tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_OCTETS, dir=self._configuration.state) as spool:
+            for piece in server.slices(uid):
+                internal_date = piece.internal_date
+                spool.write(normaliser.feed(piece.octets))
+                self.heart.beat()
+            spool.write(normaliser.finish())
+            self._contact()
+            yield spool, internal_date  # type: ignore[misc]
+
+    def _finish(self, selected: Selected, uid: int, outcome: Outcome, moves: _Moves) -> bool:
+        """Plan and log what becomes of a message; True when it leaves its folder."""
+        account, key = self.mailbox.account, _key(self.mailbox, selected, uid)
+        leaves = outcome.fate is not Fate.WAITS
+        if leaves:
+            self._deferred.pop(key, None)
+            self._arrived.pop(key, None)
+            where = moves.add(uid, outcome.fate)
+        else:
+            self._metrics.add("deferred_total", mailbox=account)
+            where = f"again in {self._defer(key, met_550=outcome.met_550):.0f} s"
+        if leaves and outcome.fate is not Fate.PROCESSED:
+            self._metrics.add("set_aside_total", mailbox=account, folder=outcome.fate.value)
+        log.log(
+            logging.INFO if outcome.fate is Fate.PROCESSED else logging.WARNING,
+            "%s: %s/%d %s via %s: %s: %s",
+            account,
+            selected.name,
+            uid,
+            _printable(outcome.message_id, 200) or "(no Message-ID)",
+            outcome.via or "nothing",
+            _printable("; ".join(outcome.notes), 1000),
+            where,
+        )
+        return leaves
+
+    def _mailman_away(self, error: MailmanAway) -> None:
+        self._mailman_failures += 1
+        wait = _MAILMAN_AWAY.wait(self._mailman_failures, self._chance)
+        self._mailman_due = time.monotonic() + wait
+        log.warning("%s: Mailman doesn't take mail (%s); again in %.1f s", self.mailbox.account, error, wait)
+
+    # Messages that wait
+
+    def _deferral(self, selected: Selected, uid: int) -> Deferral:
+        return self._deferred.get(_key(self.mailbox, selected, uid), Deferral())
+
+    def _defer(self, key: str, *, met_550: bool = False) -> float:
+        deferral = self._deferred.setdefault(key, Deferral())
+        deferral.failures += 1
+        deferral.times_550 += met_550
+        wait = _MESSAGE.wait(deferral.failures, self._chance)
+        deferral.due = time.monotonic() + wait
+        return wait
+
+    def _forget_gone(self, selected: Selected, uids: list[int]) -> None:
+        """Forget waiting messages that somebody else took away."""
+        present = {_key(self.mailbox, selected, uid) for uid in uids}
+        of_folder = f"{self.mailbox.account}/{selected.name}/"
+        for memory in (self._deferred, self._arrived):
+            for key in [key for key in memory if key.startswith(of_folder) and key not in present]:
+                del memory[key]
+
+    def _tell_waiting(self, folder: str, count: int) -> None:
+        self._waiting[folder] = count
+        self._gauge("waiting_messages", sum(self._waiting.values()))
+        self._metrics.oldest_waiting(min(self._arrived.values(), default=None), mailbox=self.mailbox.account)
+
+    def _gauge(self, name: str, value: float) -> None:
+        self._metrics.set(name, value, mailbox=self.mailbox.account)
+
+    def _contact(self) -> None:
+        self._metrics.contact(mailbox=self.mailbox.account)
+
+
+def _key(mailbox: Mailbox, selected: Selected, uid: int) -> str:
+    """Name one message for as long as the server keeps its UIDs."""
+    return f"{mailbox.account}/{selected.name}/{selected.uidvalidity}/{uid}"
+
+
+def _seconds(internal_date: str) -> float:
+    """Turn IMAP's INTERNALDATE into seconds since the epoch; now, when the server writes it in a way of its own."""
+    try:
+        return datetime.datetime.strptime(internal_date.strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()
+    except ValueError:
+        return time.time()
+
+
+def _printable(text: str, most: int) -> str:
+    """Make a stranger's text fit for one line of the log."""
+    return "".join(c if " " <= c <= "~" else "?" for c in text[:most])
