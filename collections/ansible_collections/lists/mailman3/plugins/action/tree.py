@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -72,7 +71,7 @@ class ActionModule(ActionBase):
 
     def _rendered(self, root, args, task_vars):
         overrides = {path: _checked(path, item, FILE_KEYS) for path, item in args["files"].items()}
-        sources = {os.path.join(args["dest"], name): root / source for name, source in _templates(root)}
+        sources = {str(Path(args["dest"], name)): root / source for name, source in _templates(root)}
         unknown = sorted(set(overrides) - set(sources))
         if unknown:
             raise AnsibleActionFail(f"files: {', '.join(unknown)}: no template under {root} makes such a file")

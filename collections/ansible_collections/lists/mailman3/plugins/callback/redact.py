@@ -9,14 +9,14 @@ type: aggregate
 short_description: Hide the values of secret variables in all output
 version_added: 0.1.0
 description:
-  - Collects the values of variables and dictionary keys whose names look like secrets', and hides these values wherever they would be
-    printed or logged, at every verbosity and in diffs.
+  - Collects the values of variables and dictionary keys whose names look like secrets', and hides these values
+    wherever they would be printed or logged, at every verbosity and in diffs.
   - Does not know values that are made in the middle of a run, and cannot hide values of fewer than 6 characters.
 options:
   names:
     description: Regular expression; a variable or key whose name it matches is a secret.
     type: str
-    default: (?i)(password|passwd|secret|token|api_key|private_key)
+    default: (?i)(password|passwd|secret|token|api_key|private_key)(?!.*_(file|path|directory|length)$)
     env:
       - name: LISTS_REDACT_NAMES
     ini:
@@ -26,6 +26,7 @@ requirements:
   - Enabling in the configuration, C(callbacks_enabled = lists.mailman3.redact).
 """
 
+import contextlib
 import re
 
 from ansible.errors import AnsibleError
@@ -41,8 +42,8 @@ NOT_COLLECTED = frozenset(("vars", "hostvars", "groups", "group_names", "omit"))
 class CallbackModule(CallbackBase):
     """Ansible's entry point.
 
-    Everything that is displayed or logged, by any callback, connection or worker process, ends in `Display.display` of the
-    main process; that method is wrapped.
+    Everything that is displayed or logged, by any callback, connection or worker process, ends in `Display.display` of
+    the main process; that method is wrapped.
     """
 
     CALLBACK_VERSION = 2.0
@@ -74,11 +75,9 @@ class CallbackModule(CallbackBase):
                 self._learn(templar, name, variables[name])
 
     def _learn(self, templar, name, value):
-        try:
+        # A value that needs what only the run will define may still hold a secret literally.
+        with contextlib.suppress(AnsibleError):
             value = templar.template(value)
-        except AnsibleError:
-            # It needs something that only the run will define. What it says literally may be secret all the same.
-            pass
         self._redactor.learn(name, value)
 
     def _wrap_display(self):

@@ -22,7 +22,8 @@ options:
     type: path
     default: /etc/listkit/secrets/rest_password
   api_wait:
-    description: Seconds to wait for a Mailman that is starting. In check mode, one that doesn't answer counts as one without lists.
+    description: Seconds to wait for a Mailman that is starting. In check mode, one that doesn't answer counts as one
+      without lists.
     type: int
     default: 60
 author: The kit's authors (@listkit)

@@ -8,8 +8,8 @@ name: host_secret
 short_description: Stand in for a secret that is made on the host
 version_added: 0.1.0
 description:
-  - Returns a marker. M(lists.mailman3.tree) replaces it on the host by the content of C(/etc/listkit/secrets/<name>), and makes
-    that file with a random value if it is missing. The value never leaves the host.
+  - Returns a marker. M(lists.mailman3.tree) replaces it on the host by the content of C(/etc/listkit/secrets/<name>),
+    and makes that file with a random value if it is missing. The value never leaves the host.
   - Works only in templates that M(lists.mailman3.tree) installs.
 options:
   _input:

@@ -18,7 +18,7 @@ _ALL_DIGITS = re.compile(r"[0-9]+")
 
 
 def is_domain(text: str) -> bool:
-    """Return whether `text` is a fully qualified domain name: labels of letters, digits and hyphens, and no IP address."""
+    """Return whether `text` is a fully qualified domain name, and no IP address."""
     labels = text.split(".")
     return (
         len(text) <= 253
@@ -42,7 +42,7 @@ def list_address(name: str, domain: str) -> str:
 
 
 def list_addresses(address: str, without: Iterable[str] = ()) -> list[str]:
-    """Return all addresses of the list that is posted to at `address`, without those of the sub-addresses in `without`."""
+    """Return all addresses of the list at `address`, without those of the sub-addresses in `without`."""
     local, _, domain = address.partition("@")
     return [address, *(f"{local}-{sub}@{domain}" for sub in SUB_ADDRESSES if sub not in without)]
 

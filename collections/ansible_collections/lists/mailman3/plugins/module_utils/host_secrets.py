@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import stat
+from pathlib import Path
 
 DIRECTORY = "/etc/listkit/secrets"
 PLACEHOLDER = "made-on-the-host"
@@ -21,9 +21,7 @@ ENTROPY_BYTES = 32
 def marker(name: str) -> str:
     """Return the marker of secret `name`; raises ValueError when the name cannot be a file's name."""
     if not NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is no name for a secret: small letters, digits and underscores, such as 'rest_password'"
-        )
+        raise ValueError(f"{name!r} is no name for a secret: small letters, digits and _, such as 'rest_password'")
     return f"__host_secret:{name}__"
 
 
@@ -40,8 +38,7 @@ def fill(text: str, values: dict[str, str]) -> str:
 def read(name: str, directory: str = DIRECTORY) -> str | None:
     """Return the value of secret `name`, or None when it has not been made yet."""
     try:
-        with open(os.path.join(directory, name), encoding="utf-8") as handle:
-            return handle.read().rstrip("\n")
+        return Path(directory, name).read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError:
         return None
 
@@ -54,17 +51,17 @@ def make(name: str, directory: str = DIRECTORY) -> str:
     existing = read(name, directory)
     if existing:
         return existing
-    os.makedirs(os.path.dirname(directory), mode=0o755, exist_ok=True)
-    os.makedirs(directory, mode=0o700, exist_ok=True)
-    if stat.S_IMODE(os.stat(directory).st_mode) != 0o700:
-        os.chmod(directory, 0o700)
+    folder = Path(directory)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    folder.chmod(0o700)
     value = secrets.token_hex(ENTROPY_BYTES)
-    path = os.path.join(directory, name)
-    # A crash must leave either no file or the whole value: other files will already carry it.
-    handle = os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    # A crash must leave either no file or the whole value: other files may already carry it.
+    new = folder / f".{name}.new"
+    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         out.write(value)
         out.flush()
         os.fsync(out.fileno())
-    os.replace(path + ".new", path)
+    new.replace(folder / name)
     return value

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Bring domains and lists of a Mailman to what is declared.
 
-Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in check mode: a
-Mailman that has not been deployed yet, where everything is missing.
+Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in check
+mode: a Mailman that has not been deployed yet, where everything is missing.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def addresses_of_all(api: Api | None) -> list[str]:
 
 
 def drift(api: Api | None, addresses: Iterable[str], defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return how the lists at `addresses` deviate from `defaults`: one entry, with the list's own values, for each that does."""
+    """Return the lists at `addresses` that deviate from `defaults`, each with its own values."""
     found = []
     for address in addresses if api else ():
         config = api.get(f"lists/{segment(address)}/config") or {}

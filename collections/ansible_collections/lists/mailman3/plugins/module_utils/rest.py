@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -111,10 +112,8 @@ class Api:
         if error.code == 401:
             return f"Mailman at {self._url} refuses the user {self._user!r} with the password in api_password_file"
         body = error.read().decode("utf-8", "replace")
-        try:
+        with contextlib.suppress(ValueError, AttributeError):
             body = json.loads(body).get("description") or body
-        except (ValueError, AttributeError):
-            pass
         return f"Mailman refuses {method} {path}: {error.code} {body.strip() or error.reason}"
 
 

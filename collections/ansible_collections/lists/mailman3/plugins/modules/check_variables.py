@@ -9,8 +9,8 @@ module: check_variables
 short_description: Check the operator's variables before anything is changed
 version_added: 0.1.0
 description:
-  - Reads the argument specs of all roles and reports everything that is wrong with the inventory at once. For each problem it names
-    the variable, what is wrong with it, and a right value.
+  - Reads the argument specs of all roles and reports everything that is wrong with the inventory at once. For each
+    problem it names the variable, what is wrong with it, and a right value.
   - Takes no connection to the host. Put it at the head of the first play.
   - Finds misspelt names too, of variables as well as of keys inside of them.
   - Never prints the value of an option with C(no_log).

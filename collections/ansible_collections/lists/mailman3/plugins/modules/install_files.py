@@ -10,8 +10,8 @@ short_description: Install a set of files in one step
 version_added: 0.1.0
 description:
   - The host's half of M(lists.mailman3.tree), which makes the manifest. Use that one.
-  - All files are written beside their places, completed with the host's secrets and validated; only then are they moved into
-    place, each with its owner and mode already set.
+  - All files are written beside their places, completed with the host's secrets and validated; only then are they
+    moved into place, each with its owner and mode already set.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
@@ -55,11 +55,13 @@ import shlex
 import shutil
 import stat
 import tempfile
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lists.mailman3.plugins.module_utils import host_secrets, payload
 
 UNKNOWN_ID = -1
+PARENT_MODE = 0o755
 
 
 class Refusal(Exception):
@@ -98,7 +100,7 @@ class Attributes:
     def apply(self, path):
         """Give them to `path`; the mode comes last because chown clears the set-id bits."""
         os.chown(path, self.uid, self.gid)
-        os.chmod(path, self.mode)
+        Path(path).chmod(self.mode)
 
     def describe(self):
         """Return them as a line for a diff."""
@@ -144,7 +146,7 @@ class File:
         )
         self.attributes = Attributes.wanted(item, tolerant)
         self.present = Attributes.present(self.path)
-        if os.path.isdir(self.path) and not os.path.islink(self.path):
+        if _is_real_directory(self.path):
             raise Refusal(f"{self.path}: is a directory on this host, but a file here")
         self.old = _regular_content(self.path)
 
@@ -189,13 +191,16 @@ class File:
 
 def _regular_content(path):
     """Return the bytes at `path`; None when it is missing or a symbolic link, which a file of ours replaces."""
-    if os.path.islink(path):
+    if Path(path).is_symlink():
         return None
     try:
-        with open(path, "rb") as handle:
-            return handle.read()
+        return Path(path).read_bytes()
     except FileNotFoundError:
         return None
+
+
+def _is_real_directory(path):
+    return Path(path).is_dir() and not Path(path).is_symlink()
 
 
 class Directory:
@@ -205,7 +210,7 @@ class Directory:
         self.path = item["path"]
         self.attributes = Attributes.wanted(item, tolerant)
         self.present = Attributes.present(self.path)
-        if self.present and not os.path.isdir(self.path):
+        if self.present and not Path(self.path).is_dir():
             raise Refusal(f"{self.path}: is a file on this host, but a directory here")
 
     @property
@@ -224,19 +229,18 @@ class Directory:
     def make(self):
         """Make it, or correct it."""
         if not self.present:
-            make_parents(self.path)
-            os.mkdir(self.path, 0o700)
+            make_parents(Path(self.path))
+            Path(self.path).mkdir(mode=0o700)
         self.attributes.apply(self.path)
 
 
 def make_parents(path):
-    """Make the missing directories above `path`, whatever the umask: root's, 0755."""
-    parent = os.path.dirname(path)
-    if os.path.isdir(parent):
-        return
-    make_parents(parent)
-    os.mkdir(parent)
-    os.chmod(parent, 0o755)
+    """Make the missing directories above `path`, whatever the umask."""
+    parent = path.parent
+    if not parent.is_dir():
+        make_parents(parent)
+        parent.mkdir()
+        parent.chmod(PARENT_MODE)
 
 
 def secret_values(module, items, directory):
@@ -248,7 +252,7 @@ def secret_values(module, items, directory):
 
 
 class Staging:
-    """New files, each beside its place under its own name (validators look at names), until all are known to be good."""
+    """New files beside their places, each under its own name (validators look at it), until all are known to be good."""
 
     def __init__(self, module):
         self._module = module
@@ -256,15 +260,16 @@ class Staging:
 
     def stage(self, file):
         """Write `file`'s new bytes; return their path."""
-        parent = self._module.tmpdir if self._module.check_mode else os.path.dirname(file.path)
+        place = Path(file.path)
+        parent = self._module.tmpdir if self._module.check_mode else place.parent
         folder = tempfile.mkdtemp(dir=parent, prefix=".tree-")
         self._folders.append(folder)
-        path = os.path.join(folder, os.path.basename(file.path))
+        path = Path(folder, place.name)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             out.write(file.new)
             out.flush()
             os.fsync(out.fileno())
-        return path
+        return str(path)
 
     def clean(self):
         """Remove what was not moved into place."""
@@ -293,8 +298,8 @@ def install(files, staged):
         temporary = staged.get(file.path)
         file.attributes.apply(temporary or file.path)
         if temporary:
-            os.replace(temporary, file.path)
-    for folder in sorted({os.path.dirname(path) for path in staged}):
+            Path(temporary).replace(file.path)
+    for folder in sorted({Path(path).parent for path in staged}):
         _sync_directory(folder)
 
 
@@ -308,9 +313,10 @@ def _sync_directory(path):
 
 def present_of(patterns):
     """Return the files that match the patterns of paths which shall be absent."""
-    found = sorted({path for pattern in patterns for path in glob.glob(pattern) if os.path.lexists(path)})
+    # Path.glob cannot take an absolute pattern.
+    found = sorted({path for pattern in patterns for path in glob.glob(pattern)})  # noqa: PTH207 -- see above
     for path in found:
-        if os.path.isdir(path) and not os.path.islink(path):
+        if _is_real_directory(path):
             raise Refusal(f"{path}: is a directory; absent removes only files and links")
     return found
 
@@ -328,7 +334,7 @@ def converge(module, manifest):
             for directory in directories:
                 directory.make()
             for file in files:
-                make_parents(file.path)
+                make_parents(Path(file.path))
         staged = {file.path: staging.stage(file) for file in files if file.content_changes}
         problems = [validation_problem(module, file, staged[file.path]) for file in files if file.path in staged]
         problems = [problem for problem in problems if problem]
@@ -337,7 +343,7 @@ def converge(module, manifest):
         if not module.check_mode:
             install(files, staged)
             for path in removed:
-                os.unlink(path)
+                Path(path).unlink()
     finally:
         staging.clean()
     diff = [part for item in [*directories, *files] for part in item.diff()]

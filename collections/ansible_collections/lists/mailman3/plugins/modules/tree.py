@@ -10,9 +10,11 @@ short_description: Install a role's configuration files in one step
 version_added: 0.1.0
 description:
   - Renders every file under the role's C(templates/) and installs it at the same path on the host, so that
-    C(templates/etc/postfix/main.cf.j2) becomes C(/etc/postfix/main.cf). Files without the suffix C(.j2) are installed as they are.
+    C(templates/etc/postfix/main.cf.j2) becomes C(/etc/postfix/main.cf). Files without the suffix C(.j2) are installed
+    as they are.
   - Takes one remote execution, whatever the number of files.
-  - Validates all changed files before it replaces any. Each is complete on disk, with its owner and mode, before it takes its place.
+  - Validates all changed files before it replaces any. Each is complete on disk, with its owner and mode, before it
+    takes its place.
   - A template may hold secrets that are made on the host, see P(lists.mailman3.host_secret#filter).
 author: The kit's authors (@listkit)
 attributes:
@@ -57,29 +59,33 @@ options:
     default: "0644"
   files:
     description:
-      - What is particular about single files. The key is the path on the host; the value takes V(owner), V(group), V(mode) and
+      - What is particular about single files. The key is the path on the host; the value takes V(owner), V(group),
+        V(mode) and
       - V(validate), a command that checks the file, with C(%s) in the place of its path, run without a shell;
-      - V(secret), true when the file holds a secret of the operator's - it is then 0600 by default, never shown, and refused with a
-        mode that lets everybody read it;
+      - V(secret), true when the file holds a secret of the operator's - it is then 0600 by default, never shown, and
+        refused with a mode that lets everybody read it;
       - V(when), false to leave the file as it is on the host;
       - V(path), the path on the host where that depends on a variable.
     type: dict
     default: {}
   copies:
-    description: Files that are copied byte by byte; each takes V(src) on the controller, V(path), and V(owner), V(group), V(mode).
+    description: Files that are copied byte by byte; each takes V(src) on the controller, V(path), and V(owner),
+      V(group), V(mode).
     type: list
     elements: dict
     default: []
   zipapps:
     description:
-      - Python packages that become one executable file each, the same bytes every time; each takes V(src), the package's directory,
+      - Python packages that become one executable file each, the same bytes every time; each takes V(src), the
+        package's directory,
         V(path), V(main) as C(module:function), V(interpreter) (default C(/usr/bin/python3 -I)), V(owner), V(group) and
         V(mode) (default 0755).
     type: list
     elements: dict
     default: []
   directories:
-    description: Directories with V(path), V(owner), V(group) and V(mode) (default 0755). Other missing parents are made root's, 0755.
+    description: Directories with V(path), V(owner), V(group) and V(mode) (default 0755). Other missing parents are
+      made root's, 0755.
     type: list
     elements: dict
     default: []

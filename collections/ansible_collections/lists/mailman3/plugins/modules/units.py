@@ -9,7 +9,8 @@ module: units
 short_description: Enable, start, restart and stop systemd units in one step
 version_added: 0.1.0
 description:
-  - Brings any number of units to their states with one remote execution and one C(systemctl) call for each kind of change.
+  - Brings any number of units to their states with one remote execution and one C(systemctl) call for each kind of
+    change.
   - Reloads systemd's configuration by itself when a unit file has changed on disk.
   - A unit that does not come up fails the task, with the end of its journal in the message.
 author: The kit's authors (@listkit)
@@ -47,12 +48,15 @@ options:
     default: []
   watch:
     description:
-      - Files that a unit reads when it starts, by unit; shell patterns are allowed. A running unit is restarted when one of them
-        was written after the unit started, so that a run which was interrupted between file and restart is repaired by the next.
+      - Files that a unit reads when it starts, by unit; shell patterns are allowed. A running unit is restarted when
+        one of them
+        was written after the unit started, so that a run which was interrupted between file and restart is repaired by
+        the next.
     type: dict
     default: {}
   changed:
-    description: Files that were changed in this run, as M(lists.mailman3.tree) returns them. Lets check mode foresee restarts.
+    description: Files that were changed in this run, as M(lists.mailman3.tree) returns them. Lets check mode foresee
+      restarts.
     type: list
     elements: str
     default: []
@@ -96,9 +100,9 @@ stopped:
 """
 
 import glob
-import os
 import time
 from fnmatch import fnmatch
+from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -192,8 +196,9 @@ class Systemd:
 
 def written_since(moment, patterns):
     """Return whether a file that matches one of `patterns` was written after `moment` (seconds since 1970)."""
-    paths = (path for pattern in patterns for path in glob.glob(pattern))
-    return any(os.stat(path).st_ctime > moment for path in paths)
+    # Path.glob cannot take an absolute pattern.
+    paths = (Path(path) for pattern in patterns for path in glob.glob(pattern))  # noqa: PTH207 -- see above
+    return any(path.stat().st_ctime > moment for path in paths)
 
 
 def reads_changed_file(unit, patterns, changed):

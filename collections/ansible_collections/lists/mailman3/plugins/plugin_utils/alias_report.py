@@ -25,7 +25,7 @@ class Mailbox:
 
     @property
     def domains(self) -> set[str]:
-        """The domains that the mailbox's aliases are in: its own, and those that the mail service treats as that one."""
+        """The domains that the mailbox's aliases are in: its own, and those that the service treats as that one."""
         return {self.address.partition("@")[2], *self.synonyms}
 
     def addresses(self, without: Iterable[str] = ()) -> list[str]:
@@ -52,8 +52,8 @@ def mailboxes(
 ) -> list[Mailbox]:
     """Return the site's mailboxes.
 
-    `accounts` holds the names of each mailbox's lists by its address; that of `account` also takes the lists that are placed
-    nowhere, and the web interface's address. Only the addresses in `lists` exist.
+    `accounts` holds the names of each mailbox's lists by its address; that of `account` also takes the lists that are
+    placed nowhere, and the web interface's address. Only the addresses in `lists` exist.
     """
     existing = sorted(lists)
     main = account.lower()
@@ -72,7 +72,7 @@ def mailboxes(
 def report(boxes: Sequence[Mailbox], limit: int, catch_all: bool = False) -> str:
     """Return what the operator has to do at the mail service, as text.
 
-    `limit` is the number of aliases that one mailbox can have; with `catch_all`, unknown addresses arrive without aliases.
+    `limit` is the number of aliases that one mailbox can have; `catch_all`: unknown addresses arrive without aliases.
     """
     return "\n\n".join(_of_mailbox(box, limit, catch_all) for box in boxes)
 
@@ -91,8 +91,8 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool) -> str:
     parts += ["\n".join(aliases), "The same for one field:", ", ".join(aliases)]
     if box.foreign():
         parts.append(
-            f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in mail_accounts, or "
-            f"make it a synonym domain: {', '.join(box.foreign())}"
+            f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in mail_accounts, "
+            f"or make it a synonym domain: {', '.join(box.foreign())}"
         )
     if len(aliases) > limit and not catch_all:
         parts.append(_advice(box, limit))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What a spec cannot say about the operator's variables.
 
-Each rule takes the values whose types are right, by name, and yields what is wrong. A rule passes over a variable that is
-missing: whether it is required is the spec's business.
+Each rule takes the values whose types are right, by name, and yields what is wrong. A rule passes over a variable that
+is missing: whether it is required is the spec's business.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
 
 
 def check(name: str, value: Any, option: Mapping[str, Any], secret: bool = False) -> list[Problem]:
-    """Return all problems of variable `name` with `value`, against its `option`; `secret`: inside of a secret already."""
+    """Return all problems of variable `name` with `value`; `secret`: it stands inside of a secret."""
     secret = secret or option.get("no_log", False)
     kind, choices = option.get("type", "str"), option.get("choices")
     shown = "" if secret else f", not {value!r}"
