@@ -35,7 +35,7 @@ class Meaning(StrEnum):
     @property
     def about_the_account(self) -> bool:
         """Whether no message of the account would fare better now, so that the account has to pause."""
-        return self not in (Meaning.RECIPIENT_LATER, Meaning.RECIPIENT)
+        return self in PAUSES
 
     @property
     def perhaps_about_the_message(self) -> bool:
@@ -81,7 +81,6 @@ PAUSES = {
     Meaning.BAN: Backoff(HOUR, 24 * HOUR),
     Meaning.LOGIN: Backoff(30 * MINUTE, 24 * HOUR),
     Meaning.QUOTA: Backoff(15 * MINUTE, 2 * HOUR),
-    Meaning.SENDER: Backoff(5 * MINUTE, 4 * HOUR),
     Meaning.TRUST: Backoff(5 * MINUTE, HOUR),
     Meaning.POLICY: Backoff(5 * MINUTE, 4 * HOUR),
     Meaning.DOWN: Backoff(30, 15 * MINUTE),
@@ -92,11 +91,12 @@ PAUSES = {
 """How long an account pauses."""
 
 RETRIES = {
+    Meaning.SENDER: Backoff(5 * MINUTE, 4 * HOUR),
     Meaning.CONTENT: Backoff(HOUR, 24 * HOUR),
     Meaning.RECIPIENT_LATER: Backoff(5 * MINUTE, 4 * HOUR),
     Meaning.RECIPIENT: Backoff(5 * MINUTE, 4 * HOUR),
 }
-"""How long a message rests that was refused for its own sake, while others go on."""
+"""How long a message rests that was refused for its own sake or its list's, while others go on."""
 
 SUSPECT_RETRY = Backoff(15 * MINUTE, 4 * HOUR)
 """The same for a message that was refused again and again for what may be its own sake."""

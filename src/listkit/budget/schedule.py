@@ -38,7 +38,12 @@ class OnTheWay:
 
 
 def choose(
-    waiting: Iterable[Waiting], charges: Iterable[Charge], limits: Limits, on_the_way: OnTheWay, probing: bool, now: float
+    waiting: Iterable[Waiting],
+    charges: Iterable[Charge],
+    limits: Limits,
+    on_the_way: OnTheWay,
+    probing: bool,
+    now: float,
 ) -> Waiting | None:
     """The message to release `now`, or None.
 

@@ -1,0 +1,111 @@
+"""`listkit budget`: how much mail may still leave, what waits, and the valve itself.
+
+    listkit budget [--json]             used, left, queued and next release, by account and list
+    listkit budget forecast [--json]    what the lists need in a day against what the accounts may
+    listkit budget resume [ACCOUNT]     end the pause of an account (or of all) after its cause is gone
+    listkit budget serve                the valve, which systemd starts
+
+Exit status: 0; 1 when an account pauses or a forecast doesn't fit; 2 when the question can't be answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+from listkit.budget import accounts, forecast, ledger, report
+from listkit.budget.service import STATUS, serve
+
+STALE_SECONDS = 180
+
+
+def main(argv: list[str]) -> int:
+    """Run one sub-command; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.do(arguments)
+    except (ValueError, OSError) as error:
+        print(f"listkit budget: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="listkit budget", description="How much mail may still leave, and what waits."
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--configuration", type=Path, default=accounts.CONFIGURATION, help="default: %(default)s")
+    parser.add_argument("--ledger", type=Path, default=ledger.PATH, help="default: %(default)s")
+    parser.add_argument("--status", type=Path, default=STATUS, help="default: %(default)s")
+    parser.set_defaults(do=_show)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    forecasts = commands.add_parser("forecast", help="compare what the lists need with what the accounts may")
+    forecasts.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    forecasts.set_defaults(do=_forecast)
+    resume = commands.add_parser("resume", help="end the pause of an account after its cause is gone")
+    resume.add_argument("account", nargs="?", help="its address; without it, all accounts")
+    resume.set_defaults(do=_resume)
+    commands.add_parser("serve", help="run the valve").set_defaults(do=_serve)
+    return parser
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    now = time.time()
+    try:
+        seen = json.loads(arguments.status.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{arguments.status} is missing: systemctl status listkit-budget says why") from None
+    if arguments.json:
+        print(json.dumps(seen, indent=2))
+    else:
+        _print(report.table(seen, now))
+    if now - seen["time"] > STALE_SECONDS:
+        print(
+            f"these numbers are {now - seen['time']:.0f} s old: systemctl status listkit-budget says why",
+            file=sys.stderr,
+        )
+        return 2
+    return int(any(account["pause"] for account in seen["accounts"]))
+
+
+def _forecast(arguments: argparse.Namespace) -> int:
+    site = accounts.load(arguments.configuration)
+    book = ledger.Ledger(arguments.ledger, readonly=True)
+    now = time.time()
+    since = now - forecast.OBSERVED_DAYS * forecast.DAY_SECONDS
+    made = [
+        forecast.forecast(account, book.charges(account.address, since), book.first_charge(), now)
+        for account in site.accounts
+    ]
+    if arguments.json:
+        print(json.dumps([asdict(item) | {"needed": item.needed, "fits": item.fits} for item in made], indent=2))
+    else:
+        _print(report.forecast_table(made))
+    return int(not all(item.fits for item in made))
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    site = accounts.load(arguments.configuration)
+    known = [account.address for account in site.accounts]
+    if arguments.account and arguments.account.lower() not in known:
+        raise ValueError(f"there is no account {arguments.account}; there are {', '.join(known)}")
+    book = ledger.Ledger(arguments.ledger)
+    for address in [arguments.account.lower()] if arguments.account else known:
+        book.resume(address)
+    return 0
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    serve(accounts.load(arguments.configuration), arguments.ledger, arguments.status)
+    return 0
+
+
+def _print(lines: Iterable[str]) -> None:
+    print("\n".join(lines))
