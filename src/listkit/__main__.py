@@ -5,6 +5,7 @@ from importlib import import_module
 
 COMMANDS = {
     "bridge": "listkit.bridge",
+    "budget": "listkit.budget.command",
     "certificate": "listkit.certificate",
     "mailman-master": "listkit.mailman.master",
     "web": "listkit.web.command",

@@ -1,6 +1,6 @@
 """What the lists need against what the accounts may: declared in the inventory, and observed by the ledger.
 
-A list needs members × posts per day. The ledger knows the product without knowing its factors.
+A list needs members times posts per day. The ledger knows the product without knowing its factors.
 """
 
 from __future__ import annotations

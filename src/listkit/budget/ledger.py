@@ -1,7 +1,7 @@
 """What left when, which account pauses, which message is in trouble: SQLite, safe against a power cut.
 
-The ledger is written before Postfix is told to release a message and after Postfix has let go of it. Whatever happens in
-between, the open charge stays, and `Valve.turn` compares it with the queue: nothing is counted twice or not at all.
+The ledger is written before Postfix is told to release a message and after Postfix has let go of it. Whatever happens
+in between, the open charge stays, and `Valve.turn` compares it with the queue: nothing is counted twice or not at all.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What an answer of the provider means: the one table of reply texts is `replies.json`.
 
-The first row whose pattern fits a text gives its meaning. The role `relay` makes Postfix's table of the same rows, which
-turns every refusal that isn't about a recipient into a deferral, so the patterns are written in what Python's and POSIX's
-regular expressions have in common, and hold no slash. A row with a `code` fits only replies that begin with this digit.
+The first row whose pattern fits a text gives its meaning. The role `relay` makes Postfix's table of the same rows,
+which turns every refusal that isn't about a recipient into a deferral, so the patterns are written in what Python's
+and POSIX's regular expressions have in common, and hold no slash. A row with a `code` fits only replies that begin
+with this digit.
 """
 
 from __future__ import annotations

@@ -125,13 +125,15 @@ def forecast_table(forecasts: Iterable[Forecast]) -> Iterator[str]:
     for forecast in forecasts:
         observed = [need.observed for need in forecast.needs if need.observed is not None]
         yield layout.format(
-            forecast.account, sum(need.declared for need in forecast.needs), _round(sum(observed) if observed else None),
-            f"{forecast.per_day:.0f}",
-        )  # fmt: skip
+            forecast.account,
+            sum(need.declared for need in forecast.needs),
+            _round(sum(observed) if observed else None),
+            _round(forecast.per_day),
+        )
         for need in forecast.needs:
             yield layout.format("  " + need.list, need.declared, _round(need.observed), "").rstrip()
         if not forecast.fits:
-            yield f"  → needs {forecast.needed:.0f} a day: mail_accounts needs another account, or support a higher limit"
+            yield f"  → needs {forecast.needed:.0f} a day: add an account, or ask the provider for a higher limit"
 
 
 def _round(value: float | None) -> str:

@@ -32,8 +32,8 @@ log = logging.getLogger("listkit.budget")
 class Watch:
     """Sleeps until a directory changes or somebody wants us to stop.
 
-    dnotify is all that is needed here and in the standard library. Where the kernel lacks it, sleep ends by itself only,
-    which the valve reckons with.
+    dnotify is all that is needed here, and in the standard library. Where the kernel lacks it, sleep ends by itself
+    only, which the valve reckons with.
     """
 
     def __init__(self, directories: Iterable[Path]) -> None:

@@ -176,7 +176,7 @@ class Valve:
     # What goes
 
     def _expire(self, troubles: dict[str, Trouble], now: float) -> None:
-        """Let messages bounce whose recipients could not be reached for so long. No other refusal ever becomes a bounce."""
+        """Let messages bounce whose recipients could not be reached for too long: no other refusal ever does."""
         for queue_id, trouble in troubles.items():
             about_a_recipient = trouble.meaning in (Meaning.RECIPIENT, Meaning.RECIPIENT_LATER)
             if about_a_recipient and now - trouble.since > self.site.queue_lifetime and queue_id in self.held:

@@ -35,7 +35,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Charge:
-    """`recipients` taken for `list` by mail that was urgent or not; `spent_at` is None while the message is on its way."""
+    """`recipients` taken for `list` by mail that was urgent or not.
+
+    `spent_at` is None while the message is on its way.
+    """
 
     recipients: int
     list: str
