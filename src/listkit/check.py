@@ -86,7 +86,7 @@ def check_web(fqdn: str, days: int) -> Iterator[Finding]:
     # A temporary self-signed certificate is no fault of the web interface; `listkit certificate` reports on it.
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    request = f"GET /mailman3/lists/ HTTP/1.1\r\nHost: {fqdn}\r\nConnection: close\r\n\r\n".encode()
+    request = f"GET /mailman3/postorius/lists/ HTTP/1.1\r\nHost: {fqdn}\r\nConnection: close\r\n\r\n".encode()
     try:
         with (
             socket.create_connection(("127.0.0.1", 443), TIMEOUT_SECONDS) as plain,
