@@ -1,9 +1,9 @@
 """Images that hosts boot from: stacks of directories, each made by a script on top of its parent.
 
-`base-<release>` is Debian as a cloud provider ships it; `kit-<release>` adds the packages that the kit installs, in apt's
-archive and not installed; `services` holds the stand-in mail service's software, `openstack` the stand-in cloud's, and
-`machine-<release>` is what that cloud boots. An image is rebuilt when its recipe
-changes or when it is older than `MAX_AGE`: apt's lists in it would point at packages that the archive has dropped.
+`base-<release>` is Debian as a cloud provider ships it; `kit-<release>` adds the packages that the kit installs, in
+apt's archive and not installed; `services` holds the stand-in mail service's software, `openstack` the stand-in
+cloud's, and `machine-<release>` is what that cloud boots. An image is rebuilt when its recipe changes or when it is
+older than `MAX_AGE`: apt's lists in it would point at packages that the archive has dropped.
 """
 
 import hashlib
@@ -45,9 +45,11 @@ def _recipes() -> dict[str, Recipe]:
     for release in ("bookworm", "trixie"):
         made[f"base-{release}"] = Recipe(release, RECIPES / "base.sh")
         made[f"kit-{release}"] = Recipe(release, RECIPES / "kit.sh", f"base-{release}", (RECIPES / "kit-packages.txt",))
-    made["services"] = Recipe("trixie", SERVICES / "build.sh", "base-trixie", (SERVICES / "packages.txt",))
+    made["services"] = Recipe("bookworm", SERVICES / "build.sh", "base-bookworm", (SERVICES / "packages.txt",))
     cloud = sorted(path for path in (OPENSTACK / "image").iterdir() if path.name != "build.sh")
-    made["openstack"] = Recipe("trixie", OPENSTACK / "image/build.sh", "base-trixie", tuple(cloud))
+    packages = OPENSTACK / "packages"
+    made["openstack-packages"] = Recipe("trixie", packages / "build.sh", "base-trixie", (packages / "packages.txt",))
+    made["openstack"] = Recipe("trixie", OPENSTACK / "image/build.sh", "openstack-packages", tuple(cloud))
     made["machine-trixie"] = Recipe("trixie", OPENSTACK / "machine/build.sh", "kit-trixie")
     return made
 
