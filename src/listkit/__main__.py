@@ -7,6 +7,7 @@ COMMANDS = {
     "bridge": "listkit.bridge",
     "budget": "listkit.budget.command",
     "certificate": "listkit.certificate",
+    "check": "listkit.check",
     "mailman-master": "listkit.mailman.master",
     "web": "listkit.web.command",
 }
