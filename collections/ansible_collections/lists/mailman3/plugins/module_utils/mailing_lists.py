@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Bring domains and lists of a Mailman to what is declared.
 
-Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in check
-mode: a Mailman that has not been deployed yet, where everything is missing.
+Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in
+check mode: a Mailman that has not been deployed yet, where everything is missing.
 """
 
 from __future__ import annotations

@@ -252,7 +252,7 @@ def secret_values(module, items, directory):
 
 
 class Staging:
-    """New files beside their places, each under its own name (validators look at it), until all are known to be good."""
+    """New files beside their places, under their own names for the validators, until all are known to be good."""
 
     def __init__(self, module):
         self._module = module

@@ -91,8 +91,8 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool) -> str:
     parts += ["\n".join(aliases), "The same for one field:", ", ".join(aliases)]
     if box.foreign():
         parts.append(
-            f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in mail_accounts, "
-            f"or make it a synonym domain: {', '.join(box.foreign())}"
+            f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in "
+            f"mail_accounts, or make it a synonym domain: {', '.join(box.foreign())}"
         )
     if len(aliases) > limit and not catch_all:
         parts.append(_advice(box, limit))
