@@ -106,7 +106,7 @@ def table(seen: Snapshot, now: float) -> Iterator[str]:
         if pause := account["pause"]:
             yield f"  pauses ({pause['meaning']}) until {_when(pause['until'], now)}: {pause['reply']}"
             yield f"    → {pause['advice']}"
-    for trouble in seen["refused_messages"]:
+    for trouble in (trouble for trouble in seen["refused_messages"] if trouble["next_try"] > now):
         yield f"message {trouble['queue_id']} ({trouble['meaning']}), next try {_when(trouble['next_try'], now)}:"
         yield f"  {trouble['reply']}"
         yield f"    → {trouble['advice']}"

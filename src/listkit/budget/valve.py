@@ -118,7 +118,8 @@ class Valve:
                 self._pause(charge.account, meaning, reply, now)
             elif sent:
                 self._prove_well(charge.account, now)
-            self._note_trouble(charge, meaning, reply, now)
+            if meaning in RETRIES or meaning.perhaps_about_the_message:
+                self._note_trouble(charge, meaning, reply, now)
 
     def _prove_well(self, account: str, now: float) -> None:
         """End a pause that has been waiting for a success. A success from before the refusal proves nothing."""
