@@ -201,8 +201,13 @@ class Postman:
                 server = self._configuration.lmtp
                 self._lmtp = Transfer(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
             reply = self._lmtp.deliver(envelope_sender(letter.head), recipient, blocks)
-        except TransferError as error:
-            self._lmtp = None
+        except BaseException as error:
+            # In the middle of DATA the next command would become part of the message.
+            if self._lmtp is not None:
+                self._lmtp.drop()
+                self._lmtp = None
+            if not isinstance(error, TransferError):
+                raise
             self._metrics.set("mailman_up", 0)
             raise MailmanAway(str(error)) from error
         self._metrics.set("mailman_up", 1)
@@ -248,6 +253,9 @@ class Postman:
         connection = Transfer(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
             blocks = owner.forwarded(letter.head, letter.incoming.spool, self._mailbox.account)
-            return connection.deliver(self._mailbox.account, address, blocks)
-        finally:
-            connection.close()
+            reply = connection.deliver(self._mailbox.account, address, blocks)
+        except BaseException:
+            connection.drop()
+            raise
+        connection.close()
+        return reply

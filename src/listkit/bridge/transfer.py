@@ -6,6 +6,7 @@ by block. Nothing here tries again.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ class Transfer:
         self._peer = f"{host}:{port}"
         try:
             self._sock = socket.create_connection((host, port), timeout=timeout_seconds)
+            # The small writes of a dialogue would wait for delayed acknowledgements, 40 ms each.
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._file = self._sock.makefile("rb")
         except OSError as error:
             raise TransferError(f"{self._peer}: {error}") from error
@@ -59,14 +62,15 @@ class Transfer:
         return self._read("DATA")
 
     def close(self) -> None:
-        """Close the connection; a lost one is no error."""
-        try:
+        """Say goodbye and close the connection; a lost one is no error."""
+        with contextlib.suppress(TransferError):
             self._command("QUIT", "QUIT")
-        except TransferError:
-            pass
-        finally:
-            self._file.close()
-            self._sock.close()
+        self.drop()
+
+    def drop(self) -> None:
+        """Close the connection in the middle of whatever it was: a message without its final dot doesn't count."""
+        self._file.close()
+        self._sock.close()
 
     def _command(self, name: str, line: str) -> Reply:
         self._send(line.encode() + b"\r\n")
