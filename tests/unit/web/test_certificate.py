@@ -1,0 +1,255 @@
+"""Which certificate is put in place, when the authority is asked, and what comes of a refusal."""
+
+import json
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from listkit import certificate
+from listkit import certificate_acme as acme
+from listkit.certificate import Configuration
+from listkit.certificate_files import CertificateError, Pair, Store, make_self_signed, openssl
+
+NAMES = ["lists.example.org"]
+DAY = 86_400
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    """Everything that is kept is kept here; nobody reloads a web server."""
+    monkeypatch.setattr(certificate, "ROOT", tmp_path / "certificate")
+    monkeypatch.setattr(acme, "ROOT", tmp_path / "acme")
+    monkeypatch.setattr(acme, "WEBROOT", tmp_path / "webroot")
+    monkeypatch.setattr(certificate, "_reload_web_server", lambda: reloads.append(time.time()))
+    reloads.clear()
+    return tmp_path
+
+
+reloads = []
+
+
+@pytest.fixture
+def store():
+    return Store(certificate.ROOT)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A certificate authority; returns a function that issues a certificate for names and days."""
+    folder = tmp_path_factory.mktemp("authority")
+    root = make_self_signed(["authority.example"])
+    (folder / "ca.pem").write_bytes(root.chain)
+    (folder / "ca.key").write_bytes(root.key)
+
+    def issue(names=NAMES, days=90):
+        key, request, extensions = (folder / name for name in ("key", "request", "extensions"))
+        extensions.write_text(f"subjectAltName = {','.join('DNS:' + name for name in names)}\n")
+        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", str(key))
+        openssl("req", *new_key, "-subj", "/O=issued", "-out", str(request))
+        signer = ("-CA", str(folder / "ca.pem"), "-CAkey", str(folder / "ca.key"))
+        chain = openssl("x509", "-req", "-in", str(request), *signer, "-days", str(days), "-extfile", str(extensions))
+        return Pair(chain.encode(), key.read_bytes())
+
+    return issue
+
+
+def put_issued(pair):
+    lineage = acme.ROOT / "live" / acme.NAME
+    lineage.mkdir(parents=True, exist_ok=True)
+    (lineage / "fullchain.pem").write_bytes(pair.chain)
+    (lineage / "privkey.pem").write_bytes(pair.key)
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """The authority's answers, in order: a pair, or an error that is raised. Each question is noted."""
+    prepared, questions = [], []
+
+    def obtain(names, email, directory, ca_file):
+        questions.append(names)
+        answer = prepared.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        put_issued(answer)
+        return answer
+
+    monkeypatch.setattr(acme, "obtain", obtain)
+    return SimpleNamespace(prepared=prepared, questions=questions)
+
+
+def letsencrypt(**changes):
+    return Configuration(**{"mode": "letsencrypt", "names": NAMES, "check_reachable": False, **changes})
+
+
+def test_a_self_signed_certificate_is_made_once(store):
+    configuration = Configuration("selfsigned", NAMES)
+    first = certificate.ensure(configuration, store, time.time())
+    assert first.changed
+    assert first.self_signed
+    assert not first.temporary
+    assert not certificate.ensure(configuration, store, time.time()).changed
+
+
+def test_looking_only_changes_nothing(store):
+    assert certificate.ensure(Configuration("selfsigned", NAMES), store, time.time(), dry_run=True).changed
+    assert store.installed() is None
+
+
+@pytest.mark.parametrize(
+    ("names", "days"), [(["lists.example.org", "lists.example.net"], 0), (["new.example.org"], 0), (NAMES, 600)]
+)
+def test_other_names_and_age_make_a_new_self_signed_certificate(store, names, days):
+    certificate.ensure(Configuration("selfsigned", NAMES), store, time.time())
+    assert certificate.ensure(Configuration("selfsigned", names), store, time.time() + days * DAY).changed
+    assert store.installed().certificate.names == set(names)
+
+
+def test_a_host_without_a_certificate_yet_gets_a_temporary_one(store):
+    status = certificate.ensure(letsencrypt(), store, time.time())
+    assert status.temporary
+
+
+def test_the_first_certificate_replaces_the_temporary_one(store, answers, authority):
+    certificate.ensure(letsencrypt(), store, time.time())
+    issued = authority()
+    answers.prepared.append(issued)
+    assert certificate.renew(letsencrypt(), store, time.time()) == 0
+    assert store.installed() == issued
+    assert len(reloads) == 1
+
+
+def test_the_authority_is_not_asked_before_it_is_time(store, answers, authority):
+    put_issued(authority(days=90))
+    assert certificate.renew(letsencrypt(), store, time.time() + 50 * DAY) == 0
+    assert answers.questions == []
+    answers.prepared.append(authority())
+    assert certificate.renew(letsencrypt(), store, time.time() + 61 * DAY) == 0
+    assert answers.questions == [NAMES]
+
+
+def test_a_failed_renewal_keeps_the_old_certificate_and_says_why(store, answers, authority, capsys):
+    old = authority()
+    put_issued(old)
+    certificate.ensure(letsencrypt(), store, time.time())
+    answers.prepared.append(CertificateError("rateLimited"))
+    later = time.time() + 70 * DAY
+    assert certificate.renew(letsencrypt(), store, later) == 1
+    assert store.installed() == old
+    assert "the old certificate stays" in (said := capsys.readouterr().err)
+    assert "rateLimited" in said
+
+
+def test_a_refusal_is_remembered_without_asking_again(store, answers, capsys):
+    answers.prepared.append(CertificateError("unauthorized"))
+    now = time.time()
+    assert certificate.renew(letsencrypt(), store, now) == 1
+    assert certificate.renew(letsencrypt(), store, now + 60) == 1
+    assert len(answers.questions) == 1
+    assert "unauthorized" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_pauses_grow_and_end_with_success(store, answers, authority):
+    now = time.time()
+    for pause in (15, 30, 60):
+        answers.prepared.append(CertificateError("no"))
+        certificate.renew(letsencrypt(), store, now)
+        certificate.renew(letsencrypt(), store, now + pause * 60 - 1)
+        now += pause * 60
+    assert len(answers.questions) == 3
+    answers.prepared.append(authority())
+    assert certificate.renew(letsencrypt(), store, now) == 0
+    assert not (certificate.ROOT / "attempts.json").exists()
+
+
+def test_another_question_is_asked_at_once(store, answers, authority):
+    answers.prepared += [CertificateError("no"), authority(["new.example.org"])]
+    now = time.time()
+    certificate.renew(letsencrypt(), store, now)
+    assert certificate.renew(letsencrypt(names=["new.example.org"]), store, now) == 0
+    assert store.installed().certificate.names == {"new.example.org"}
+
+
+def test_a_changed_name_is_served_by_a_temporary_certificate_until_there_is_a_real_one(store, authority):
+    put_issued(authority())
+    status = certificate.ensure(letsencrypt(names=["new.example.org"]), store, time.time())
+    assert status.temporary
+    assert status.names == ["new.example.org"]
+
+
+def test_an_expired_certificate_of_the_authority_stays(store, authority):
+    """A browser that knows the name as secure refuses a self-signed one; an expired one tells what is wrong."""
+    put_issued(old := authority(days=1))
+    certificate.ensure(letsencrypt(), store, time.time() + 5 * DAY)
+    assert store.installed() == old
+
+
+def unreachable(names, addresses):
+    raise acme.Unreachable("lists.example.org has no DNS record: create lists.example.org. A 192.0.2.10")
+
+
+def test_a_name_that_does_not_lead_here_yet_is_a_warning_and_no_attempt(store, answers, monkeypatch, capsys):
+    monkeypatch.setattr(acme, "check_reachable", unreachable)
+    assert certificate.renew(letsencrypt(check_reachable=True), store, time.time()) == 0
+    assert answers.questions == []
+    said = capsys.readouterr().err
+    assert "a temporary self-signed certificate stays" in said
+    assert "lists.example.org. A 192.0.2.10" in said
+
+
+def test_a_name_that_leads_elsewhere_at_renewal_is_a_failure(store, answers, authority, monkeypatch):
+    put_issued(authority())
+    monkeypatch.setattr(acme, "check_reachable", unreachable)
+    assert certificate.renew(letsencrypt(check_reachable=True), store, time.time() + 70 * DAY) == 1
+
+
+class TestOwnFiles:
+    @pytest.fixture
+    def own(self, tmp_path, authority):
+        """A certificate that the operator brings."""
+        pair = authority()
+        (tmp_path / "own.pem").write_bytes(pair.chain)
+        (tmp_path / "own.key").write_bytes(pair.key)
+        return pair
+
+    def configuration(self, folder, **changes):
+        files = {"certificate_file": str(folder / "own.pem"), "key_file": str(folder / "own.key")}
+        return Configuration(**{"mode": "files", "names": NAMES, **files, **changes})
+
+    def test_they_are_installed_and_followed(self, store, tmp_path, own, authority):
+        certificate.ensure(self.configuration(tmp_path), store, time.time())
+        assert store.installed() == own
+        newer = authority()
+        (tmp_path / "own.pem").write_bytes(newer.chain)
+        (tmp_path / "own.key").write_bytes(newer.key)
+        assert certificate.renew(self.configuration(tmp_path), store, time.time()) == 0
+        assert store.installed() == newer
+        assert len(reloads) == 1
+
+    def test_a_missing_file_is_named(self, store, tmp_path, own):
+        with pytest.raises(CertificateError, match=r"/nowhere\.key"):
+            certificate.ensure(self.configuration(tmp_path, key_file="/nowhere.key"), store, time.time())
+
+    def test_a_certificate_for_another_name_is_refused(self, store, tmp_path, own):
+        with pytest.raises(CertificateError, match=r"isn't for other\.example"):
+            certificate.ensure(self.configuration(tmp_path, names=["other.example"]), store, time.time())
+
+    def test_a_key_that_does_not_belong_is_refused(self, store, tmp_path, own, authority):
+        (tmp_path / "own.key").write_bytes(authority().key)
+        with pytest.raises(CertificateError, match="doesn't belong"):
+            certificate.ensure(self.configuration(tmp_path), store, time.time())
+
+
+@pytest.mark.parametrize("content", ["{", '{"mode": "magic", "names": ["a.b"]}', '{"mode": "files"}', '{"nmaes": []}'])
+def test_a_configuration_that_can_not_be_used_ends_with_status_2(tmp_path, monkeypatch, capsys, content):
+    (tmp_path / "certificate.json").write_text(content)
+    monkeypatch.setattr(certificate, "CONFIGURATION", tmp_path / "certificate.json")
+    assert certificate.main(["ensure"]) == 2
+    assert "run the playbook" in capsys.readouterr().err
+
+
+def test_ensure_prints_its_status(tmp_path, monkeypatch, capsys):
+    (tmp_path / "certificate.json").write_text('{"mode": "selfsigned", "names": ["lists.example.org"]}')
+    monkeypatch.setattr(certificate, "CONFIGURATION", tmp_path / "certificate.json")
+    assert certificate.main(["ensure"]) == 0
+    assert json.loads(capsys.readouterr().out)["names"] == NAMES

@@ -1,0 +1,98 @@
+"""`listkit web`: what is done, and when nothing is."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from listkit import certificate
+from listkit.web import command
+
+
+@pytest.fixture(autouse=True)
+def host(tmp_path, monkeypatch):
+    """A host's files; returns the calls that would have gone to the database."""
+    for name in ("CONFIGURATION", "SETTINGS", "ARTEFACT"):
+        file = tmp_path / name
+        file.write_text('{"superuser_password_force": false}')
+        monkeypatch.setattr(command, name, file)
+    monkeypatch.setattr(command, "STAMP", tmp_path / "stamp")
+    (tmp_path / "certificate.json").write_text('{"mode": "selfsigned", "names": ["lists.example.org"]}')
+    monkeypatch.setattr(certificate, "CONFIGURATION", tmp_path / "certificate.json")
+    monkeypatch.setattr(certificate, "ROOT", tmp_path / "certificate")
+    calls = []
+
+    def set_up_database(password, dry_run):
+        calls.append((password, dry_run))
+        return ["superuser ana"] if len(calls) == 1 else []
+
+    monkeypatch.setattr(command, "set_up_database", set_up_database)
+    return calls
+
+
+def run(monkeypatch, capsys, *arguments):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("secret\n"))
+    status = command.main(["setup", *arguments])
+    output = capsys.readouterr()
+    return status, json.loads(output.out) if output.out else output.err
+
+
+def test_the_first_time_everything_is_set_up(host, monkeypatch, capsys):
+    status, answer = run(monkeypatch, capsys)
+    assert status == 0
+    assert answer["changed"]
+    assert answer["changes"][1:] == ["superuser ana"]
+    assert host == [("secret", False)]
+
+
+def test_the_second_time_the_database_is_not_even_asked(host, monkeypatch, capsys):
+    run(monkeypatch, capsys)
+    _, answer = run(monkeypatch, capsys)
+    assert not answer["changed"]
+    assert len(host) == 1
+
+
+@pytest.mark.parametrize("file", ["CONFIGURATION", "SETTINGS", "ARTEFACT"])
+def test_a_changed_input_is_looked_at_again(host, monkeypatch, capsys, file):
+    run(monkeypatch, capsys)
+    getattr(command, file).write_text('{"superuser_password_force": false, "x": 1}')
+    run(monkeypatch, capsys)
+    assert len(host) == 2
+
+
+def test_a_forced_password_is_looked_at_every_time(host, monkeypatch, capsys):
+    command.CONFIGURATION.write_text('{"superuser_password_force": true}')
+    run(monkeypatch, capsys)
+    run(monkeypatch, capsys)
+    assert len(host) == 2
+
+
+def test_looking_only_leaves_no_trace(host, monkeypatch, capsys):
+    _, answer = run(monkeypatch, capsys, "--check")
+    assert answer["changed"]
+    assert host == [("secret", True)]
+    assert not command.STAMP.exists()
+    assert not certificate.Store(certificate.ROOT).installed()
+
+
+def test_a_failed_set_up_is_tried_again(host, monkeypatch, capsys):
+    def refuse(password, dry_run):
+        raise command.Failure("web_superuser: ana is an ordinary account already")
+
+    working = command.set_up_database
+    monkeypatch.setattr(command, "set_up_database", refuse)
+    status, said = run(monkeypatch, capsys)
+    assert status == 1
+    assert "ordinary account" in said
+    assert "secret" not in said
+    monkeypatch.setattr(command, "set_up_database", working)
+    run(monkeypatch, capsys)
+    assert len(host) == 1
+
+
+def test_a_missing_configuration_ends_with_status_2(monkeypatch, capsys):
+    command.CONFIGURATION.unlink()
+    status, said = run(monkeypatch, capsys)
+    assert status == 2
+    assert "run the playbook" in said

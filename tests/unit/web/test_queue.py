@@ -1,0 +1,171 @@
+"""The job queue in one process, with django-q's part played by the test."""
+
+import inspect
+import sys
+import threading
+import types
+
+import pytest
+
+from listkit.web import queue
+
+
+class Broker:
+    def __init__(self, batches):
+        self.batches, self.failed = batches, []
+
+    def dequeue(self):
+        return self.batches.pop(0) if self.batches else None
+
+    def fail(self, acknowledgement):
+        self.failed.append(acknowledgement)
+
+
+@pytest.fixture(autouse=True)
+def signing(monkeypatch):
+    """`django_q.signing`: a payload is its task; None is one that can't be read."""
+
+    class BadSignature(Exception):
+        pass
+
+    class SignedPackage:
+        @staticmethod
+        def loads(payload):
+            if payload is None:
+                raise BadSignature
+            return dict(payload)
+
+    module = types.ModuleType("django_q.signing")
+    module.BadSignature, module.SignedPackage = BadSignature, SignedPackage
+    monkeypatch.setitem(sys.modules, "django_q", types.ModuleType("django_q"))
+    monkeypatch.setitem(sys.modules, "django_q.signing", module)
+
+
+def do_all(task_queue, result_queue, timer):
+    for task in iter(task_queue.get, "STOP"):
+        result_queue.put({**task, "success": True})
+
+
+def make_worker(batches, time_limit=10):
+    done = []
+
+    def monitor(result_queue, broker):
+        done.extend(iter(result_queue.get, "STOP"))
+
+    broker = Broker(batches)
+    return queue.Worker(do_all, monitor, broker, time_limit), broker, done
+
+
+def test_a_batch_is_done_and_acknowledged_under_its_number():
+    worker, _, done = make_worker([[(1, {"name": "a"}), (2, {"name": "b"})]])
+    assert worker.work() == 2
+    assert [(task["ack_id"], task["name"], task["success"]) for task in done] == [(1, "a", True), (2, "b", True)]
+    assert worker.work() == 0
+
+
+def test_an_unreadable_job_is_dropped_and_the_others_are_done():
+    worker, broker, done = make_worker([[(1, None), (2, {"name": "b"})]])
+    worker.work()
+    assert broker.failed == [1]
+    assert [task["name"] for task in done] == ["b"]
+
+
+def test_a_job_that_hangs_ends_the_process(monkeypatch):
+    gave_up = threading.Event()
+    monkeypatch.setattr(queue, "_give_up", gave_up.set)
+    worker, _, _ = make_worker([[(1, {"name": "a"})]], time_limit=0.05)
+    worker._worker = lambda tasks, results, timer: gave_up.wait(5)
+    worker.work()
+    assert gave_up.is_set()
+
+
+def test_a_job_in_time_does_not_end_the_process():
+    worker, _, _ = make_worker([[(1, {"name": "a"})]])
+    worker.work()
+    assert all(timer.finished.is_set() for timer in threading.enumerate() if isinstance(timer, threading.Timer))
+
+
+def module(**functions):
+    made = types.ModuleType("made")
+    for name, function in functions.items():
+        setattr(made, name, function)
+    return made
+
+
+def worker_1(task_queue, result_queue, timer, timeout=None): ...
+def monitor_1(result_queue, broker=None): ...
+def console(run_once=False, broker=None): ...
+
+
+def test_the_functions_of_debian_13_are_found(monkeypatch):
+    monkeypatch.setitem(sys.modules, "django_q.monitor", module(monitor=monitor_1))
+    monkeypatch.setitem(sys.modules, "django_q.worker", module(worker=worker_1))
+    assert queue.django_q_functions() == (worker_1, monitor_1)
+
+
+def test_the_functions_of_debian_12_are_found(monkeypatch):
+    monkeypatch.setitem(sys.modules, "django_q.monitor", module(monitor=console))
+    monkeypatch.setitem(sys.modules, "django_q.cluster", module(monitor=monitor_1, worker=worker_1))
+    assert queue.django_q_functions() == (worker_1, monitor_1)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [{}, {"monitor": monitor_1}, {"monitor": monitor_1, "worker": console}, {"monitor": console, "worker": worker_1}],
+)
+def test_an_unknown_django_q_is_not_driven(monkeypatch, found):
+    monkeypatch.setitem(sys.modules, "django_q.monitor", None)
+    monkeypatch.setitem(sys.modules, "django_q.cluster", module(**found))
+    with pytest.raises(queue.Unexpected):
+        queue.django_q_functions()
+
+
+def test_the_fallback_is_the_packaged_cluster(monkeypatch, caplog):
+    calls = []
+    monkeypatch.setattr(queue.os, "closerange", lambda *arguments: None)
+    monkeypatch.setattr(queue.os, "execv", lambda path, arguments: calls.append(arguments))
+    queue.become_cluster("worker is gone")
+    assert calls[0][1:] == ["/usr/share/mailman3-web/manage.py", "qcluster"]
+    assert "worker is gone" in caplog.text
+
+
+class TestIndex:
+    def make(self):
+        state = {"newest": None, "now": 100.0, "updates": 0}
+
+        def update():
+            state["updates"] += 1
+
+        return state, queue.Index(lambda: state["newest"], update, interval=20, clock=lambda: state["now"])
+
+    def test_an_empty_archive_is_left_alone(self):
+        state, index = self.make()
+        assert not index.refresh()
+        assert state["updates"] == 0
+
+    def test_a_new_post_is_indexed_once_and_not_more_often_than_the_interval(self):
+        state, index = self.make()
+        state["newest"] = 1
+        assert index.refresh()
+        state["newest"] = 2
+        assert not index.refresh()
+        state["now"] += 21
+        assert index.refresh()
+        state["now"] += 21
+        assert not index.refresh()
+        assert state["updates"] == 2
+
+    def test_a_failed_update_is_tried_again(self):
+        state, index = self.make()
+        state["newest"] = 1
+        index._update = lambda: 1 / 0
+        with pytest.raises(ZeroDivisionError):
+            index.refresh()
+        index._update = lambda: None
+        state["now"] += 21
+        assert index.refresh()
+
+
+def test_the_entry_point_takes_no_arguments():
+    """uwsgi calls `listkit.web.queue:run` with none."""
+    assert not inspect.signature(queue.run).parameters
