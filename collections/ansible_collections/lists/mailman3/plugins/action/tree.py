@@ -8,6 +8,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.lists.mailman3.plugins.module_utils import host_secrets, payload
@@ -77,7 +78,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(f"files: {', '.join(unknown)}: no template under {root} makes such a file")
         for path, source in sources.items():
             override = overrides.get(path, {})
-            if override.get("when", True) and _selected(path, args):
+            if boolean(override.get("when", True)) and _selected(path, args):
                 yield self._file(path, self._text(source, root, task_vars), override, args)
 
     def _text(self, source, root, task_vars):
@@ -99,7 +100,7 @@ class ActionModule(ActionBase):
 
     @staticmethod
     def _file(path, text, override, args):
-        secret = bool(override.get("secret") or host_secrets.names_in(text))
+        secret = boolean(override.get("secret", False)) or bool(host_secrets.names_in(text))
         return {
             "path": override.get("path", path),
             "content": text,

@@ -159,6 +159,12 @@ def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"mailman_lists[#{number}]", item
 
 
+def _items(entry: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the list at `key`; none when it is missing or no list, which the spec tells."""
+    items = entry.get(key)
+    return items if isinstance(items, list) else []
+
+
 def list_names(values: Values) -> Problems:
     """Names of lists are ones that Mailman takes, and their addresses are free."""
     for where, item in _lists(values):
@@ -198,7 +204,7 @@ def list_people(values: Values) -> Problems:
     """Owners and moderators are addresses."""
     for where, item in _lists(values):
         for key in ("owners", "moderators"):
-            for number, text in enumerate(item.get(key) or [], start=1):
+            for number, text in enumerate(_items(item, key), start=1):
                 if not is_address(str(text)):
                     yield Problem(f"{where}.{key}[#{number}]", f"{text!r} is not an e-mail address", "ana@example.org")
 
@@ -241,7 +247,7 @@ def accounts(values: Values) -> Problems:
 def _placements(where: str, entry: Mapping[str, Any], placed: dict[str, str], values: Values) -> Problems:
     domain = str(values.get("mailman_domain", ""))
     declared = {list_address(item["name"], domain) for _where, item in _lists(values)}
-    for number, name in enumerate(entry.get("lists") or [], start=1):
+    for number, name in enumerate(_items(entry, "lists"), start=1):
         address = list_address(str(name), domain)
         if address in placed:
             yield Problem(

@@ -1,0 +1,114 @@
+"""Addresses of lists, and the report about the aliases that they need."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.lists.mailman3.plugins.filter.alias_report import alias_report
+from ansible_collections.lists.mailman3.plugins.filter.list_addresses import list_addresses
+from ansible_collections.lists.mailman3.plugins.module_utils import addresses
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+def test_a_list_has_nine_addresses():
+    assert list_addresses("News", "example.org") == [
+        "news@example.org",
+        "news-bounces@example.org",
+        "news-confirm@example.org",
+        "news-join@example.org",
+        "news-leave@example.org",
+        "news-owner@example.org",
+        "news-request@example.org",
+        "news-subscribe@example.org",
+        "news-unsubscribe@example.org",
+    ]
+    assert list_addresses("press@example.net", "example.org")[0] == "press@example.net"
+
+
+@pytest.mark.parametrize("text", ["example.org", "a-b.example.org", "xn--bcher-kva.example"])
+def test_domains(text):
+    assert addresses.is_domain(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "example",
+        "192.0.2.1",
+        "-a.example.org",
+        "a_b.example.org",
+        "exa mple.org",
+        "example.org.",
+        "a" * 64 + ".org",
+    ],
+)
+def test_no_domains(text):
+    assert not addresses.is_domain(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["ana", "ana@", "@example.org", "a b@example.org", "ana@example", "a@b@example.org", "<a@example.org>"]
+)
+def test_no_addresses(text):
+    assert not addresses.is_address(text)
+
+
+def lists(count: int) -> list[str]:
+    return [f"list{number}@example.org" for number in range(count)]
+
+
+def report(items, **options) -> str:
+    return alias_report(items, "mailman@example.org", "example.org", **options)
+
+
+def test_report_is_ready_to_paste():
+    text = report(["news@example.org"])
+    assert text.splitlines()[0] == "mailman@example.org must have these aliases at the mail service: 10 of at most 50."
+    assert "\npostorius\nnews\nnews-bounces\n" in text
+    assert "postorius, news, news-bounces, " in text
+    assert "DON'T FIT" not in text
+
+
+def test_five_lists_fit_and_six_do_not():
+    assert "46 of at most 50" in report(lists(5)) and "DON'T FIT" not in report(lists(5))
+    six = report(lists(6))
+    assert "THEY DON'T FIT: 55 aliases, but mail_alias_limit is 50" in six
+    assert "leave out -subscribe and -unsubscribe, which do what -join and -leave do: 43 aliases" in six
+    assert "1 more mailbox, 5 lists each" in six
+
+
+def test_eight_lists_do_not_even_fit_without_the_synonyms():
+    assert "leave out" in report(lists(7))
+    assert "leave out" not in report(lists(8))
+
+
+def test_free_plan_with_one_alias():
+    text = report(lists(1), limit=1)
+    assert "a mail plan with more aliases: one list needs 9" in text and "more mailbox" not in text
+
+
+def test_catch_all_needs_no_aliases():
+    assert "DON'T FIT" not in report(lists(9), catch_all=True)
+    assert "without aliases" in report(lists(9), catch_all=True)
+
+
+def test_addresses_of_other_domains_are_no_aliases():
+    text = report(["press@example.net"])
+    assert "1 of at most 50" in text
+    assert "can't be aliases of mailman@example.org" in text and "press-owner@example.net" in text
+    assert "10 of at most 50" in report(["press@example.net"], synonyms=["example.net"])
+
+
+def test_several_mailboxes():
+    accounts = {"mailman@example.org": ["list0"], "lists2@example.org": ["list1", "not-made-yet"]}
+    first, second = report(lists(3), accounts=accounts).split("\n\n")
+    assert "19 of at most 50" in first and "\nlist2\n" in first, (
+        "a list that is placed nowhere arrives in the main mailbox"
+    )
+    assert second.startswith("lists2@example.org") and "9 of at most 50" in second and "not-made-yet" not in second
+
+
+@given(st.integers(1, 60), st.integers(1, 100))
+def test_the_verdict_is_arithmetic(count, limit):
+    assert ("DON'T FIT" in report(lists(count), limit=limit)) == (1 + 9 * count > limit)

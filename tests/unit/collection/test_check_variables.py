@@ -1,0 +1,208 @@
+"""The operator's contract: what is wrong with an inventory is said before anything happens, all at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.lists.mailman3.plugins.plugin_utils import operator_rules, spec_check
+
+KIT = Path(__file__).resolve().parents[3]
+SPEC = yaml.safe_load((KIT / "roles/site/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+CHECK = [{"name": "Check", "lists.mailman3.check_variables": {}}]
+GUIDE = {
+    "fqdn": "lists.example.org",
+    "mail_host": "mail.infomaniak.com",
+    "mail_account": "mailman@example.org",
+    "mail_password": "the-device-password",
+    "mailman_user": "admin",
+    "mailman_password": "the-web-password",
+    "mailman_domain": "example.org",
+    "mailman_email": "admin@example.org",
+}
+
+
+def problems(**changes) -> list[str]:
+    values = {name: value for name, value in {**GUIDE, **changes}.items() if value is not ...}
+    found = [problem for name, value in values.items() for problem in spec_check.check(name, value, SPEC[name])]
+    wrong = {problem.variable for problem in found}
+    good = {name: value for name, value in values.items() if name not in wrong}
+    return list(map(str, [*found, *operator_rules.problems_of(good)]))
+
+
+def test_the_guides_inventory_is_right():
+    assert problems() == []
+
+
+def test_everything_that_the_readme_may_show_is_right(tmp_path):
+    pem = tmp_path / "x.pem"
+    pem.write_text("-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n")
+    assert (
+        problems(
+            mailman_lists=[
+                {
+                    "name": "members",
+                    "description": "News",
+                    "owners": ["ana@example.org"],
+                    "settings": {"default_member_action": "hold", "max_message_size": 200},
+                },
+                {"name": "press@example.net", "state": "absent"},
+            ],
+            mail_port=465,
+            mail_accounts=[
+                {"address": "mailman@example.org", "password": "one", "lists": ["members"]},
+                {"address": "lists2@example.org", "password": "two", "limit": 500},
+            ],
+            mail_domain_synonyms=["example.net"],
+            tls_mode="files",
+            tls_certificate_file=str(pem),
+            tls_key_file=str(pem),
+            database_host="db.example.org",
+            database_password="pw",  # noqa: S106 -- no password of anything
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"mail_account": "mailman"},
+            "mail_account: 'mailman' has no @: a full e-mail address is needed (for example mailman@ex",
+        ),
+        ({"mail_password": ""}, "mail_password: is empty"),
+        ({"mailman_password": "  "}, "mailman_password: is empty"),
+        ({"mail_password": "pasted "}, "mail_password: begins or ends with a space"),
+        (
+            {"mailman_domain": "example"},
+            "mailman_domain: 'example' is not a fully qualified domain name (for example example.org)",
+        ),
+        ({"mailman_domain": "https://example.org"}, "mailman_domain: 'https://example.org' is not"),
+        ({"fqdn": "lists"}, "fqdn: 'lists' is not a fully qualified domain name (for example lists.example.org)"),
+        ({"mail_host": "192.0.2.1"}, "mail_host: '192.0.2.1' is not"),
+        ({"mail_port": 25}, "mail_port: must be one of 587, 465, not 25 (for example 587)"),
+        ({"mailman_user": "Ana B"}, "mailman_user: 'Ana B' is not a login"),
+        ({"mailman_email": "admin@host"}, "mailman_email: 'admin@host' is not a full e-mail address"),
+        ({"tls_mode": "file"}, "tls_mode: must be one of letsencrypt, selfsigned, files, not 'file'"),
+        ({"tls_mode": "files"}, "tls_key_file: is needed with tls_mode: files"),
+        ({"tls_certificate_file": "/c.pem"}, "tls_certificate_file: is given, but tls_mode is letsencrypt"),
+        ({"mail_ca_file": "ca.pem"}, "mail_ca_file: 'ca.pem' is not an absolute path"),
+        ({"mail_ca_file": "/no/such.pem"}, "mail_ca_file: there is no file '/no/such.pem' on this machine"),
+        ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' holds no certificate in PEM"),
+        ({"acme_directory_url": "http://acme"}, "acme_directory_url: 'http://acme' is not an https address"),
+        ({"database_host": "db.example.org"}, "database_password: is needed with database_host"),
+        ({"database_port": 0}, "database_port: 0 is no port"),
+        ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
+        ({"mail_alias_limit": "many"}, "mail_alias_limit: must be a whole number, not 'many'"),
+        ({"mail_catch_all": "perhaps"}, "mail_catch_all: must be true or false"),
+        ({"mail_domain_synonyms": ["x"]}, "mail_domain_synonyms[#1]: 'x' is not a domain"),
+        ({"mailman_lists": "members"}, "mailman_lists: must be a list, not 'members'"),
+        ({"mailman_lists": ["members"]}, "mailman_lists[#1]: must be a dictionary, not 'members'"),
+        ({"mailman_lists": [{"owners": []}]}, "mailman_lists[#1].name: is missing"),
+        ({"mailman_lists": [{"name": "a b"}]}, "mailman_lists[#1].name: 'a b' may have letters, digits"),
+        ({"mailman_lists": [{"name": "a@b"}]}, "mailman_lists[#1].name: 'b' is not a domain"),
+        ({"mailman_lists": [{"name": "news-owner"}]}, "'news-owner' ends like the address of another list's owner"),
+        ({"mailman_lists": [{"name": "postorius"}]}, "is the address that the web interface writes from"),
+        ({"mailman_lists": [{"name": "Mailman"}]}, "is the mailbox's own address"),
+        (
+            {"mailman_lists": [{"name": "News"}, {"name": "news@example.org"}]},
+            "mailman_lists[#2].name: news@example.org is declared already, as mailman_lists[#1]",
+        ),
+        ({"mailman_lists": [{"name": "a", "owner": []}]}, "mailman_lists[#1].owner: is unknown; did you mean owners?"),
+        (
+            {"mailman_lists": [{"name": "a", "owners": ["ana"]}]},
+            "mailman_lists[#1].owners[#1]: 'ana' is not an e-mail address",
+        ),
+        ({"mailman_lists": [{"name": "a", "owners": "x@y.org"}]}, "mailman_lists[#1].owners: must be a list"),
+        (
+            {"mailman_lists": [{"name": "a", "description": "x\ny"}]},
+            "mailman_lists[#1].description: must be a single line",
+        ),
+        (
+            {"mailman_lists": [{"name": "a", "settings": {"advertized": True}}]},
+            "mailman_lists[#1].settings.advertized: is no setting of Mailman, did you mean advertised?",
+        ),
+        (
+            {"mailman_lists": [{"name": "a", "state": "gone"}]},
+            "mailman_lists[#1].state: must be one of present, absent",
+        ),
+        ({"mail_accounts": [{"address": "x@example.org", "password": "p"}]}, "mail_accounts: lacks mail_account"),
+        ({"mail_accounts": [{"address": "x", "password": "p"}]}, "mail_accounts[#1].address: 'x' has no @"),
+        ({"mail_accounts": [{"address": "x@example.org", "password": ""}]}, "mail_accounts[#1].password: is empty"),
+        (
+            {"mail_accounts": [{"address": "mailman@example.org", "password": "p", "lists": ["nowhere"]}]},
+            "mail_accounts[#1].lists[#1]: there is no list nowhere@example.org in mailman_lists",
+        ),
+        (
+            {
+                "mailman_lists": [{"name": "a"}],
+                "mail_accounts": [
+                    {"address": "mailman@example.org", "password": "p", "lists": ["a"]},
+                    {"address": "mailman@example.org", "password": "p", "lists": ["a"]},
+                ],
+            },
+            "mail_accounts[#2].lists[#1]: a@example.org has an account already, mail_accounts[#1]",
+        ),
+    ],
+)
+def test_wrong_values(changes, message):
+    assert message in "\n".join(problems(**changes))
+
+
+def test_every_problem_has_an_example():
+    for name, option in SPEC.items():
+        assert spec_check.example(option), name
+
+
+def test_examples_of_the_spec_pass_the_rules():
+    given = {name: spec_check.example(SPEC[name]) for name in GUIDE}
+    assert problems(**given) == []
+
+
+def test_a_secret_of_the_wrong_type_is_not_shown():
+    assert "hunter" not in str(spec_check.check("mail_password", ["hunter2hunter"], SPEC["mail_password"])[0])
+    accounts = [{"address": "x@example.org", "password": {"hunter": 1}}]
+    found = spec_check.check("mail_accounts", accounts, SPEC["mail_accounts"])
+    assert found and "hunter" not in "".join(map(str, found))
+
+
+def test_through_ansible_right(playbooks):
+    run = playbooks.run(CHECK, "-C", variables={**GUIDE, "my_own_variable": 1, "lists_alias_limit": 1})
+    assert run.returncode == 0, run.output
+
+
+def test_through_ansible_all_problems_at_once(playbooks):
+    variables = {
+        **GUIDE,
+        "mail_hots": "x",
+        "mailman_password": "{{ vault_web_password }}",
+        "relay_prot": 1,
+        "mailman_lists": [{"name": "a b"}],
+    }
+    del variables["mailman_user"], variables["mail_host"]
+    run = playbooks.run(CHECK, variables=variables)
+    assert run.returncode == 2
+    assert "6 values are not right; nothing was changed:" in run.output
+    for line in (
+        "mail_hots: is unknown; did you mean mail_host? (for example mail_host: mail.infomaniak.com)",
+        "relay_prot: is unknown; did you mean relay_port?",
+        "mail_host: is missing (for example mail.infomaniak.com)",
+        "mailman_user: is missing (for example admin)",
+        "mailman_password: cannot be worked out: 'vault_web_password' is undefined",
+        "mailman_lists[#1].name: 'a b' may have",
+    ):
+        assert line in run.output
+
+
+def test_through_ansible_from_the_environment(playbooks):
+    variables = {**GUIDE, "mail_password": "{{ lookup('env', 'PLANTED_PASSWORD') }}"}
+    assert playbooks.run(CHECK, variables=variables, environment={"PLANTED_PASSWORD": "planted"}).returncode == 0
+    run = playbooks.run(CHECK, variables=variables)
+    assert "mail_password: is empty: the variable or vault that it comes from holds nothing" in run.output
+
+
+def test_an_unknown_role_is_named(playbooks):
+    run = playbooks.run([{"name": "Check", "lists.mailman3.check_variables": {"operator": "nowhere"}}], variables=GUIDE)
+    assert "no role nowhere has meta/argument_specs.yml" in run.output

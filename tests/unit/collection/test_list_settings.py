@@ -1,0 +1,83 @@
+"""The table of list settings, against what Mailman 3.3.8 and 3.3.10 answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.lists.mailman3.plugins.module_utils import list_settings
+from mailman_double import recorded_config
+
+KIT = Path(__file__).resolve().parents[3]
+READ_ONLY = {
+    "bounces_address", "created_at", "digest_last_sent_at", "fqdn_listname", "http_etag", "join_address",
+    "last_post_at", "leave_address", "list_name", "mail_host", "next_digest_number", "no_reply_address",
+    "owner_address", "post_id", "posting_address", "request_address", "usenet_watermark", "volume",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "lacks"), [("3.3.8", {"dmarc_addresses"}), ("3.3.10", set())])
+def test_every_writable_setting_is_known(version, lacks):
+    known = set(list_settings.SETTINGS) | set(list_settings.NOT_DECLARABLE)
+    assert set(recorded_config(version)) - READ_ONLY == known - lacks
+
+
+@pytest.mark.parametrize("version", ["3.3.8", "3.3.10"])
+def test_mailmans_own_values_are_right_and_equal_themselves(version):
+    for name, value in recorded_config(version).items():
+        if name in list_settings.SETTINGS:
+            assert list_settings.problem(name, value) is None, name
+            assert not list_settings.differ(name, value, value), name
+
+
+@pytest.mark.parametrize(
+    ("name", "declared", "actual"),
+    [
+        ("advertised", "yes", True),
+        ("max_message_size", "200", 200),
+        ("digest_size_threshold", 30, 30.0),
+        ("autoresponse_grace_period", "1w 1d", "8d"),
+        ("autoresponse_grace_period", "90m", "0d5400.0s"),
+        ("accept_these_nonmembers", ["b@x.org", "a@x.org"], ["a@x.org", "b@x.org"]),
+        ("subject_prefix", 42, "42"),
+    ],
+)
+def test_other_spellings_of_the_same_value(name, declared, actual):
+    assert list_settings.problem(name, declared) is None
+    assert not list_settings.differ(name, declared, actual)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong"),
+    [
+        ("advertised", "maybe", "must be true or false"),
+        ("max_message_size", -1, "must be a whole number, zero or more"),
+        ("max_message_size", True, "must be a whole number, zero or more"),
+        ("dmarc_mitigate_action", "munge", "must be one of munge_from"),
+        ("accept_these_nonmembers", "a@x.org", "must be a list of texts"),
+        ("bounce_info_stale_after", "a week", "must be numbers, each with one of the letters"),
+        ("description", "two\nlines", "must be a single line"),
+        ("dmarc_mitigate_actoin", "munge_from", "did you mean dmarc_mitigate_action?"),
+        ("moderator_password", "x", "can't be declared"),
+    ],
+)
+def test_wrong_values_are_explained(name, value, wrong):
+    assert wrong in list_settings.problem(name, value)[0]
+
+
+def test_every_settings_example_is_right():
+    for name, setting in list_settings.SETTINGS.items():
+        assert list_settings.problem(name, yaml.safe_load(setting.example)) is None, name
+
+
+def test_an_empty_list_can_be_sent():
+    assert list_settings.encode({"acceptable_aliases": [], "advertised": "no"}) == {
+        "acceptable_aliases": "",
+        "advertised": "False",
+    }
+
+
+def test_declared_and_other_lists_start_with_the_same_settings():
+    roles = {role: yaml.safe_load((KIT / f"roles/{role}/defaults/main.yml").read_text()) for role in ("core", "lists")}
+    assert roles["core"]["core_list_defaults"] == roles["lists"]["lists_defaults"]
