@@ -1,0 +1,23 @@
+"""Switches that are settings of the servers, not of the policy: they take a reload."""
+
+import subprocess
+from pathlib import Path
+
+from stand_in.state import State
+
+_IMAP = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+ UIDPLUS MOVE UNSELECT NAMESPACE CHILDREN"
+
+
+def apply(state: State, restart: bool = True) -> None:
+    """Bring Dovecot and Postfix in line with the switches; open IMAP sessions end."""
+    capability = f"{_IMAP} IDLE" if state.get("idle") == "on" else _IMAP
+    Path("/etc/dovecot/switches.conf").write_text(
+        f"imap_capability = {capability}\n"
+        f"protocol imap {{\n  mail_max_userip_connections = {state.get('imap_connections')}\n}}\n"
+    )
+    limit = f"smtpd_client_connection_count_limit={state.get('smtp_connections')}"
+    subprocess.run(["postconf", "-e", limit, "smtpd_client_event_limit_exceptions="], check=True)
+    if restart:
+        subprocess.run(["doveadm", "reload"], check=True)
+        subprocess.run(["doveadm", "kick", "*"], check=False)  # nobody logged in is no error
+        subprocess.run(["postfix", "reload"], check=True, stderr=subprocess.DEVNULL)

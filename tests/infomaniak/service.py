@@ -1,0 +1,197 @@
+"""The stand-in from a test's side: start it, change it, send and read mail, wait for what should happen."""
+
+import base64
+import io
+import json
+import shlex
+import tarfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TypeVar
+
+from infomaniak import certificates
+from infomaniak.messages import Received
+from lab import Host, Lab, LabError
+from lab.commands import wait_for
+from lab.mounts import nameservers, resolver_file
+
+T = TypeVar("T")
+HOSTS = {"infomaniak": "services", "strict": "services"}
+SELECTOR = "20251103"
+SUFFIXES = ("", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
+_HOST_FILES = Path(__file__).resolve().parent / "host"
+
+
+@dataclass(frozen=True)
+class Mailbox:
+    """A customer's mailbox."""
+
+    login: str
+    password: str
+
+    @property
+    def domain(self) -> str:
+        """The customer's domain."""
+        return self.login.partition("@")[2]
+
+
+class StandIn:
+    """The mail service and the strict receiver in a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.service: Host = lab.host("infomaniak")
+        self.strict: Host = lab.host("strict")
+        self.ca_file = lab.directory / "infomaniak/ca.pem"
+
+    # -- life
+
+    @classmethod
+    def up(cls, lab: Lab) -> "StandIn":
+        """Start the stand-in in a lab, unless it is there already, and make it the lab's name server."""
+        if "infomaniak" in lab.hosts:
+            return cls(lab)
+        lab.add(HOSTS)
+        stand_in = cls(lab)
+        stand_in._set_up()
+        lab.resolve_with("infomaniak")
+        return stand_in
+
+    # -- the customers
+
+    def add_mailbox(self, login: str, password: str = "device-password-1", dmarc: str = "reject") -> Mailbox:  # noqa: S107
+        """Host the login's domain, with that DMARC policy, and make the mailbox."""
+        mailbox = Mailbox(login, password)
+        self.control("domain", mailbox.domain, "--dmarc", dmarc)
+        self.control("mailbox", login, stdin=password)
+        return mailbox
+
+    def add_aliases(self, mailbox: Mailbox, *local_parts: str) -> None:
+        """Make aliases of the mailbox in its own domain."""
+        self.control("alias", mailbox.login, *(f"{local}@{mailbox.domain}" for local in local_parts))
+
+    def add_list_aliases(self, mailbox: Mailbox, *lists: str) -> None:
+        """Make the aliases that lists of these names need, and `postorius`."""
+        self.add_aliases(mailbox, "postorius", *(f"{name}{suffix}" for name in lists for suffix in SUFFIXES))
+
+    def remove_aliases(self, mailbox: Mailbox, *local_parts: str) -> None:
+        """Remove aliases."""
+        self.control("unalias", *(f"{local}@{mailbox.domain}" for local in local_parts))
+
+    def add_records(self, *lines: str) -> None:
+        """Add records to the name server, as lines of dnsmasq's configuration."""
+        self.control("records", *lines)
+
+    def add_host(self, name: str, address: str) -> None:
+        """Let a name resolve to an address, and back."""
+        self.add_records(f"host-record={name},{address}")
+
+    # -- the service
+
+    def set(self, switch: str, value: object) -> None:
+        """Put a switch in a position; `stand-in switches` on the host explains them."""
+        self.control("set", switch, str(value))
+
+    def reset(self) -> None:
+        """Put every switch in its default position, counters to zero, lift bans."""
+        self.control("reset")
+
+    def status(self) -> dict:
+        """What was accepted and refused: messages, recipients, refused (reason → number), spent, switches, …"""
+        return json.loads(self.control("status"))
+
+    def events(self) -> list[dict]:
+        """Every acceptance and refusal, in order."""
+        return json.loads(self.control("events"))
+
+    def inbox(self, mailbox: Mailbox) -> list[Received]:
+        """What lies in the INBOX of a mailbox, without touching it."""
+        return _received(self.control("inbox", mailbox.login))
+
+    # -- the world
+
+    def post(self, sender: str, recipients: str | Iterable[str], message: EmailMessage) -> None:
+        """Send a message as a user of strict.test, bank.test (p=reject) or plain.test, through their server."""
+        recipients = [recipients] if isinstance(recipients, str) else list(recipients)
+        _control(self.strict, "send", sender, *recipients, stdin=message.as_string())
+
+    def received(self, address: str) -> list[Received]:
+        """What an address at the strict receiver has received."""
+        return _received(_control(self.strict, "received", address))
+
+    def counts(self) -> dict[str, int]:
+        """address → number of messages received, for all addresses that received any."""
+        return json.loads(_control(self.strict, "counts"))
+
+    def forget(self) -> None:
+        """Empty all mailboxes of the strict receiver."""
+        _control(self.strict, "forget")
+
+    # -- waiting
+
+    def wait_for_mail(
+        self, address: str, seconds: float = 60, where: Callable[[Received], bool] = lambda received: True
+    ) -> Received:
+        """Wait until an address received a message for which `where` holds; return it."""
+
+        def arrived() -> Received | None:
+            return next(filter(where, self.received(address)), None)
+
+        return self.wait(arrived, f"a message to {address}", seconds)
+
+    def wait(self, condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+        """Wait for a condition; when it doesn't come true, say so and print the mail servers' journals."""
+        try:
+            return wait_for(condition, what, seconds, every=0.2)
+        except LabError as error:
+            raise LabError(f"{error}\n{self.journals()}") from None
+
+    def journals(self) -> str:
+        """The ends of the journals of every host of the lab."""
+        return "\n".join(f"--- {host.name}\n{host.journal(60)}" for host in self.lab.hosts.values())
+
+    def control(self, *words: str, stdin: str | None = None) -> str:
+        """Run `stand-in …` on the mail service's host."""
+        return _control(self.service, *words, stdin=stdin)
+
+    # -- inside
+
+    def _set_up(self) -> None:
+        certificate, key = certificates.make(self.ca_file.parent)
+        infomaniak_private, infomaniak_public = certificates.signing_pair()
+        strict_private, strict_public = certificates.signing_pair()
+        facts = {
+            "infomaniak": self.service.address,
+            "strict": self.strict.address,
+            "resolvers": [address for address in nameservers(resolver_file()) if ":" not in address],
+            "selector": SELECTOR,
+            "tls_certificate": certificate,
+            "tls_key": key,
+            "infomaniak_private_key": infomaniak_private,
+            "infomaniak_key": infomaniak_public,
+            "strict_private_key": strict_private,
+            "strict_key": strict_public,
+        }
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: _configure(host, facts), (self.service, self.strict)))
+
+
+def _configure(host: Host, facts: dict) -> None:
+    """Ship the files and run the set-up, in one go."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        tar.add(_HOST_FILES, ".", filter=lambda entry: None if "__pycache__" in entry.name else entry)
+    command = "mkdir -p /opt/stand-in && base64 -d | tar -xz -C /opt/stand-in --no-same-owner"
+    host.run(command, stdin=base64.b64encode(archive.getvalue()).decode())
+    host.run(f"python3 /opt/stand-in/setup.py {host.name}", stdin=json.dumps(facts))
+
+
+def _control(host: Host, *words: str, stdin: str | None = None) -> str:
+    return host.run(shlex.join(["stand-in", *words]), stdin=stdin)
+
+
+def _received(listing: str) -> list[Received]:
+    return [Received(text.encode("ascii", "surrogateescape")) for text in json.loads(listing)]
