@@ -13,8 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Debian's own Python: the lab runs as root with it, and the venv is made from it.
 SYSTEM_PYTHON := /usr/bin/python3
 # Booting hosts needs root; a user who isn't root is asked for sudo's password.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH)
-LAB := $(AS_ROOT) $(SYSTEM_PYTHON) -m lab
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH,ANSIBLE_CONFIG,CI env PATH="$$PATH")
 
 .PHONY: help
 help: ## show this list
@@ -46,35 +45,44 @@ lock: .venv/complete ## renew the pinned requirements
 
 # -- the demo -----------------------------------------------------------------------------------------------------------
 
-.PHONY: demo demo-down
+.PHONY: demo demo-shell demo-down
 demo: setup ## bring the whole system up on this machine and send a first post through it
-	@$(SYSTEM_PYTHON) tests/tools/demo.py up
+	@$(AS_ROOT) $(SYSTEM_PYTHON) tests/tools/demo.py up
+
+demo-shell: ## a root shell on the demo's host
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab ssh demo mailman sudo -i
 
 demo-down: ## tear the demo down
-	@$(SYSTEM_PYTHON) tests/tools/demo.py down
+	@$(AS_ROOT) $(SYSTEM_PYTHON) tests/tools/demo.py down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-long lint unit molecule e2e terraform test-cloud
+.PHONY: test test-long lint unit terraform molecule e2e test-cloud bench docs clean-cache
 test: setup ## lint, unit, molecule, end to end, cloud
 	@$(SYSTEM_PYTHON) tests/tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
 	    molecule='make -s molecule' e2e='make -s e2e' cloud='make -s test-cloud'
 
-lint: setup ## ruff, yamllint, ansible-lint
+lint: setup
 	@ruff check --quiet .
 	@ruff format --check --quiet .
 	@yamllint --strict .
-	@ansible-lint -q
+	@ansible-lint -q --nocolor
+	@python tests/tools/variables_page.py --check
 
-unit: setup ## unit and property tests
+unit: setup
 	@pytest -q tests/unit
 
 molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
-	@molecule reset
-	@molecule test --destroy=never
+	@$(AS_ROOT) molecule test --destroy=never
 
 e2e: setup ## messages through the hosts that `make molecule` deployed
-	@pytest -q tests/e2e
+	@$(AS_ROOT) $(CURDIR)/.venv/bin/pytest -q tests/e2e
 
 bench: setup ## ratios against the baseline of the same run
-	@$(SYSTEM_PYTHON) -m bench
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench
+
+docs: .venv/complete ## renew the pages that are made from the code
+	@python tests/tools/variables_page.py
+
+clean-cache: ## remove built images
+	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)"
