@@ -36,6 +36,8 @@ from mailman.utilities.modules import find_name
 from sqlalchemy.orm import configure_mappers
 from zope.component import getUtility
 
+from listkit.mailman.master import notify
+
 RESTARTS_FORGOTTEN_AFTER = 600.0
 """Seconds; a runner that ran for longer begins again with no restarts counted."""
 
@@ -48,14 +50,6 @@ SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
 NOBODY = "nobody@example.invalid"
 
 log = logging.getLogger("mailman.runner")
-
-
-def notify(state: str) -> None:
-    """Tell systemd `state` (see sd_notify(3)); does nothing when systemd didn't start this process."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def preload() -> None:

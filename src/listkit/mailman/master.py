@@ -9,6 +9,7 @@ import gc
 import importlib
 import inspect
 import os
+import socket
 import sys
 
 STOCK_MASTER = "/usr/lib/mailman3/bin/master"
@@ -45,6 +46,14 @@ def _surprise(name, parameters):
     return "" if actual == parameters else f"{name} takes {actual}, not {parameters}"
 
 
+def notify(state: str) -> None:
+    """Tell systemd `state` (see sd_notify(3)); does nothing when systemd didn't start this process."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.sendto(state.encode(), address.replace("@", "\0", 1))
+
+
 def main(argv: list[str]) -> int:
     """Run the master until Mailman ends; `argv` is what Mailman's own master takes."""
     # Nothing that is made while loading becomes garbage; looking for it would copy the pages that the runners share.
@@ -66,8 +75,7 @@ def main(argv: list[str]) -> int:
 
 def _run_stock_master(problems, argv):
     print(f"listkit: Mailman's own master runs, because of a surprise: {'; '.join(problems)}", file=sys.stderr)
-    if "NOTIFY_SOCKET" in os.environ:
-        # It can't tell systemd by itself that it runs.
-        os.spawnlp(os.P_WAIT, "systemd-notify", "systemd-notify", f"--pid={os.getpid()}", "--ready")  # noqa: S606
+    # It can't tell systemd by itself that it runs.
+    notify("READY=1\nSTATUS=Mailman's own master runs, see the journal")
     os.execv(STOCK_MASTER, [STOCK_MASTER, *argv])  # noqa: S606 -- no shell, the program is Debian's
     return 1

@@ -1,6 +1,7 @@
 """The forking master runs only where Mailman is what it was written for."""
 
 import os
+import socket
 import sys
 from types import ModuleType
 
@@ -46,7 +47,22 @@ def test_after_a_surprise_debians_master_runs_with_the_same_arguments(monkeypatc
     monkeypatch.setattr(master, "surprises", lambda: ["mailman.bin.master:Loop: gone"])
     monkeypatch.setattr(master.gc, "disable", lambda: None)
     monkeypatch.setattr(os, "execv", lambda program, argv: executed.append((program, argv)))
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    told = []
+    monkeypatch.setattr(master, "notify", told.append)
     master.main(["-C", "mailman.cfg", "--force"])
     assert executed == [(master.STOCK_MASTER, [master.STOCK_MASTER, "-C", "mailman.cfg", "--force"])]
+    assert told[0].startswith("READY=1")
     assert "Loop: gone" in capsys.readouterr().err
+
+
+def test_systemd_hears_what_the_master_says(monkeypatch, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        master.notify("READY=1")
+        assert systemd.recv(100) == b"READY=1"
+
+
+def test_without_systemd_nobody_is_told(monkeypatch):
+    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
+    master.notify("READY=1")
