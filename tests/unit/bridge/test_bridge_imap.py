@@ -1,0 +1,268 @@
+"""The IMAP client, against a server that does what a test tells it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+import threading
+import time
+
+import pytest
+from bridge_stand_ins import Hangup, MailServer
+
+from listkit.bridge.imap import SLICE_OCTETS, Imap, ImapError, LoginRefused
+
+
+@pytest.fixture
+def server():
+    return MailServer()
+
+
+@pytest.fixture
+def wake():
+    ours, theirs = socket.socketpair()
+    yield theirs
+    ours.close()
+    theirs.close()
+
+
+def logged_in(server: MailServer) -> Imap:
+    client = Imap(server.open())
+    client.login("mailman@example.org", "secret")
+    return client
+
+
+def whole(client: Imap, uid: int) -> bytes:
+    return b"".join(piece.octets for piece in client.slices(uid))
+
+
+def scripted(*answers: bytes) -> Imap:
+    """A client whose server says these things whatever it is asked; %T stands for the tag of the last command."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(2)
+
+    def serve() -> None:
+        file = theirs.makefile("rb")
+        theirs.sendall(b"* OK hello\r\n")
+        with contextlib.suppress(BrokenPipeError):
+            for answer in answers:
+                line = file.readline()
+                theirs.sendall(answer.replace(b"%T", line.split(b" ")[0]))
+        theirs.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return Imap(ours)
+
+
+def test_the_password_is_sent_as_it_is(server):
+    seen = []
+    server.before = lambda name, arguments: seen.append((name, arguments))
+    client = Imap(server.open())
+    client.login("mailman@example.org", 'pä"ss \\')
+    assert ("AUTHENTICATE", "PLAIN AG1haWxtYW5AZXhhbXBsZS5vcmcAcMOkInNzIFw=") in seen
+
+
+def test_login_without_sasl_quotes_the_password():
+    server = MailServer("IMAP4rev1 MOVE")
+    client = Imap(server.open())
+    client.login("mailman@example.org", 'a"b\\c')
+    assert r'LOGIN "mailman@example.org" "a\"b\\c"' in server.commands
+
+
+def test_a_refused_login_is_told_from_a_lost_connection(server):
+    server.before = lambda name, _: "NO [AUTHENTICATIONFAILED] no" if name == "AUTHENTICATE" else None
+    with pytest.raises(LoginRefused, match="AUTHENTICATIONFAILED"):
+        logged_in(server)
+
+    def hang_up(name, _arguments):
+        if name == "AUTHENTICATE":
+            raise Hangup
+
+    server.before = hang_up
+    with pytest.raises(ImapError) as lost:
+        logged_in(server)
+    assert not isinstance(lost.value, LoginRefused)
+
+
+def test_a_server_without_a_safe_way_to_move_is_refused():
+    with pytest.raises(ImapError, match="neither MOVE nor UIDPLUS"):
+        logged_in(MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR"))
+
+
+@pytest.mark.parametrize("size", [0, 1, 1000, SLICE_OCTETS - 1, SLICE_OCTETS, SLICE_OCTETS + 1, 3 * SLICE_OCTETS])
+def test_a_message_is_read_in_slices(server, size):
+    client = logged_in(server)
+    content = bytes(n % 251 for n in range(size))
+    uid = server.put(content)
+    client.select("INBOX")
+    assert whole(client, uid) == content
+
+
+def test_a_message_that_is_gone_has_no_slices(server):
+    client = logged_in(server)
+    client.select("INBOX")
+    assert list(client.slices(7)) == []
+
+
+def test_half_a_message_is_an_error(server):
+    client = logged_in(server)
+    uid = server.put(b"x" * (SLICE_OCTETS + 10))
+    client.select("INBOX")
+    slices = client.slices(uid)
+    next(slices)
+    server.folders["INBOX"].messages.clear()
+    with pytest.raises(ImapError, match="ended after"):
+        next(slices)
+
+
+def test_a_connection_cut_in_the_middle_of_a_literal_is_an_error():
+    client = scripted(b'* 1 FETCH (UID 1 RFC822.SIZE 100 INTERNALDATE "d" BODY[]<0> {100}\r\nonly this')
+    with pytest.raises(ImapError, match="closed the connection"):
+        next(client.slices(1))
+
+
+def test_an_answer_that_never_comes_is_an_error():
+    client = scripted(b"* 1 EXISTS\r\n", b"")
+    client.set_timeout(0.1)
+    with pytest.raises(ImapError):
+        client.search("ALL")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'* 1 FETCH (UID 1 RFC822.SIZE 2 INTERNALDATE "d" BODY[]<0> {999999999}\r\n',
+        b"* BYE shutting down\r\n",
+        b"%T BAD what\r\n",
+        b"%T NO no\r\n",
+        b"* " + b"x" * 9_000_000 + b"\r\n",
+        b"\xff\xfe\r\n%T NO\r\n",
+    ],
+)
+def test_what_a_server_should_not_say_is_an_error(answer):
+    with pytest.raises(ImapError):
+        list(scripted(answer).slices(1))
+
+
+def test_a_body_may_come_as_a_quoted_string():
+    client = scripted(b'* 1 FETCH (BODY[]<0> "a\\"b" UID 1 INTERNALDATE "d" RFC822.SIZE 3)\r\n%T OK\r\n')
+    assert whole(client, 1) == b'a"b'
+
+
+def test_an_unasked_fetch_of_flags_is_passed_over():
+    client = scripted(
+        b"* 1 FETCH (FLAGS (\\Seen))\r\n* 2 FETCH (UID 12 FLAGS ())\r\n"
+        b'* 1 FETCH (UID 1 RFC822.SIZE 2 INTERNALDATE "d" BODY[]<0> {2}\r\nhi FLAGS ())\r\n%T OK\r\n'
+    )
+    assert whole(client, 1) == b"hi"
+
+
+def test_moving(server):
+    client = logged_in(server)
+    uids = [server.put(b"%d" % n) for n in range(450)]
+    client.create("Processed")
+    client.create("Processed")
+    client.select("INBOX")
+    client.move(uids, "Processed")
+    assert server.contents("INBOX") == []
+    assert len(server.contents("Processed")) == 450
+    assert max(len(command) for command in server.commands) < 2000
+
+
+def test_moving_without_move_copies_first_and_expunges_by_uid():
+    server = MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR UIDPLUS")
+    client = logged_in(server)
+    uid, other = server.put(b"one"), server.put(b"other")
+    client.create("Processed")
+    client.select("INBOX")
+    client.move([uid], "Processed")
+    assert list(server.folders["INBOX"].messages) == [other]
+    verbs = [command.split(" ")[1] for command in server.commands if command.startswith("UID")]
+    assert verbs == ["COPY", "STORE", "EXPUNGE"]
+
+
+def test_folders_below_a_prefix_are_found():
+    server = MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR MOVE NAMESPACE")
+    client = scripted(
+        b"* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR MOVE NAMESPACE\r\n%T OK\r\n",
+        b"%T OK\r\n",
+        b"* CAPABILITY MOVE NAMESPACE\r\n%T OK\r\n",
+        b'* NAMESPACE (("INBOX." ".")) NIL NIL\r\n%T OK\r\n',
+        b"* STATUS x (MESSAGES 3)\r\n%T OK\r\n",
+    )
+    client.login("a", "b")
+    assert client.count("Spam") == 3
+    assert client._folder("Spam") == '"INBOX.Spam"'
+    assert client._folder("INBOX") == '"INBOX"'
+    assert server.connections == 0
+
+
+def test_old_messages_are_found_by_the_servers_clock_where_it_can(server):
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search_older(7)
+    assert "UID SEARCH OLDER 604800" in server.commands
+    plain = MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR MOVE")
+    client = logged_in(plain)
+    client.select("INBOX")
+    client.search_older(7)
+    assert re.search(r"UID SEARCH BEFORE \d+-[A-Z][a-z]{2}-\d{4}$", plain.commands[-1])
+
+
+def test_idle_ends_when_mail_arrives(server, wake):
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search("ALL")
+    threading.Timer(0.1, server.put, [b"x"]).start()
+    began = time.monotonic()
+    client.wait_for_news(5, wake)
+    assert time.monotonic() - began < 2
+    assert client.has_news
+    assert client.search("ALL") == [1]
+
+
+def test_idle_ends_when_the_time_is_over_or_somebody_wakes_it(server):
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search("ALL")
+    ours, theirs = socket.socketpair()
+    began = time.monotonic()
+    client.wait_for_news(0.2, theirs)
+    assert 0.15 < time.monotonic() - began < 2
+    threading.Timer(0.1, ours.send, [b"x"]).start()
+    client.wait_for_news(5, theirs)
+    assert time.monotonic() - began < 3
+    assert client.search("ALL") == []
+
+
+def test_mail_that_arrived_since_the_search_is_not_slept_over(server, wake):
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search("ALL")
+    client.selected = None
+    client.select("INBOX")  # says EXISTS
+    began = time.monotonic()
+    client.wait_for_news(5, wake)
+    assert time.monotonic() - began < 1
+
+
+def test_without_idle_the_server_is_asked(wake):
+    server = MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR MOVE")
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search("ALL")
+    client.wait_for_news(0.05, wake)
+    assert server.commands[-1] == "NOOP"
+
+
+def test_a_goodbye_while_idling_is_an_error(wake):
+    client = scripted(
+        b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n",
+        b"%T OK\r\n",
+        b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n",
+        b"+ idling\r\n* BYE inactivity\r\n",
+    )
+    client.login("a", "b")
+    with pytest.raises(ImapError, match="goodbye"):
+        client.wait_for_news(5, wake)

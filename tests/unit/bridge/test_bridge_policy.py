@@ -1,0 +1,126 @@
+"""Decisions: when to try again, and what a reply means."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listkit.bridge.policy import (
+    HOUR_SECONDS,
+    LOGINS_AN_HOUR,
+    Backoff,
+    FailedLogin,
+    Fate,
+    Moment,
+    Verdict,
+    fate,
+    login_wait,
+    verdict,
+)
+
+
+CHANCE = random.Random(1)  # noqa: S311 (jitter, no secret)
+
+
+def at(seconds: float, boot: str = "b") -> Moment:
+    return Moment(boot, seconds, 1_000_000 + seconds)
+
+
+def logins(restarts: frozenset[int], refused: bool, hours: float = 5) -> list[float]:
+    """When logins would be tried against a server that never lets us in; `restarts` are numbers of attempts."""
+    now, failed, times = 0.0, [], []
+    while now < hours * HOUR_SECONDS:
+        restarted = not times or len(times) in restarts
+        now += login_wait(failed, at(now), restarted=restarted)
+        times.append(now)
+        failed.append(FailedLogin(at(now), refused))
+        now += 0.01
+    return times
+
+
+@given(st.frozensets(st.integers(0, 60)), st.booleans())
+def test_never_more_than_ten_logins_in_any_hour(restarts, refused):
+    times = logins(restarts, refused)
+    for first, eleventh in zip(times, times[LOGINS_AN_HOUR:], strict=False):
+        assert eleventh - first >= HOUR_SECONDS - 1e-6
+
+
+def test_refusals_back_off_from_a_minute_to_an_hour():
+    times = logins(frozenset(), refused=True)
+    waits = [round(b - a) for a, b in itertools.pairwise(times)]
+    assert waits[:7] == [60, 120, 240, 480, 960, 1920, 3600]
+    assert set(waits[7:]) <= {3600}
+
+
+def test_a_login_without_an_answer_is_tried_again_sooner():
+    assert login_wait([FailedLogin(at(0), refused=False)], at(0), restarted=False) == 5
+
+
+def test_a_good_login_or_a_fresh_start_waits_for_nothing():
+    assert login_wait([], at(0), restarted=False) == 0
+    assert login_wait([FailedLogin(at(0), refused=True)], at(1), restarted=True) == 0
+
+
+@pytest.mark.parametrize("shift", [-3600, -86_400 * 365, 3600, 86_400])
+def test_setting_the_clock_changes_nothing_within_a_boot(shift):
+    now = Moment("b", 30, 1_000_030 + shift)
+    assert login_wait([FailedLogin(at(0), refused=True)], now, restarted=False) == 30
+
+
+def test_after_a_reboot_with_the_clock_set_back_the_wait_is_bounded():
+    failed = [FailedLogin(at(n * 1000), refused=True) for n in range(20)]
+    now = Moment("another boot", 5, 0)
+    assert 0 < login_wait(failed, now, restarted=False) <= HOUR_SECONDS
+
+
+@given(st.integers(-5, 100_000), st.floats(0.1, 60), st.floats(60, 3600))
+def test_backoff_is_bounded(failures, first, longest):
+    wait = Backoff(first, longest).wait(failures, CHANCE)
+    assert 0 <= wait <= longest
+    assert (wait == 0) == (failures <= 0)
+
+
+def test_backoff_doubles_and_jitters():
+    backoff = Backoff(1, 1000)
+    assert all(0.7 * 2**n <= backoff.wait(n + 1, CHANCE) <= 2**n for n in range(9))
+    assert len({backoff.wait(5, CHANCE) for _ in range(9)}) == 9
+
+
+@pytest.mark.parametrize(
+    ("code", "exists", "times_550", "expected"),
+    [
+        (250, None, 0, Verdict.TAKEN),
+        (451, True, 0, Verdict.AGAIN),
+        (452, True, 99, Verdict.AGAIN),
+        (354, True, 0, Verdict.AGAIN),
+        (501, True, 0, Verdict.REFUSED),
+        (552, None, 0, Verdict.REFUSED),
+        # Mailman answers 550 when its database is down, too.
+        (550, None, 0, Verdict.AGAIN),
+        (550, None, 99, Verdict.AGAIN),
+        (550, True, 0, Verdict.AGAIN),
+        (550, True, 4, Verdict.AGAIN),
+        (550, True, 5, Verdict.REFUSED),
+        (550, False, 0, Verdict.REFUSED),
+    ],
+)
+def test_what_a_reply_means(code, exists, times_550, expected):
+    assert verdict(code, list_exists=exists, times_550=times_550) is expected
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        ([Verdict.TAKEN], Fate.PROCESSED),
+        ([Verdict.TAKEN, Verdict.TAKEN], Fate.PROCESSED),
+        ([Verdict.TAKEN, Verdict.REFUSED], Fate.REJECTED),
+        ([Verdict.TAKEN, Verdict.AGAIN], Fate.WAITS),
+        ([Verdict.REFUSED, Verdict.AGAIN], Fate.WAITS),
+    ],
+)
+def test_a_message_leaves_only_when_every_recipient_is_settled(verdicts, expected):
+    assert fate(verdicts) is expected
