@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 RECORDED = Path(__file__).parent / "recorded"
-PASSWORD = "the-rest-password"  # noqa: S105 -- of this double
+PASSWORD = "the-rest-password"
 PREFIX = "/3.1/"
 
 

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from typing import Any
 from urllib.parse import quote
@@ -39,7 +38,7 @@ class Redactor:
         """Return `text` with every known secret hidden."""
         if self._values and self._pattern is None:
             longest_first = sorted(self._values, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+            self._pattern = re.compile("|".join(map(_expression, longest_first)))
         return self._pattern.sub(MASK, text) if self._pattern else text
 
     def _add(self, text: str) -> None:
@@ -50,13 +49,23 @@ class Redactor:
 
 
 def _spellings(text: str) -> set[str]:
-    """Return the ways in which `text` is written into JSON, Python, YAML, URLs and HTTP headers."""
-    return {
-        text,
-        json.dumps(text)[1:-1],
-        json.dumps(text, ensure_ascii=False)[1:-1],
-        repr(text)[1:-1],
-        text.replace("'", "''"),
-        quote(text, safe=""),
-        base64.b64encode(text.encode()).decode(),
-    }
+    """Return `text` and the ways in which it is written into URLs and HTTP headers."""
+    return {text, quote(text, safe=""), base64.b64encode(text.encode()).decode()}
+
+
+def _expression(value: str) -> str:
+    """Return the regular expression that finds `value` however Python, JSON and YAML quote it, one inside of another."""
+    return "".join(map(_character, value))
+
+
+def _character(character: str) -> str:
+    if character == " ":
+        return r"\s+"  # long lines are folded at spaces
+    if character in "'\"":
+        return rf"\\*{character}{{1,2}}"
+    if character == "\\":
+        return r"\\+"
+    if not character.isascii():
+        code = ord(character)
+        return rf"(?:{character}|\\+u{code:04x}|\\+x{code:02x})"
+    return re.escape(character)

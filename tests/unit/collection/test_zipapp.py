@@ -1,0 +1,54 @@
+"""The zipapp's bytes depend on its sources alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from ansible_collections.lists.mailman3.plugins.plugin_utils import zipapp
+
+INTERPRETER = f"{sys.executable} -I"
+
+
+@pytest.fixture
+def package(tmp_path):
+    folder = tmp_path / "pkg"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    (folder / "sub" / "__init__.py").write_text("WORD = 'hello'\n")
+    (folder / "cli.py").write_text(
+        "import sys\nfrom pkg.sub import WORD\ndef main():\n    print(WORD, *sys.argv[1:])\n    return 3\n"
+    )
+    return folder
+
+
+def test_runs_isolated_with_arguments_and_exit_status(package, tmp_path):
+    path = tmp_path / "x.pyz"
+    path.write_bytes(zipapp.build(package, "pkg.cli:main", INTERPRETER))
+    path.chmod(0o755)
+    done = subprocess.run([path, "there"], capture_output=True, text=True, cwd="/", check=False)
+    assert (done.stdout, done.returncode) == ("hello there\n", 3)
+
+
+def test_same_bytes_whatever_dates_modes_and_caches(package):
+    first = zipapp.build(package, "pkg.cli:main", INTERPRETER)
+    os.utime(package / "cli.py", (1, 1))
+    (package / "cli.py").chmod(0o600)
+    (package / "__pycache__").mkdir()
+    (package / "__pycache__" / "cli.cpython-311.pyc").write_bytes(b"junk")
+    assert zipapp.build(package, "pkg.cli:main", INTERPRETER) == first
+    (package / "cli.py").write_text("def main(): ...\n")
+    assert zipapp.build(package, "pkg.cli:main", INTERPRETER) != first
+
+
+@pytest.mark.parametrize("main", ["pkg.cli", ":main", "pkg.cli:", "pkg.cli:two words"])
+def test_wrong_main(package, main):
+    with pytest.raises(ValueError, match=r"must be 'module:function', such as 'listkit\.cli:main'"):
+        zipapp.build(package, main, INTERPRETER)
+
+
+def test_no_package(tmp_path):
+    with pytest.raises(ValueError, match="is no Python package"):
+        zipapp.build(tmp_path, "a:b", INTERPRETER)
