@@ -1,0 +1,130 @@
+"""Whatever arrives, whatever the provider says and wherever the valve dies: nothing lost, doubled or uncounted."""
+
+from budget_postfix import BANNED, BUSY, CUT, DOWN, OVER_QUOTA, Crash, Postfix, Provider
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from listkit.budget.accounts import Account, Site
+from listkit.budget.ledger import Ledger
+from listkit.budget.valve import Valve
+from listkit.budget.window import Limits, used
+
+ACCOUNT = "mailman@example.org"
+LIMITS = Limits(recipients=100, reserve=20, window=1000.0)
+SITE = Site((Account(ACCOUNT, LIMITS),), ("example.org",), ("bounces",), queue_lifetime=1e9)
+
+
+class Machine(RuleBasedStateMachine):
+    """Time passes, mail arrives, the service has its moods, processes die."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = 1e6
+        self.provider = Provider(LIMITS.recipients, LIMITS.window)
+        self.postfix = Postfix(self.provider)
+        self.ledger = Ledger(":memory:")
+        self.valve = Valve(SITE, self.postfix, self.ledger)
+        self.expected = set()
+
+    @rule(
+        list_name=st.sampled_from("ab"),
+        members=st.integers(1, 40),
+        unknown=st.booleans(),
+        post=st.booleans(),
+    )
+    def mail_arrives(self, list_name, members, unknown, post):
+        recipients = [f"{list_name}{number}@example.com" for number in range(members if post else 1)]
+        queue_id = self.postfix.arrive(
+            f"{list_name}-bounces@example.org", recipients + ["unknown@x.test"] * unknown, post
+        )
+        self.expected |= {(queue_id, recipient) for recipient in recipients}
+
+    @rule(trouble=st.sampled_from([None, None, BANNED, BUSY, CUT, DOWN, OVER_QUOTA]))
+    def the_service_changes_its_mood(self, trouble):
+        self.provider.trouble = trouble
+
+    @rule(seconds=st.sampled_from([0.1, 1, 30, 200, 999, 4000]))
+    def time_passes(self, seconds):
+        self.now += seconds
+
+    @rule()
+    def the_valve_turns(self):
+        due = self.valve.turn(self.now)
+        assert due > self.now
+
+    @rule(steps=st.integers(0, 6))
+    def the_valve_dies_in_mid_turn(self, steps):
+        self.postfix.crash_in = steps
+        try:
+            self.valve.turn(self.now)
+        except Crash:
+            self.valve = Valve(SITE, self.postfix, self.ledger)
+        self.postfix.crash_in = None
+
+    @rule()
+    def postfix_delivers(self):
+        self.postfix.work(self.now)
+
+    @rule()
+    def postfix_retries_by_itself(self):
+        self.postfix.retry_deferred()
+
+    @rule(index=st.integers(0, 20))
+    def an_operator_releases_one(self, index):
+        held = sorted(queue_id for queue_id, message in self.postfix.messages.items() if message.place == "hold")
+        if index < len(held):
+            self.postfix.release(held[index])
+            self.valve.turn(self.now)
+
+    @invariant()
+    def nothing_is_doubled(self):
+        assert all(count == 1 for count in self.provider.received.values())
+
+    @invariant()
+    def nothing_is_lost(self):
+        queued = {
+            (message.queue_id, recipient)
+            for message in self.postfix.messages.values()
+            for recipient in message.recipients
+        }
+        assert self.expected <= set(self.provider.received) | queued
+
+    @invariant()
+    def nothing_is_uncounted(self):
+        charges = self.ledger.charges(ACCOUNT, self.now - LIMITS.window)
+        assert used(charges, LIMITS, self.now) >= self.provider.spent(self.now)
+
+    @invariant()
+    def only_unknown_recipients_bounce(self):
+        assert all(recipient == "unknown@x.test" for _, recipient, _ in self.postfix.bounced)
+
+    def teardown(self):
+        """In the end the service is well, and everything arrives."""
+        self.provider.trouble = None
+        for _ in range(3000):
+            if not self.postfix.messages:
+                break
+            due = self.valve.turn(self.now)
+            self.postfix.work(self.now)
+            self.now = due
+        assert not self.postfix.messages
+        assert set(self.provider.received) == self.expected
+        assert all(count == 1 for count in self.provider.received.values())
+
+
+class Obedient(Machine):
+    """Nobody but the valve releases mail: then the service never has a reason to refuse for quota."""
+
+    an_operator_releases_one = None
+
+    @invariant()
+    def the_quota_is_never_asked_for(self):
+        assert self.provider.quota_refusals == 0
+
+
+Machine.TestCase.settings = Obedient.TestCase.settings = settings(
+    max_examples=120, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestAnything = Machine.TestCase
+TestNobodyInterferes = Obedient.TestCase

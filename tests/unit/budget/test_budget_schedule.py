@@ -1,0 +1,108 @@
+"""Which message goes next."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listkit.budget.schedule import OnTheWay, Waiting, choose
+from listkit.budget.window import Charge, Limits
+
+LIMITS = Limits(recipients=300, reserve=50, window=1000)
+NONE_ON_THE_WAY = OnTheWay()
+
+
+def post(queue_id, recipients=100, list_address="a@example.org", **more):
+    return Waiting(queue_id, list_address, recipients, urgent=False, **more)
+
+
+def notice(queue_id, **more):
+    return Waiting(queue_id, "a@example.org", 1, urgent=True, **more)
+
+
+def pick(waiting, charges=(), on_the_way=NONE_ON_THE_WAY, probing=False, now=0.0):
+    chosen = choose(waiting, charges, LIMITS, on_the_way, probing, now)
+    return chosen and chosen.queue_id
+
+
+def sent(recipients, list_address="a@example.org", urgent=False):
+    return Charge(recipients, list_address, urgent, spent_at=0)
+
+
+def test_the_oldest_post_goes_first():
+    assert pick([post("2"), post("1"), post("3")]) == "1"
+
+
+def test_urgent_mail_goes_before_posts():
+    assert pick([post("1"), notice("2")]) == "2"
+
+
+def test_the_list_that_has_had_least_goes_first():
+    waiting = [post("1"), post("2", list_address="b@example.org")]
+    assert pick(waiting, [sent(100)]) == "2"
+
+
+def test_two_lists_take_turns():
+    waiting = [
+        post(name, 50, list_address) for list_address, names in {"a": "123", "b": "456"}.items() for name in names
+    ]
+    history, order = [], []
+    while (chosen := pick(waiting, history)) is not None:
+        message = next(item for item in waiting if item.queue_id == chosen)
+        waiting.remove(message)
+        history.append(sent(message.recipients, message.list))
+        order.append(message.list)
+    assert order == ["a", "b", "a", "b", "a"]
+
+
+def test_a_small_post_does_not_overtake_a_big_one_that_waits_for_room():
+    assert pick([post("1", 100), post("2", 10)], [sent(200)]) is None
+
+
+def test_posts_leave_room_for_urgent_mail():
+    assert pick([post("1", 100)], [sent(200)]) is None
+    assert pick([post("1", 100), notice("2")], [sent(250)]) == "2"
+
+
+def test_one_post_at_a_time():
+    assert pick([post("1")], on_the_way=OnTheWay(bulk=1)) is None
+
+
+def test_urgent_mail_does_not_wait_for_a_post_on_its_way():
+    assert pick([notice("1")], on_the_way=OnTheWay(bulk=1)) == "1"
+
+
+def test_after_a_refusal_one_message_tries_the_ground():
+    assert pick([notice("1")], probing=True) == "1"
+    assert pick([notice("1")], probing=True, on_the_way=OnTheWay(urgent=1)) is None
+    assert pick([notice("1")], probing=True, on_the_way=OnTheWay(bulk=1)) is None
+
+
+def test_a_message_rests_until_its_next_try():
+    assert pick([post("1", not_before=10), post("2")], now=9) == "2"
+    assert pick([post("1", not_before=10), post("2")], now=10) == "1"
+
+
+def test_a_suspect_goes_after_the_others():
+    assert pick([post("1", suspect=True), post("2")]) == "2"
+    assert pick([post("1", suspect=True)]) == "1"
+
+
+lists = st.sampled_from(["a", "b", "c"])
+
+
+@given(
+    st.lists(st.tuples(lists, st.integers(1, 100), st.booleans()), max_size=10),
+    st.lists(st.builds(Charge, st.integers(1, 100), lists, st.booleans(), st.none() | st.floats(0, 1000)), max_size=6),
+    st.floats(0, 3000),
+)
+def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history, now):
+    waiting = [Waiting(f"{number:03}", *message) for number, message in enumerate(messages)]
+    chosen = choose(waiting, history, LIMITS, NONE_ON_THE_WAY, False, now)
+    if chosen is None:
+        return
+    counting = [charge for charge in history if charge.counts(now, LIMITS.window)]
+    assert sum(charge.recipients for charge in counting) + chosen.recipients <= LIMITS.recipients
+    if not chosen.urgent:
+        bulk = sum(charge.recipients for charge in counting if not charge.urgent)
+        assert bulk + chosen.recipients <= LIMITS.recipients - LIMITS.reserve
+    earlier = [item for item in waiting if item.list == chosen.list and item.urgent == chosen.urgent]
+    assert chosen.queue_id == min(item.queue_id for item in earlier)

@@ -1,0 +1,278 @@
+"""The valve against a Postfix and a provider in memory."""
+
+import pytest
+from budget_postfix import BANNED, BUSY, CUT, DOWN, FULL, NOT_OWNED, OVER_QUOTA, SPAM, Crash, Postfix, Provider
+
+from listkit.budget.accounts import Account, Site
+from listkit.budget.ledger import Ledger
+from listkit.budget.postfix import Place
+from listkit.budget.valve import Valve
+from listkit.budget.window import Limits
+
+WINDOW = 86_400.0
+DAY = 86_400.0
+
+
+class World:
+    """A valve, a Postfix and a provider, with a clock."""
+
+    def __init__(self, limit=300, reserve=50, accounts=("mailman@example.org",), lists=()):
+        self.now = 1_000_000.0
+        self.provider = Provider(limit, WINDOW)
+        self.postfix = Postfix(self.provider)
+        limits = Limits(limit, reserve, WINDOW)
+        self.site = Site(
+            tuple(
+                Account(address, limits, dict.fromkeys(lists, 0) if number else {})
+                for number, address in enumerate(accounts)
+            ),
+            list_domains=("example.org",),
+            sub_addresses=("bounces", "owner", "request"),
+            queue_lifetime=5 * DAY,
+        )
+        self.ledger = Ledger(":memory:")
+        self.restart()
+
+    def restart(self):
+        """A new process: the memory of the old one is gone."""
+        self.valve = Valve(self.site, self.postfix, self.ledger)
+
+    def post(self, recipients=100, list_name="a", prefix="member"):
+        members = [f"{prefix}{number}@example.com" for number in range(recipients)]
+        return self.postfix.arrive(f"{list_name}-bounces@example.org", members)
+
+    def notice(self, recipient="ana@example.com"):
+        return self.postfix.arrive("a-bounces@example.org", [recipient], post=False)
+
+    def pass_time(self, seconds):
+        """Let the valve and Postfix work for so long."""
+        end = self.now + seconds
+        while self.now < end:
+            due = self.valve.turn(self.now)
+            self.postfix.work(self.now)
+            self.now = min(end, max(due, self.now + 1) if not self.ledger.open_charges() else self.now + 1)
+        self.valve.turn(self.now)
+
+    @property
+    def waiting(self):
+        return {queue_id for queue_id, message in self.postfix.messages.items() if message.place is Place.HOLD}
+
+    @property
+    def pause(self):
+        return self.ledger.pause_of("mailman@example.org")
+
+    @property
+    def trouble(self):
+        (trouble,) = self.ledger.troubles().values()
+        return trouble
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+def test_a_post_that_fits_leaves_at_once(world):
+    world.post(100)
+    world.pass_time(5)
+    assert not world.postfix.messages
+    assert sum(world.provider.received.values()) == 100
+
+
+def test_a_post_that_does_not_fit_waits_for_the_window(world):
+    for _ in range(3):
+        world.post(100)
+    world.pass_time(WINDOW - 10)
+    assert len(world.waiting) == 1
+    world.pass_time(20)
+    assert not world.postfix.messages
+    assert world.provider.quota_refusals == 0
+
+
+def test_urgent_mail_passes_a_queue_of_posts(world):
+    for _ in range(5):
+        world.post(100)
+    world.pass_time(60)
+    notice = world.notice()
+    world.pass_time(60)
+    assert notice not in world.postfix.messages
+    assert len(world.waiting) == 3
+
+
+def test_five_posts_to_250_members_arrive_in_order_and_once(world):
+    sent = []
+    for _ in range(5):
+        members = [f"member{number}@example.com" for number in range(250)]
+        chunks = [members[start : start + 100] for start in (0, 100, 200)]
+        sent.append([world.postfix.arrive("a-bounces@example.org", chunk) for chunk in chunks])
+    world.pass_time(7 * DAY)
+    assert sum(world.provider.received.values()) == 1250
+    assert set(world.provider.received.values()) == {1}
+    assert all(order == sorted(order) for order in world.provider.order.values())
+    assert world.provider.quota_refusals == 0
+    assert not world.postfix.bounced
+
+
+@pytest.mark.parametrize("trouble", [BANNED, OVER_QUOTA, BUSY, CUT, DOWN, SPAM])
+def test_a_refusal_is_a_pause_and_never_a_bounce(world, trouble):
+    world.provider.trouble = trouble
+    world.post(100)
+    world.post(100)
+    world.pass_time(60)
+    assert world.pause.reply == trouble
+    assert len(world.waiting) == 2
+    world.provider.trouble = None
+    world.pass_time(6 * DAY)
+    assert world.pause is None
+    assert not world.postfix.messages
+    assert set(world.provider.received.values()) == {1}
+    assert not world.postfix.bounced
+
+
+@pytest.mark.parametrize("trouble", [BANNED, OVER_QUOTA])
+def test_a_server_that_said_no_is_not_hammered(world, trouble):
+    asked = []
+    take = world.provider.take
+    world.provider.take = lambda message, now: asked.append(now) or take(message, now)
+    world.provider.trouble = trouble
+    for _ in range(5):
+        world.post(10)
+    world.pass_time(DAY)
+    assert len(asked) < 16
+
+
+def test_a_refusal_of_everything_costs_nothing(world):
+    world.provider.trouble = OVER_QUOTA
+    world.post(100)
+    world.pass_time(60)
+    assert world.ledger.charges("mailman@example.org", 0) == []
+
+
+def test_what_may_have_been_counted_is_counted(world):
+    world.provider.trouble = CUT
+    world.post(100)
+    world.pass_time(30)
+    assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [100]
+
+
+def test_a_quota_that_ends_in_mid_message_loses_and_doubles_nothing(world):
+    world.provider.quota = 60  # the service has counted 240 that we know nothing of
+    world.post(100)
+    world.pass_time(60)
+    assert sum(world.provider.received.values()) == 60
+    assert world.pause.meaning == "quota"
+    assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [60]
+    world.pass_time(3 * DAY)
+    assert set(world.provider.received.values()) == {1}
+    assert len(world.provider.received) == 100
+
+
+def test_order_is_kept_through_a_day_without_service(world):
+    world.provider.trouble = DOWN
+    for _ in range(2):
+        world.post(100)
+    world.pass_time(DAY)
+    world.provider.trouble = None
+    world.pass_time(DAY)
+    assert all(order == sorted(order) for order in world.provider.order.values())
+    assert len(world.provider.received) == 200
+
+
+def test_a_bounce_of_one_recipient_is_a_bounce_of_one_recipient(world):
+    world.postfix.arrive(recipients=["unknown@example.com", "ana@example.com"])
+    world.pass_time(10)
+    assert [recipient for _, recipient, _ in world.postfix.bounced] == ["unknown@example.com"]
+    assert world.pause is None
+
+
+def test_a_full_mailbox_delays_nobody_else_and_bounces_in_the_end(world):
+    world.postfix.arrive(recipients=["full@example.com", "ana@example.com"])
+    world.post(10)
+    world.pass_time(60)
+    assert len(world.provider.received) == 11
+    assert world.trouble.reply == FULL
+    world.pass_time(6 * DAY)
+    assert not world.postfix.messages
+    assert [(recipient, reply) for _, recipient, reply in world.postfix.bounced] == [("full@example.com", "expired")]
+
+
+def test_a_message_that_the_filter_refuses_does_not_stop_the_others(world):
+    spam = world.post(10)
+    take = world.provider.take
+    world.provider.take = lambda message, now: (
+        dict.fromkeys(message.recipients, SPAM) if message.queue_id == spam else take(message, now)
+    )
+    for _ in range(5):
+        world.post(10)
+    world.pass_time(10 * DAY)
+    assert set(world.postfix.messages) == {spam}
+    assert not world.postfix.bounced
+
+
+def test_a_message_that_is_always_told_to_come_back_does_not_stop_the_others(world):
+    poison = world.post(10)
+    take = world.provider.take
+    world.provider.take = lambda message, now: (
+        dict.fromkeys(message.recipients, BUSY) if message.queue_id == poison else take(message, now)
+    )
+    for _ in range(5):
+        world.post(10)
+    world.pass_time(3600)
+    assert set(world.postfix.messages) == {poison}
+
+
+def test_a_missing_alias_stops_its_list_only(world):
+    take = world.provider.take
+    world.provider.take = lambda message, now: (
+        dict.fromkeys(message.recipients, NOT_OWNED) if message.sender.startswith("b-") else take(message, now)
+    )
+    stuck = {world.post(10, "b"), world.post(10, "b")}
+    world.post(10, "a")
+    world.pass_time(60)
+    assert set(world.postfix.messages) == stuck
+    assert world.pause is None
+    assert len(world.ledger.troubles()) == 1
+
+
+def test_bounces_that_go_to_mailman_cost_nothing(world):
+    world.postfix.arrive("", ["a-bounces@example.org"], post=False)
+    world.postfix.arrive("mailman@example.org", ["a-bounces+tag@example.org"], post=False)
+    world.valve.turn(world.now)
+    assert not world.waiting
+    assert world.ledger.open_charges() == []
+
+
+def test_mail_that_was_released_by_hand_is_counted(world):
+    world.postfix.arrive(recipients=[f"member{number}@example.com" for number in range(30)], place=Place.ACTIVE)
+    world.pass_time(5)
+    assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [30]
+
+
+def test_accounts_do_not_share_a_budget():
+    world = World(accounts=("mailman@example.org", "second@example.org"), lists=("b@example.org",))
+    world.provider.quota = 600  # the provider in memory counts all accounts together
+    for _ in range(4):
+        world.post(100, "a")
+        world.post(100, "b")
+    world.pass_time(60)
+    assert [len(world.ledger.charges(account.address, 0)) for account in world.site.accounts] == [2, 2]
+    world.pass_time(3 * DAY)
+    assert not world.postfix.messages
+    assert world.provider.quota_refusals == 0
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_a_valve_that_dies_anywhere_loses_doubles_and_forgets_nothing(world, steps):
+    world.postfix.arrive(recipients=["full@example.com", *(f"member{number}@example.com" for number in range(99))])
+    world.post(100, prefix="other")
+    world.postfix.crash_in = steps
+    for _ in range(20):
+        try:
+            world.valve.turn(world.now)
+        except Crash:
+            world.restart()
+        world.postfix.work(world.now)
+        world.now += 1
+    assert len(world.provider.received) == 199
+    assert set(world.provider.received.values()) == {1}
+    assert sum(charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)) == 199

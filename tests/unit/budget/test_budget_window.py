@@ -1,0 +1,82 @@
+"""The arithmetic of the sliding window, for any history."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from listkit.budget.window import Charge, Limits, opens_at, room, used
+
+LIMITS = Limits(recipients=300, reserve=50, window=1000)
+times = st.floats(0, 5000)
+charges = st.lists(
+    st.builds(
+        Charge,
+        recipients=st.integers(1, 100),
+        list=st.sampled_from(["a@example.org", "b@example.org"]),
+        urgent=st.booleans(),
+        spent_at=st.none() | times,
+    ),
+    max_size=12,
+)
+
+
+def charge(recipients, spent_at, urgent=False):
+    return Charge(recipients, "a@example.org", urgent, spent_at)
+
+
+def test_a_charge_counts_until_its_window_is_over():
+    history = [charge(100, spent_at=10)]
+    assert used(history, LIMITS, now=1010) == 100
+    assert used(history, LIMITS, now=1010.001) == 0
+
+
+def test_a_message_on_its_way_counts_for_ever():
+    assert used([charge(100, spent_at=None)], LIMITS, now=1e9) == 100
+
+
+def test_posts_leave_the_reserve_alone():
+    assert room([charge(200, 0)], LIMITS, now=1, urgent=False) == 50
+    assert room([charge(200, 0)], LIMITS, now=1, urgent=True) == 100
+
+
+def test_urgent_mail_within_the_reserve_takes_nothing_from_posts():
+    assert room([charge(50, 0, urgent=True)], LIMITS, now=1, urgent=False) == 250
+
+
+@given(charges, times, st.booleans())
+def test_what_fits_keeps_the_limit(history, now, urgent):
+    free = room(history, LIMITS, now, urgent)
+    if free:
+        assert used([*history, charge(free, now, urgent)], LIMITS, now) <= LIMITS.recipients
+
+
+@given(charges, times)
+def test_posts_never_take_the_reserve(history, now):
+    free = room(history, LIMITS, now, urgent=False)
+    if free:
+        posts = [item for item in [*history, charge(free, now)] if not item.urgent]
+        assert used(posts, LIMITS, now) <= LIMITS.recipients - LIMITS.reserve
+
+
+@given(charges, times, times, st.booleans())
+def test_room_only_grows_with_time(history, earlier, later, urgent):
+    earlier, later = sorted([earlier, later])
+    past = [item for item in history if item.spent_at is None or item.spent_at <= earlier]
+    assert room(past, LIMITS, earlier, urgent) <= room(past, LIMITS, later, urgent)
+
+
+@given(charges, times, st.booleans(), st.integers(1, 100))
+def test_opens_at_is_the_first_moment_with_room(history, now, urgent, need):
+    past = [item for item in history if item.spent_at is None or item.spent_at <= now]
+    opens = opens_at(past, LIMITS, now, urgent, need)
+    if opens is None:
+        assert room(past, LIMITS, now + 10 * LIMITS.window, urgent) < need
+    else:
+        assert room(past, LIMITS, opens, urgent) >= need
+        assert opens == now or room(past, LIMITS, opens - 0.01, urgent) < need
+
+
+@pytest.mark.parametrize(("recipients", "reserve", "window"), [(100, 100, 60), (100, -1, 60), (100, 0, 0)])
+def test_limits_that_make_no_sense_are_refused(recipients, reserve, window):
+    with pytest.raises(ValueError, match="must be"):
+        Limits(recipients, reserve, window)
