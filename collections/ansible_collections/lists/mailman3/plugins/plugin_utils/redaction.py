@@ -54,7 +54,7 @@ def _spellings(text: str) -> set[str]:
 
 
 def _expression(value: str) -> str:
-    """Return the regular expression that finds `value` however Python, JSON and YAML quote it, one inside of another."""
+    """Return the regular expression that finds `value`, however Python, JSON and YAML quote it, even nested."""
     return "".join(map(_character, value))
 
 
