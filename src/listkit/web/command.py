@@ -4,6 +4,9 @@
 and the superuser, whose password comes on standard input. It answers at once when nothing it depends on has changed
 since it was last done, and prints `{"changed": bool, "changes": [str], "certificate": {…}}`.
 
+`sync` has the archive ask Mailman's core about every list: after settings were changed by the REST API, such as who may
+read an archive. Without it that takes up to five minutes.
+
 `check-nginx FILE` says whether nginx takes a file that is meant for `/etc/nginx/conf.d/`.
 
 Exit status: 0 well, 1 not, 2 the configuration can't be read.
@@ -52,11 +55,11 @@ def inputs_digest(*files: Path) -> str:
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def set_up_database(password: str, dry_run: bool) -> list[str]:
-    """Have `listkit.web.setup` do its work as the user that the database knows; return what it changed."""
+def as_web_user(*arguments: str, stdin: str = "") -> str:
+    """Run another sub-command as the user that the database knows; return what it printed."""
     answer = subprocess.run(
-        [COMMAND, "web", "setup-database", *(["--check"] if dry_run else [])],
-        input=password,
+        [COMMAND, "web", *arguments],
+        input=stdin,
         capture_output=True,
         text=True,
         check=False,
@@ -67,8 +70,14 @@ def set_up_database(password: str, dry_run: bool) -> list[str]:
     )
     if answer.returncode:
         raise Failure(answer.stderr.strip() or f"ended with status {answer.returncode}")
+    return answer.stdout
+
+
+def set_up_database(password: str, dry_run: bool) -> list[str]:
+    """Have `listkit.web.setup` do its work; return what it changed."""
+    answer = as_web_user("setup-database", *(["--check"] if dry_run else []), stdin=password)
     # Libraries may greet on standard output while they are imported; the answer is the last line.
-    return json.loads(answer.stdout.splitlines()[-1])
+    return json.loads(answer.splitlines()[-1])
 
 
 def set_up(password: str, dry_run: bool) -> dict:
@@ -99,6 +108,27 @@ def check_nginx(file: Path) -> int:
         return subprocess.run(["/usr/sbin/nginx", "-t", "-q", "-c", str(main_file)], check=False).returncode
 
 
+def carry_out(options: argparse.Namespace) -> int:
+    """Carry out the sub-command in `options`; return the exit status."""
+    if options.command == "check-nginx":
+        return check_nginx(options.file)
+    if options.command == "setup":
+        print(json.dumps(set_up(sys.stdin.read().rstrip("\n"), options.check)))
+    elif options.command == "sync":
+        as_web_user("sync-database")
+    else:
+        # Django: only these sub-commands pay for it.
+        from listkit.web import setup, sync
+
+        if options.command == "sync-database":
+            setup.load_django()
+            sync.sync()
+        else:
+            wanted = json.loads(CONFIGURATION.read_text())
+            print(json.dumps(setup.apply(wanted, sys.stdin.read(), options.check)))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Carry out one of the sub-commands."""
     parser = argparse.ArgumentParser(prog="listkit web", description="Set up the web side of Mailman.")
@@ -106,22 +136,14 @@ def main(arguments: list[str]) -> int:
     for name in ("setup", "setup-database"):
         command = commands.add_parser(name, help="the superuser's password comes on standard input")
         command.add_argument("--check", action="store_true", help="only say what would change")
+    for name in ("sync", "sync-database"):
+        commands.add_parser(name, help="have the archive ask core about every list")
     commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
-    options = parser.parse_args(arguments)
-    if options.command == "check-nginx":
-        return check_nginx(options.file)
     try:
-        password = sys.stdin.read().rstrip("\n")
-        if options.command == "setup":
-            print(json.dumps(set_up(password, options.check)))
-        else:
-            from listkit.web import setup  # Django: only this sub-command pays for it
-
-            print(json.dumps(setup.apply(json.loads(CONFIGURATION.read_text()), password, options.check)))
+        return carry_out(parser.parse_args(arguments))
     except (OSError, ValueError) as error:
         print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
         return 2
     except (Failure, certificate.CertificateError) as error:
         print(error, file=sys.stderr)
         return 1
-    return 0

@@ -1,7 +1,7 @@
 """Django's job queue worked off by one process, a uwsgi mule, where django-q's own cluster takes five.
 
-It also keeps the search index fresh. It uses django-q's inner functions; where they aren't as expected it says so and
-becomes the packaged cluster instead. The master starts it again when it dies.
+It also keeps the search index and the archives' policies fresh. It uses django-q's inner functions; where they aren't
+as expected it says so and becomes the packaged cluster instead. The master starts it again when it dies.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import time
 from multiprocessing import Value
 
 from listkit.web import PROJECT
+from listkit.web.sync import sync
 
 PAUSE_AFTER_FAILURE_SECONDS = 10
 INDEX_EVERY_SECONDS = 20
+SYNC_EVERY_SECONDS = 300
 FIRST_UNUSED_DESCRIPTOR = 3
 INTERPRETER = "/usr/bin/python3"
 
@@ -107,24 +109,25 @@ def _give_up() -> None:
     os._exit(1)
 
 
-class Index:
-    """Keeps the search index up to date with the archive."""
+class Chore:
+    """Something that is done now and then while there are no jobs, when what it depends on has changed."""
 
-    def __init__(self, newest, update, interval: float = INDEX_EVERY_SECONDS, clock=time.monotonic) -> None:
-        self._newest, self._update, self._interval, self._clock = newest, update, interval, clock
-        self._indexed = None
+    def __init__(self, do, interval: float, state=time.monotonic, clock=time.monotonic) -> None:
+        """`state`: returns what `do` depends on, None when there is nothing to do. Without it, something always is."""
+        self._do, self._interval, self._state, self._clock = do, interval, state, clock
+        self._done_for = None
         self._next = 0.0
 
-    def refresh(self) -> bool:
-        """Update the index if a post has come and the last time isn't just now; tell whether it was updated."""
+    def look(self) -> bool:
+        """Do it if it is time and something has changed; tell whether it was done."""
         if self._clock() < self._next:
             return False
         self._next = self._clock() + self._interval
-        newest = self._newest()
-        if newest is None or newest == self._indexed:
+        state = self._state()
+        if state is None or state == self._done_for:
             return False
-        self._update()
-        self._indexed = newest
+        self._do()
+        self._done_for = state
         return True
 
 
@@ -137,16 +140,19 @@ def release_leftovers() -> int:
     return OrmQ.objects.filter(lock__gt=now).update(lock=now)
 
 
-def archive_index() -> Index:
-    """Return the index of HyperKitty's archive."""
+def chores() -> list[Chore]:
+    """Return what is done beside the jobs."""
     from hyperkitty.lib.utils import run_with_lock
     from hyperkitty.models import Email
     from hyperkitty.search_indexes import update_index
 
-    return Index(
-        newest=lambda: Email.objects.order_by("-id").values_list("id", flat=True).first(),
-        update=lambda: run_with_lock(update_index, remove=False),
-    )
+    def newest_post() -> int | None:
+        return Email.objects.order_by("-id").values_list("id", flat=True).first()
+
+    return [
+        Chore(lambda: run_with_lock(update_index, remove=False), INDEX_EVERY_SECONDS, newest_post),
+        Chore(sync, SYNC_EVERY_SECONDS),
+    ]
 
 
 def run() -> None:
@@ -160,7 +166,7 @@ def run() -> None:
         from django_q.brokers import get_broker
         from django_q.conf import Conf
 
-        jobs, index = Worker(worker, monitor, get_broker(), Conf.TIMEOUT or 300), archive_index()
+        jobs, others = Worker(worker, monitor, get_broker(), Conf.TIMEOUT or 300), chores()
     except (Unexpected, ImportError, AttributeError) as error:
         become_cluster(str(error))
         return
@@ -171,7 +177,8 @@ def run() -> None:
                 release_leftovers()
                 started = True
             if jobs.work() == 0:
-                index.refresh()
+                for chore in others:
+                    chore.look()
             close_old_connections()
         except Exception:
             log.exception("the queue couldn't work; it tries again in %d seconds", PAUSE_AFTER_FAILURE_SECONDS)

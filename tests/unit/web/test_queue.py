@@ -129,41 +129,49 @@ def test_the_fallback_is_the_packaged_cluster(monkeypatch, caplog):
     assert "worker is gone" in caplog.text
 
 
-class TestIndex:
+class TestChore:
     def make(self):
-        state = {"newest": None, "now": 100.0, "updates": 0}
+        state = {"newest": None, "now": 100.0, "done": 0}
 
-        def update():
-            state["updates"] += 1
+        def do():
+            state["done"] += 1
 
-        return state, queue.Index(lambda: state["newest"], update, interval=20, clock=lambda: state["now"])
+        return state, queue.Chore(do, 20, lambda: state["newest"], clock=lambda: state["now"])
 
-    def test_an_empty_archive_is_left_alone(self):
-        state, index = self.make()
-        assert not index.refresh()
-        assert state["updates"] == 0
+    def test_with_nothing_to_do_nothing_is_done(self):
+        state, chore = self.make()
+        assert not chore.look()
+        assert state["done"] == 0
 
-    def test_a_new_post_is_indexed_once_and_not_more_often_than_the_interval(self):
-        state, index = self.make()
+    def test_a_change_is_dealt_with_once_and_not_more_often_than_the_interval(self):
+        state, chore = self.make()
         state["newest"] = 1
-        assert index.refresh()
+        assert chore.look()
         state["newest"] = 2
-        assert not index.refresh()
+        assert not chore.look()
         state["now"] += 21
-        assert index.refresh()
+        assert chore.look()
         state["now"] += 21
-        assert not index.refresh()
-        assert state["updates"] == 2
+        assert not chore.look()
+        assert state["done"] == 2
 
-    def test_a_failed_update_is_tried_again(self):
-        state, index = self.make()
+    def test_what_failed_is_tried_again(self):
+        state, chore = self.make()
         state["newest"] = 1
-        index._update = lambda: 1 / 0
+        chore._do = lambda: 1 / 0
         with pytest.raises(ZeroDivisionError):
-            index.refresh()
-        index._update = lambda: None
+            chore.look()
+        chore._do = lambda: None
         state["now"] += 21
-        assert index.refresh()
+        assert chore.look()
+
+    def test_without_a_state_it_is_done_at_every_interval(self):
+        now, done = [100.0], []
+        chore = queue.Chore(lambda: done.append(1), 20, state=lambda: now[0], clock=lambda: now[0])
+        for _ in range(3):
+            chore.look()
+            now[0] += 21
+        assert len(done) == 3
 
 
 def test_the_entry_point_takes_no_arguments():
