@@ -1,0 +1,38 @@
+"""What all tests share: a lab to work in, and the stand-in mail service."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from infomaniak import StandIn
+from lab import Lab
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--lab NAME` works in a lab that is kept, and reused the next time."""
+    parser.addoption(
+        "--lab", metavar="NAME", help="use this lab and keep it; default: a new one, taken down at the end"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register our marker."""
+    config.addinivalue_line("markers", "lab: needs hosts of a lab, and so root")
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """An empty lab, or the one that `--lab` names."""
+    if name := request.config.getoption("--lab"):
+        yield Lab.up(name)
+        return
+    made = Lab.up(f"pytest-{os.getpid()}")
+    yield made
+    made.down()
+
+
+@pytest.fixture(scope="session")
+def stand_in(lab: Lab) -> StandIn:
+    """The stand-in mail service and the strict receiver."""
+    return StandIn.up(lab)
