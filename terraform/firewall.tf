@@ -1,4 +1,4 @@
-# --- Who may come in -------------------------------------------------------------------------------------------------
+# --- Who may come in, and what may go out ----------------------------------------------------------------------------------
 
 locals {
   anywhere = { IPv4 = "0.0.0.0/0", IPv6 = "::/0" }
@@ -8,17 +8,22 @@ locals {
   ssh_cidrs = toset([for cidr in var.ssh_allowed_cidrs : cidrsubnet(cidr, 0, 0)])
 
   ssh_rules = { for cidr in local.ssh_cidrs : "ssh from ${cidr}" => {
-    ethertype = can(regex(":", cidr)) ? "IPv6" : "IPv4", protocol = "tcp", port = 22, cidr = cidr
+    direction = "ingress", ethertype = can(regex(":", cidr)) ? "IPv6" : "IPv4", protocol = "tcp", port = 22, cidr = cidr
   } }
   icmp_rules = { for family, cidr in local.anywhere : "icmp over ${family}" => {
-    ethertype = family, protocol = local.icmp[family], port = null, cidr = cidr
+    direction = "ingress", ethertype = family, protocol = local.icmp[family], port = null, cidr = cidr
   } }
   web_rules = merge([for family, cidr in local.anywhere : { for port in [80, 443] : "${port} over ${family}" => {
-    ethertype = family, protocol = "tcp", port = port, cidr = cidr
+    direction = "ingress", ethertype = family, protocol = "tcp", port = port, cidr = cidr
   } }]...)
 
+  # What a group lets out by default is the cloud's choice, so it is said here.
+  egress_rules = { for family, cidr in local.anywhere : "out over ${family}" => {
+    direction = "egress", ethertype = family, protocol = null, port = null, cidr = null
+  } }
+
   rules = merge([for host in keys(local.flavors) : {
-    for name, rule in merge(local.ssh_rules, local.icmp_rules, host == local.web ? local.web_rules : {}) :
+    for name, rule in merge(local.ssh_rules, local.icmp_rules, local.egress_rules, host == local.web ? local.web_rules : {}) :
     "${host}: ${name}" => merge(rule, { host = host })
   }]...)
 
@@ -27,15 +32,16 @@ locals {
 }
 
 resource "openstack_networking_secgroup_v2" "host" { # quota: `openstack quota show` tells the limit of security groups; ask to raise it
-  for_each    = local.flavors
-  name        = local.names[each.key]
-  description = "What may reach the mailing lists' host"
+  for_each             = local.flavors
+  name                 = local.names[each.key]
+  description          = "What may reach the mailing lists' host"
+  delete_default_rules = true
 }
 
 resource "openstack_networking_secgroup_rule_v2" "host" { # quota: shorten ssh_allowed_cidrs, or ask to raise the limit of rules
   for_each          = local.rules
   security_group_id = openstack_networking_secgroup_v2.host[each.value.host].id
-  direction         = "ingress"
+  direction         = each.value.direction
   ethertype         = each.value.ethertype
   protocol          = each.value.protocol
   port_range_min    = each.value.port

@@ -18,7 +18,7 @@ run "rules" {
   assert {
     condition = toset([
       for rule in openstack_networking_secgroup_rule_v2.host :
-      join(" ", [rule.direction, rule.ethertype, rule.protocol, rule.protocol == "tcp" ? "${rule.port_range_min}-${rule.port_range_max}" : "-", rule.remote_ip_prefix])
+      join(" ", [rule.direction, rule.ethertype, rule.protocol, rule.protocol == "tcp" ? "${rule.port_range_min}-${rule.port_range_max}" : "-", rule.remote_ip_prefix]) if rule.direction == "ingress"
       ]) == toset([
       "ingress IPv4 tcp 22-22 203.0.113.7/32",
       "ingress IPv4 tcp 22-22 198.51.100.0/24",
@@ -31,6 +31,11 @@ run "rules" {
       "ingress IPv6 ipv6-icmp - ::/0",
     ])
     error_message = "The rules differ from those that docs/terraform.md promises."
+  }
+
+  assert {
+    condition     = toset([for rule in openstack_networking_secgroup_rule_v2.host : rule.ethertype if rule.direction == "egress"]) == toset(["IPv4", "IPv6"])
+    error_message = "Everything may go out, over both protocols."
   }
 
   assert {

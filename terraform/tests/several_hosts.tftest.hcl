@@ -31,7 +31,7 @@ run "several_hosts" {
   assert {
     condition = alltrue([
       for key, rule in openstack_networking_secgroup_rule_v2.host :
-      contains([80, 443], rule.port_range_min) ? startswith(key, "mailman_web: ") : true if rule.protocol == "tcp"
+      contains([80, 443], rule.port_range_min) ? startswith(key, "mailman_web: ") : true if rule.direction == "ingress" ? rule.protocol == "tcp" : false
     ])
     error_message = "Only the web interface's host is open to the web."
   }

@@ -1,7 +1,7 @@
 """A nova virt driver that asks an agent outside to start a machine where a hypervisor would start one.
 
-The agent's address stands in `AGENT`. While there is no such file, servers exist in nova's books only: that is enough for
-everything but logging in. The agent gets what nova would have written on the machine's configuration drive.
+The agent's address stands in `AGENT`. While there is no such file, servers exist in nova's books only: that is enough
+for everything but logging in. The agent gets what nova would have written on the machine's configuration drive.
 """
 
 import base64
@@ -69,7 +69,7 @@ class AgentDriver(fake.FakeDriverWithoutFakeNodes):
 
 def _interface(vif):
     addresses = [
-        {"address": address["address"], "prefix": int(subnet["cidr"].rpartition("/")[2]), "gateway": subnet["gateway"]["address"]}
+        {"address": address["address"], "prefix": int(subnet["cidr"].rpartition("/")[2])}
         for subnet in vif["network"]["subnets"]
         for address in subnet["ips"]
     ]

@@ -2,7 +2,7 @@
 
 import sys
 
-import nova.monkey_patch  # noqa: F401, I001  it patches what everything below imports
+import nova.monkey_patch
 import nova.virt
 import os_brick
 import os_vif

@@ -1,7 +1,7 @@
 """`seed catalog` fills the service catalogue, `seed cloud` makes what the public cloud shows to its customers.
 
-Both may run again: what is there already stays. The addresses are taken from the host's own interface: servers get the upper half of
-its network, so that they could stand on it.
+Both may run again: what is there already stays. The addresses are taken from the host's own interface: servers get the
+upper half of its network, so that they can stand on it.
 """
 
 import io
@@ -13,6 +13,7 @@ import sys
 import openstack
 
 REGION = "dc3-a"
+ADMIN_PASSWORD = "admin-password"
 PROJECT, USER, PASSWORD = "PCP-TEST01", "PCU-TEST01", "user-password"
 FLAVOR, IMAGE, NETWORK = "a1-ram2-disk20-perf1", "Debian 13 trixie", "ext-net1"
 SERVICES = (
@@ -26,7 +27,7 @@ SERVICES = (
 
 def main():
     connection = openstack.connect(
-        auth_url="http://127.0.0.1:5000/v3", username="admin", password="admin-password", project_name="admin",
+        auth_url="http://127.0.0.1:5000/v3", username="admin", password=ADMIN_PASSWORD, project_name="admin",
         user_domain_id="default", project_domain_id="default", region_name=REGION, interface="internal",
         identity_api_version="3",
     )  # fmt: skip
@@ -40,13 +41,18 @@ def catalog(connection):
     keystone = identity.find_service("keystone")
     if next(iter(identity.endpoints(service_id=keystone.id, interface="public")), None):
         return
-    identity.create_endpoint(service_id=keystone.id, interface="public", url=f"http://{address}:5000/v3", region_id=REGION)
+    identity.create_endpoint(
+        service_id=keystone.id, interface="public", url=f"http://{address}:5000/v3", region_id=REGION
+    )
     for name, kind, path in SERVICES:
         service = identity.create_service(name=name, type=kind)
         for interface, host in (("public", address), ("internal", "127.0.0.1")):
             identity.create_endpoint(
                 service_id=service.id, interface=interface, url=f"http://{host}{path}", region_id=REGION
             )
+    # Only a service may bind a port, and nova logs in as the administrator.
+    administrator, own_project = identity.find_user("admin"), identity.find_project("admin")
+    identity.assign_project_role_to_user(own_project, administrator, identity.find_role("service"))
     project = identity.create_project(name=PROJECT, domain_id="default")
     user = identity.create_user(name=USER, password=PASSWORD, domain_id="default", default_project_id=project.id)
     identity.assign_project_role_to_user(project, user, identity.find_role("member"))
@@ -61,6 +67,11 @@ def cloud(connection):
         name=IMAGE, data=io.BytesIO(b"no disk: see the agent"), disk_format="raw", container_format="bare",
         visibility="public", os_admin_user="debian", validate_checksum=False,
     )  # fmt: skip
+    # neutron's migrations make these; our database comes from the models.
+    for family in ("IPv4", "IPv6"):
+        connection.network.create_default_security_group_rule(
+            direction="egress", ethertype=family, used_in_default_sg=True, used_in_non_default_sg=True
+        )
     network = connection.network.create_network(
         name=NETWORK, is_router_external=True, is_shared=True, provider_network_type="flat",
         provider_physical_network="physnet1",

@@ -2,11 +2,12 @@
 
 import argparse
 import shlex
+import signal
 import sys
+from contextlib import suppress
 
 from lab import Lab, LabError
 from lab.labs import names
-
 from publiccloud import cloud, machines, programs
 
 
@@ -34,10 +35,11 @@ def main() -> int:
 def _do(arguments: argparse.Namespace) -> None:
     match arguments.command:
         case "up":
-            for name, value in cloud.up(arguments.lab).openrc().items():
+            for name, value in cloud.Cloud.up(Lab.up(arguments.lab)).openrc().items():
                 print(f"export {name}={shlex.quote(value)}")
         case "agent":
-            machines.serve(arguments.lab)
+            with machines.agent(Lab.load(arguments.lab)), suppress(KeyboardInterrupt):
+                signal.pause()
         case "down" if arguments.lab in names():
             Lab.load(arguments.lab).down()
         case "program":

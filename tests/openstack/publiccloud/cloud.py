@@ -11,9 +11,17 @@ REGION, PROJECT, USER, PASSWORD, ADMIN_PASSWORD = "dc3-a", "PCP-TEST01", "PCU-TE
 
 @dataclass(frozen=True)
 class Cloud:
-    """A running cloud. `address` is where it is reached."""
+    """A running cloud. `address` is the IPv4 address of its services."""
 
     address: str
+
+    @classmethod
+    def up(cls, lab: Lab) -> "Cloud":
+        """Boot the control plane in the lab and wait until it is usable. Raises `LabError`."""
+        lab.add({HOST: "openstack"})
+        host = lab.host(HOST)
+        host.run("systemctl start cloud.service || { journalctl -p warning --no-pager -n 50; exit 1; }")
+        return cls(host.address)
 
     def openrc(self) -> dict[str, str]:
         """What the customer's openrc file exports."""
@@ -32,10 +40,3 @@ class Cloud:
     def admin(self) -> dict[str, str]:
         """The same for the cloud's operator, who sets quotas and uploads images."""
         return self.openrc() | {"OS_PROJECT_NAME": "admin", "OS_USERNAME": "admin", "OS_PASSWORD": ADMIN_PASSWORD}
-
-
-def up(name: str) -> Cloud:
-    """Boot the control plane in the lab of that name and wait until it is usable. Raises `LabError`."""
-    host = Lab.up(name, {HOST: "openstack"}).host(HOST)
-    host.run("systemctl start cloud.service || { systemctl --failed; journalctl -p warning --no-pager -n 50; exit 1; }")
-    return Cloud(host.address)

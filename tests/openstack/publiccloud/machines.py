@@ -1,20 +1,22 @@
 """The agent: boots a lab host where a hypervisor would boot a machine.
 
-nova's driver in the control plane (`image/agent.py`) asks for it over HTTP: PUT boots, GET returns the console, DELETE destroys. A
-machine gets the address, the hardware address and the configuration drive that the cloud made for it, and nothing from the lab
-but its disk: no user, no key.
+nova's driver in the control plane (`image/agent.py`) asks for it over HTTP: PUT boots, GET returns the console, DELETE
+destroys. A machine gets the address, the hardware address and the configuration drive that the cloud made for it, and
+nothing from the lab but its disk: no user, no key.
 """
 
 import base64
 import ipaddress
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
+from threading import Thread
 
 from lab import Lab, LabError
 from lab.commands import run
 from lab.hosts import Host
-
 from publiccloud import cloud
 
 IMAGES = {"Debian 13 trixie": "machine-trixie"}
@@ -34,18 +36,22 @@ class Machine(Host):
             file.write_bytes(base64.b64decode(content))
 
 
-def serve(name: str) -> None:
-    """Be the agent of the cloud in the lab `name`, until interrupted."""
-    lab = Lab.load(name)
+@contextmanager
+def agent(lab: Lab) -> Iterator[None]:
+    """Boot machines for the cloud in this lab, as long as the block runs."""
     server = ThreadingHTTPServer((lab.network.gateway, 0), _Handler)
     server.lab = lab
+    thread = Thread(target=server.serve_forever, name="agent")
+    thread.start()
     host = lab.host(cloud.HOST)
     host.write(ADDRESS_FILE, f"http://{lab.network.gateway}:{server.server_port}\n")
-    print("ready", flush=True)
     try:
-        server.serve_forever()
-    except KeyboardInterrupt:
+        yield
+    finally:
         host.run(f"rm -f {ADDRESS_FILE}")
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

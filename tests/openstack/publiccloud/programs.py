@@ -55,7 +55,10 @@ def _build(name: str, package: str, source: Path, target: Path) -> None:
 
 
 def terraform() -> Path:
-    """The program that runs the configuration: `TERRAFORM` if set, else terraform or tofu on the PATH, else OpenTofu, built."""
+    """The program that runs the configuration: terraform or tofu on the PATH, else OpenTofu, built.
+
+    `TERRAFORM` names another one; `TERRAFORM=opentofu` builds OpenTofu.
+    """
     if chosen := os.environ.get("TERRAFORM"):
         return built("opentofu") if chosen == "opentofu" else _existing("TERRAFORM", Path(chosen))
     for name in ("terraform", "tofu"):
@@ -65,7 +68,10 @@ def terraform() -> Path:
 
 
 def provider() -> Path:
-    """The directory of the OpenStack provider: `OPENSTACK_PROVIDER` if set, for instance to a release 3.4.0, else 1.54.1, built."""
+    """The directory of the OpenStack provider, which is built.
+
+    `OPENSTACK_PROVIDER` names another one, for instance that of release 3.4.0.
+    """
     if chosen := os.environ.get("OPENSTACK_PROVIDER"):
         return _existing("OPENSTACK_PROVIDER", Path(chosen))
     return built("provider").parent

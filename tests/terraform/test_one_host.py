@@ -1,0 +1,150 @@
+"""One host's life on a real OpenStack control plane, in order: the tests share it."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import SERVER, leftovers, rules_of
+from workspace import Workspace
+
+GROUP = 'openstack_networking_secgroup_v2.host["mailman"]'
+ROOT = Path(__file__).resolve().parents[2]
+
+
+EXPECTED_RULES = {
+    ("ingress", "IPv4", "tcp", 22, 22, "203.0.113.7/32"),
+    ("ingress", "IPv6", "tcp", 22, 22, "2001:db8:7::/64"),
+    ("ingress", "IPv4", "tcp", 80, 80, "0.0.0.0/0"),
+    ("ingress", "IPv6", "tcp", 80, 80, "::/0"),
+    ("ingress", "IPv4", "tcp", 443, 443, "0.0.0.0/0"),
+    ("ingress", "IPv6", "tcp", 443, 443, "::/0"),
+    ("ingress", "IPv4", "icmp", None, None, "0.0.0.0/0"),
+    ("ingress", "IPv6", "ipv6-icmp", None, None, "::/0"),
+    ("egress", "IPv4", None, None, None, None),
+    ("egress", "IPv6", None, None, None, None),
+}
+
+
+@pytest.fixture(scope="module")
+def host(workspaces, customer) -> Iterator[Workspace]:
+    workspace = workspaces("mailman")
+    workspace.apply()
+    yield workspace
+    workspace.destroy()
+    assert leftovers(customer, "mailman") == []
+
+
+@pytest.fixture(scope="module")
+def server_id(host) -> str:
+    return host.identifier(SERVER)
+
+
+def test_server_is_active_on_both_protocols(host, server_id, customer):
+    server = customer.compute.get_server(server_id)
+    assert (server.status, server.name, server.key_name) == ("ACTIVE", "mailman", "mailman")
+    addresses = {address["version"]: address["addr"] for address in server.addresses["ext-net1"]}
+    assert addresses == {4: host.output("ipv4"), 6: host.output("ipv6")}
+    assert customer.compute.find_flavor(server.flavor.name).name == "a1-ram2-disk20-perf1"
+    assert customer.image.get_image(server.image.id).name == "Debian 13 trixie"
+
+
+def test_firewall_lets_in_exactly_this(host, server_id, customer):
+    assert rules_of(customer, host.identifier(GROUP)) == EXPECTED_RULES
+    (port,) = customer.network.ports(device_id=server_id)
+    assert port.security_group_ids == [host.identifier(GROUP)]
+
+
+def test_second_plan_is_empty(host):
+    assert host.changes() == {}
+    assert host.run("plan", "-detailed-exitcode", "-input=false").returncode == 0
+
+
+def test_outputs(host):
+    ipv4, ipv6 = host.output("ipv4"), host.output("ipv6")
+    assert host.output("dns_records") == [
+        {"name": "lists.example.org", "type": "A", "value": ipv4},
+        {"name": "lists.example.org", "type": "AAAA", "value": ipv6},
+    ]
+    assert host.output("ssh_command") == f"ssh debian@{ipv4}"
+
+
+def test_inventory_is_one(host, tmp_path):
+    path = tmp_path / "inventory"
+    path.write_text(host.inventory())
+    shown = json.loads(subprocess.check_output(["ansible-inventory", "-i", path, "--list"], text=True))
+    assert shown["mailman"]["hosts"] == ["mailman"]
+    assert shown["_meta"]["hostvars"]["mailman"] == {
+        "ansible_host": host.output("ipv4"), "ansible_user": "debian", "fqdn": "lists.example.org",
+    }  # fmt: skip
+
+
+def test_dynamic_inventory_finds_the_host(host, cloud, tmp_path):
+    path = tmp_path / "inventory.openstack.yml"
+    path.write_text((ROOT / "inventory.openstack.yml.example").read_text())
+    environment = host.tool_environment() | {"OS_CLIENT_CONFIG_FILE": "/dev/null"}
+    done = subprocess.run(
+        ["ansible-inventory", "-i", path, "--list"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["mailman"]["hosts"] == ["mailman"], done.stderr
+    variables = shown["_meta"]["hostvars"]["mailman"]
+    assert (variables["ansible_host"], variables["ansible_user"]) == (host.output("ipv4"), "debian")
+
+
+def test_state_has_no_private_key(host):
+    assert "PRIVATE KEY" not in (host.directory / "terraform.tfstate").read_text()
+
+
+def test_another_network_for_ssh_changes_rules_only(host, server_id, customer):
+    host.settings["ssh_allowed_cidrs"] = ["203.0.113.8/32", "2001:db8:7::/64"]
+    changes = host.changes()
+    assert set(changes) == {
+        f'openstack_networking_secgroup_rule_v2.host["mailman: ssh from 203.0.113.{last}/32"]' for last in (7, 8)
+    }
+    host.apply()
+    assert host.identifier(SERVER) == server_id
+    expected = {
+        tuple("203.0.113.8/32" if part == "203.0.113.7/32" else part for part in rule) for rule in EXPECTED_RULES
+    }
+    assert rules_of(customer, host.identifier(GROUP)) == expected
+
+
+def test_newer_image_replaces_nothing(host, operator):
+    newer = operator.image.create_image(
+        name="Debian 13 trixie", data=b"newer", disk_format="raw", container_format="bare", visibility="public",
+        validate_checksum=False,
+    )  # fmt: skip
+    try:
+        assert host.changes() == {}
+    finally:
+        operator.image.delete_image(newer.id)
+
+
+def test_edited_cloud_init_replaces_nothing(host):
+    template = host.directory / "user_data.yaml.tftpl"
+    original = template.read_text()
+    template.write_text(original + "package_update: true\n")
+    try:
+        assert host.changes() == {}
+    finally:
+        template.write_text(original)
+
+
+def test_another_key_replaces_the_key_pair_only(host):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
+    assert host.changes(f"-var=ssh_public_key={key}") == {"openstack_compute_keypair_v2.operator": ["delete", "create"]}
+
+
+def test_destroying_is_refused_and_says_how(host, server_id, customer):
+    assert "-var protect=false" in host.destroy_fails()
+    assert customer.compute.get_server(server_id).status == "ACTIVE"
+    assert host.changes() == {}
+
+
+def test_replacing_is_refused_and_says_how(host, server_id, customer):
+    assert "-var protect=false" in host.apply_fails(f"-replace={SERVER}")
+    assert customer.compute.get_server(server_id).status == "ACTIVE"
+    assert host.changes() == {}
