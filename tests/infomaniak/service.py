@@ -62,7 +62,7 @@ class StandIn:
 
     # -- the customers
 
-    def add_mailbox(self, login: str, password: str = "device-password-1", dmarc: str = "reject") -> Mailbox:  # noqa: S107
+    def add_mailbox(self, login: str, password: str = "device-password-1", dmarc: str = "reject") -> Mailbox:
         """Host the login's domain, with that DMARC policy, and make the mailbox."""
         mailbox = Mailbox(login, password)
         self.control("domain", mailbox.domain, "--dmarc", dmarc)

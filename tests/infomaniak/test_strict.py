@@ -1,5 +1,7 @@
 """The strict receiver takes DMARC at its word."""
 
+import shlex
+
 import pytest
 
 from infomaniak import compose
@@ -10,8 +12,11 @@ pytestmark = pytest.mark.lab
 def forge(stand_in, sender: str, author: str) -> str:
     """Hand a message to the strict receiver from a foreign address; returns the end of the conversation."""
     message = compose(author, "bob@strict.test", "Forged").as_string()
-    script = "import smtplib,sys; smtplib.SMTP('mx.strict.test').sendmail(sys.argv[1], ['bob@strict.test'], sys.stdin.read())"
-    return stand_in.service.try_run(f'python3 -c "{script}" {sender}', stdin=message).stderr
+    script = f"""
+import smtplib, sys
+smtplib.SMTP("mx.strict.test").sendmail({sender!r}, ["bob@strict.test"], sys.stdin.read())
+"""
+    return stand_in.service.try_run(shlex.join(["python3", "-c", script]), stdin=message).stderr
 
 
 def test_a_bank_s_own_post_passes(stand_in, mailbox):

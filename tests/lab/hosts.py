@@ -162,7 +162,9 @@ class Host:
     def journal(self, lines: int = 200, unit: str | None = None) -> str:
         """The end of the host's journal, of one unit or of all."""
         chosen = f" -u {shlex.quote(unit)}" if unit else ""
-        done = self.try_run(f"journalctl --no-pager -n {lines}{chosen}")
+        # Every command of a test goes through sudo: its lines would drown the others.
+        quiet = r"grep -vE ' sudo\[[0-9]+\]: |pam_limits|pam_unix'"
+        done = self.try_run(f"journalctl --no-pager{chosen} | {quiet} | tail -n {lines}")
         return done.stdout or f"(no journal: {done.stderr.strip()})"
 
     # -- kept between invocations
