@@ -67,10 +67,11 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Status:
-    """What is in place. `temporary`: it stands in for one that the authority hasn't issued yet."""
+    """What is in place. `temporary`: it stands in for the authority's; `wanted`: it is time to ask the authority."""
 
     changed: bool
     temporary: bool
+    wanted: bool
     self_signed: bool
     names: list[str]
     expires: str
@@ -81,8 +82,9 @@ def best(configuration: Configuration, installed: Pair | None, now: float) -> Pa
     if configuration.mode == "files":
         return _own_files(configuration)
     if configuration.mode == "letsencrypt":
+        # One that lacks a name which was added later is still better for the main name than one that nobody trusts.
         pair = acme.issued()
-        if pair and pair.certificate.covers(configuration.names):
+        if pair and pair.certificate.covers(configuration.names[:1]):
             return pair
     if installed:
         certificate = installed.certificate
@@ -116,6 +118,7 @@ def ensure(configuration: Configuration, store: Store, now: float, dry_run: bool
     return Status(
         changed=changed,
         temporary=configuration.mode == "letsencrypt" and certificate.self_signed,
+        wanted=is_wanted(configuration, now),
         self_signed=certificate.self_signed,
         names=sorted(certificate.names),
         expires=_moment(certificate.not_after),

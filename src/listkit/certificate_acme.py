@@ -25,6 +25,17 @@ FIRST_PAUSE_SECONDS = 15 * 60
 LONGEST_PAUSE_SECONDS = 24 * 3600
 """Let's Encrypt allows five failures an hour and name: who says no is left alone for longer and longer."""
 
+CHATTER = (
+    "Account registered",
+    "Ask for help",
+    "Hint:",
+    "Renewing an existing",
+    "Requesting a certificate",
+    "Saving debug log",
+    "Some challenges",
+)
+"""How certbot begins the lines that explain nothing."""
+
 
 class Unreachable(Exception):
     """The authority couldn't reach this host under its names: asking would only spend an attempt."""
@@ -166,8 +177,5 @@ def obtain(
 
 def explanation(output: str) -> str:
     """Return the lines of certbot's output that say what went wrong."""
-    marks = ("Domain:", "Identifier:", "Type:", "Detail:", "Error", "error", "urn:")
-    lines = [line.strip() for line in output.splitlines()]
-    return " ".join(dict.fromkeys(line for line in lines if any(mark in line for mark in marks))) or " ".join(
-        lines[-3:]
-    )
+    lines = (line.strip() for line in output.splitlines())
+    return " ".join(dict.fromkeys(line for line in lines if line and not line.startswith(CHATTER)))

@@ -177,6 +177,18 @@ def test_a_changed_name_is_served_by_a_temporary_certificate_until_there_is_a_re
     assert status.names == ["new.example.org"]
 
 
+def test_an_added_name_does_not_cost_the_main_name_its_certificate(store, answers, authority):
+    put_issued(old := authority())
+    both = letsencrypt(names=[*NAMES, "new.example.org"])
+    status = certificate.ensure(both, store, time.time())
+    assert store.installed() == old
+    assert status.wanted
+    assert not status.temporary
+    answers.prepared.append(authority(both.names))
+    assert certificate.renew(both, store, time.time()) == 0
+    assert store.installed().certificate.names == set(both.names)
+
+
 def test_an_expired_certificate_of_the_authority_stays(store, authority):
     """A browser that knows the name as secure refuses a self-signed one; an expired one tells what is wrong."""
     put_issued(old := authority(days=1))

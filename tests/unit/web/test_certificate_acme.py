@@ -120,6 +120,17 @@ Some challenges have failed.
         acme.obtain([NAME], "", "https://acme.example/dir", None, certbot(1, said))
 
 
+def test_an_unexpected_error_is_told_without_the_chatter():
+    said = """Saving debug log to /var/lib/listkit/acme/logs/letsencrypt.log
+An unexpected error occurred:
+Account "http://acme.example/my-account/1" not found.
+Ask for help or search for solutions at https://community.letsencrypt.org. See the logfile.
+"""
+    assert acme.explanation(said) == (
+        'An unexpected error occurred: Account "http://acme.example/my-account/1" not found.'
+    )
+
+
 def test_success_without_a_certificate_is_no_success():
     with pytest.raises(CertificateError, match="there is no certificate"):
         acme.obtain([NAME], "", "https://acme.example/dir", None, certbot())
