@@ -56,8 +56,9 @@ class StandIn:
             return cls(lab)
         lab.add(HOSTS)
         stand_in = cls(lab)
-        stand_in._set_up()
+        # First, because OpenDKIM remembers the resolver that it started with.
         lab.resolve_with("infomaniak")
+        stand_in._set_up()
         return stand_in
 
     # -- the customers
