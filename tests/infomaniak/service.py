@@ -56,9 +56,8 @@ class StandIn:
             return cls(lab)
         lab.add(HOSTS)
         stand_in = cls(lab)
-        # First, because OpenDKIM remembers the resolver that it started with.
-        lab.resolve_with("infomaniak")
         stand_in._set_up()
+        lab.resolve_with("infomaniak")
         return stand_in
 
     # -- the customers

@@ -25,9 +25,12 @@ def main(part: str, facts: dict) -> None:
     public = {name: value for name, value in facts.items() if not name.endswith("key") or name in PUBLIC_KEYS}
     _file("/etc/stand-in/facts.json", json.dumps(public))
     _file("/usr/local/bin/stand-in", COMMAND, 0o755)
+    values = {"HOSTNAME": HOSTNAMES[part], "SELECTOR": facts["selector"], "RESOLVER": facts["infomaniak"]}
     for source in (HERE / "common", HERE / part):
         for path in filter(Path.is_file, source.rglob("*")):
-            text = path.read_text().replace("@HOSTNAME@", HOSTNAMES[part]).replace("@SELECTOR@", facts["selector"])
+            text = path.read_text()
+            for name, value in values.items():
+                text = text.replace(f"@{name}@", value)
             _file(Path("/", path.relative_to(source)), text)
     _secret("/etc/opendkim/private.pem", facts[f"{part}_private_key"])
     shutil.chown("/etc/opendkim/private.pem", "opendkim")
