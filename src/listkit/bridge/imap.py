@@ -109,7 +109,7 @@ class Imap:
     """One connection. Every method raises `ImapError` when the connection is lost or the server says no."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Take a connected socket, with a timeout set, and read the greeting."""
+        """Take a connected socket, with a timeout set; read the greeting and what the server can do."""
         self._sock = sock
         self._buffer = bytearray()
         self._number = 0
@@ -120,6 +120,7 @@ class Imap:
         greeting = self._read_response()
         if not greeting.text.upper().startswith("OK"):
             raise ImapError(f"the server greets with: {greeting.text}")
+        self._learn_capabilities()
 
     def set_timeout(self, seconds: float) -> None:
         """Limit the wait for any one piece of an answer."""
@@ -127,7 +128,6 @@ class Imap:
 
     def login(self, account: str, password: str) -> None:
         """Log in. Raises `LoginRefused`."""
-        self._learn_capabilities()
         initial = base64.b64encode(f"\0{account}\0{password}".encode()).decode()
         if "AUTH=PLAIN" in self._capabilities and "SASL-IR" in self._capabilities:
             answer = self._exchange(f"AUTHENTICATE PLAIN {initial}")
@@ -137,6 +137,9 @@ class Imap:
             answer = self._exchange(f"LOGIN {_quoted(account)} {_quoted(password)}")
         if not answer.text.upper().startswith("OK"):
             raise LoginRefused(answer.text)
+
+    def prepare(self) -> None:
+        """Learn what the server can do for who is logged in. Raises `ImapError` when that isn't enough."""
         self._learn_capabilities()
         if not self._capabilities & {"MOVE", "UIDPLUS"}:
             raise ImapError("the server has neither MOVE nor UIDPLUS: no message can be taken out of a folder safely")

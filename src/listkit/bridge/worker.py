@@ -242,6 +242,7 @@ class Worker:
             self._journal.login_refused(attempt)
             raise
         self._journal.forget_failed_logins(self.mailbox.account)
+        server.prepare()
         for figure, value in (("up", 1), ("login_refused", 0), ("certificate_refused", 0)):
             self._gauge(figure, value)
         self._contact()

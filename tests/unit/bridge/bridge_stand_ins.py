@@ -16,6 +16,9 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+# As an answer: Mailman takes the message, and the connection breaks before it can say so.
+LOST_250 = "250 lost"
+
 
 @dataclass
 class Taken:
@@ -42,6 +45,7 @@ class Mailman:
         self.tries = 0
         self.rest_calls = 0
         self.rest_works = True
+        self.once = False
         # Called with each message; returns the reply to DATA, or None to drop the connection without one.
         self.answer: Callable[[Taken], str | None] = lambda _taken: "250 Ok"
         self._lmtp = _Server(("127.0.0.1", 0), _lmtp_handler(self))
@@ -56,6 +60,11 @@ class Mailman:
     @property
     def rest_url(self) -> str:
         return f"http://127.0.0.1:{self._rest.server_address[1]}/3.1"
+
+    def take(self, one: Taken) -> None:
+        """Take a message, a delivery once where `once` is set, as the kit's LMTP runner does."""
+        if not (self.once and (one.delivery, one.recipient) in self.posts):
+            self.taken.append(one)
 
     @property
     def posts(self) -> dict[tuple[str, str], int]:
@@ -103,7 +112,9 @@ def _lmtp_handler(mailman: Mailman) -> type[socketserver.StreamRequestHandler]:
                     if reply is None:
                         return
                     if reply.startswith("2"):
-                        mailman.taken.append(taken)
+                        mailman.take(taken)
+                    if reply == LOST_250:
+                        return
                     self._say(reply)
                 elif verb == b"QUIT":
                     self._say("221 bye")

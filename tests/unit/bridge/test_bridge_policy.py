@@ -22,7 +22,6 @@ from listkit.bridge.policy import (
     verdict,
 )
 
-
 CHANCE = random.Random(1)  # noqa: S311 (jitter, no secret)
 
 

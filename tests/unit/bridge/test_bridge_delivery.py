@@ -1,0 +1,290 @@
+"""One message's way to its recipients, with a stand-in for Mailman."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import time
+
+import pytest
+from bridge_stand_ins import Mailman
+
+from listkit.bridge.config import Configuration, Mailbox, Rest, Server, SiteOwner
+from listkit.bridge.delivery import Incoming, InFlight, MailmanAway, Postman
+from listkit.bridge.journal import Journal
+from listkit.bridge.known_lists import KnownLists
+from listkit.bridge.message import Normaliser
+from listkit.bridge.metrics import Metrics
+from listkit.bridge.policy import Fate
+
+ACCOUNT = "mailman@example.org"
+
+
+def post(*recipients: str, to: str = ACCOUNT, body: str = "Hello", message_id: str = "<1@example.com>") -> bytes:
+    return (
+        f"Delivered-To: {to}\nReturn-Path: <ana@example.com>\nMessage-ID: {message_id}\n"
+        f"From: ana@example.com\nTo: {', '.join(recipients)}\nSubject: hi\n\n{body}\n"
+    ).encode()
+
+
+class Bench:
+    """A postman and what is around it."""
+
+    def __init__(self, directory) -> None:
+        self.mailman = Mailman("news@example.org", "dev@example.org")
+        self.relay = Mailman()
+        self.journal = Journal(directory / "journal.sqlite")
+        self.metrics = Metrics()
+        self.in_flight = InFlight()
+        self.configuration = Configuration(
+            mailboxes=(Mailbox(ACCOUNT, "localhost", "x"),),
+            domains={"example.org": "example.org", "example.net": "example.org"},
+            list_suffixes=frozenset({"owner", "bounces", "confirm", "request"}),
+            lmtp=Server("127.0.0.1", self.mailman.lmtp_port),
+            rest=Rest(self.mailman.rest_url, "restadmin", "x"),
+            site_owner=SiteOwner(
+                "admin@example.com", ("mailman", "postorius"), Server("127.0.0.1", self.relay.lmtp_port)
+            ),
+            state=directory,
+            metrics=None,
+        )
+        self.renew()
+
+    def renew(self) -> None:
+        """As after a restart of the bridge."""
+        lists = KnownLists(self.configuration.rest.url, "restadmin", "x", self.journal)
+        mailbox = self.configuration.mailboxes[0]
+        self.postman = Postman(self.configuration, mailbox, lists, self.journal, self.in_flight, self.metrics)
+
+    def handle(self, octets: bytes, **more):
+        normaliser = Normaliser()
+        spool = io.BytesIO(normaliser.feed(octets) + normaliser.finish())
+        return self.postman.handle(Incoming(spool, "d", seen=time.monotonic(), **more))
+
+    @property
+    def recipients(self) -> list[str]:
+        return [one.recipient for one in self.mailman.taken]
+
+
+@pytest.fixture
+def bench(tmp_path):
+    one = Bench(tmp_path)
+    yield one
+    one.postman.rest()
+    one.mailman.close()
+    one.relay.close()
+
+
+def test_a_post_is_delivered(bench):
+    outcome = bench.handle(post("news@example.org", to="news@example.org"))
+    assert outcome.fate is Fate.PROCESSED
+    (taken,) = bench.mailman.taken
+    assert (taken.sender, taken.recipient) == ("ana@example.com", "news@example.org")
+    assert taken.content.endswith(b"\r\n\r\nHello\r\n")
+    assert bench.journal.is_delivered(taken.delivery)
+
+
+def test_copies_for_two_lists_come_to_each_once(bench):
+    both = ("news@example.org", "dev@example.net")
+    for _copy in range(2):
+        assert bench.handle(post(*both)).fate is Fate.PROCESSED
+    assert bench.handle(b"Received: again\n" + post(*both, to="news@example.org")).fate is Fate.PROCESSED
+    assert sorted(bench.recipients) == ["dev@example.org", "news@example.org"]
+    assert len({one.delivery for one in bench.mailman.taken}) == 2
+
+
+def test_two_messages_with_one_id_are_both_posted(bench):
+    bench.handle(post("news@example.org", body="one"))
+    bench.handle(post("news@example.org", body="two"))
+    assert len(bench.recipients) == 2
+
+
+def test_a_redelivery_after_a_restart_is_recognised(bench):
+    bench.handle(post("news@example.org"))
+    bench.renew()
+    outcome = bench.handle(post("news@example.org"))
+    assert outcome.fate is Fate.PROCESSED
+    assert len(bench.recipients) == 1
+    assert "delivered before" in outcome.notes[0]
+
+
+def test_a_crash_between_mailmans_250_and_the_record_keeps_the_same_id(bench, monkeypatch):
+    def crash(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench.journal, "record_delivered", crash)
+    with pytest.raises(KeyboardInterrupt):
+        bench.handle(post("news@example.org"))
+    monkeypatch.undo()
+    bench.renew()
+    bench.handle(post("news@example.org"))
+    first, second = bench.mailman.taken
+    assert first.delivery == second.delivery
+
+
+def test_a_replay_is_posted_again_and_once(bench):
+    bench.handle(post("news@example.org"))
+    for _try in range(2):
+        bench.handle(post("news@example.org"), replay="Replay/1/1")
+    assert len(bench.recipients) == 2
+
+
+def test_4xx_waits_for_that_recipient_only(bench):
+    bench.mailman.answer = lambda taken: "451 not now" if taken.recipient.startswith("dev") else "250 Ok"
+    message = post("news@example.org", "dev@example.org")
+    assert bench.handle(message).fate is Fate.WAITS
+    bench.mailman.answer = lambda _taken: "250 Ok"
+    assert bench.handle(message).fate is Fate.PROCESSED
+    assert bench.recipients == ["news@example.org", "dev@example.org"]
+
+
+def test_a_final_refusal_is_set_aside_with_its_reason(bench):
+    bench.mailman.answer = lambda _taken: "501 Message has defects"
+    outcome = bench.handle(post("news@example.org"))
+    assert outcome.fate is Fate.REJECTED
+    assert "501 Message has defects" in outcome.notes[0]
+    assert bench.relay.taken == []
+
+
+def test_a_550_for_a_list_that_exists_is_doubted(bench):
+    bench.mailman.answer = lambda _taken: "550 mailbox unavailable"
+    outcome = bench.handle(post("news@example.org"))
+    assert outcome.fate is Fate.WAITS
+    assert outcome.met_550
+    assert bench.handle(post("news@example.org"), times_550=5).fate is Fate.REJECTED
+
+
+def test_a_550_for_a_list_that_was_removed_is_final(bench):
+    bench.handle(post("news@example.org", body="before"))
+    bench.mailman.lists.clear()
+    bench.mailman.answer = lambda _taken: "550 mailbox unavailable"
+    assert bench.handle(post("news@example.org")).fate is Fate.REJECTED
+
+
+def test_without_mailman_nothing_is_decided(bench):
+    bench.handle(post("news@example.org", body="before"))
+    bench.mailman.answer = lambda _taken: None
+    with pytest.raises(MailmanAway):
+        bench.handle(post("news@example.org"))
+    bench.mailman.answer = lambda _taken: "250 Ok"
+    assert bench.handle(post("news@example.org")).fate is Fate.PROCESSED
+    assert len(bench.recipients) == 2
+
+
+def test_a_crash_in_the_middle_of_a_message_spoils_no_other(bench, monkeypatch):
+    bench.handle(post("news@example.org", body="first"))
+
+    def broken(*_arguments):
+        yield b"X-Listkit-Delivery: " + b"0" * 40 + b"\r\nSubject: half\r\n\r\n"
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("listkit.bridge.delivery.rendered", broken)
+    with pytest.raises(ZeroDivisionError):
+        bench.handle(post("news@example.org", body="second"))
+    monkeypatch.undo()
+    bench.handle(post("news@example.org", body="third"))
+    assert [one.content.rpartition(b"\r\n\r\n")[2] for one in bench.mailman.taken] == [b"first\r\n", b"third\r\n"]
+
+
+def test_a_list_made_a_moment_ago_is_found(bench):
+    bench.handle(post("news@example.org", to="news@example.org"))
+    bench.mailman.lists.add("fresh@example.org")
+    assert bench.handle(post("fresh@example.org", to="fresh@example.org")).fate is Fate.PROCESSED
+
+
+def test_mail_for_nobody_is_set_aside_and_asks_mailman_once_a_round(bench):
+    seen = time.monotonic()
+    for n in range(20):
+        normaliser = Normaliser()
+        octets = post("x", to=f"nobody{n}@example.org")
+        spool = io.BytesIO(normaliser.feed(octets) + normaliser.finish())
+        outcome = bench.postman.handle(Incoming(spool, "d", seen=seen))
+        assert outcome.fate is Fate.UNROUTED
+        assert f"nobody{n}@example.org" in outcome.notes[0]
+    assert bench.mailman.rest_calls == 1
+    assert bench.recipients == []
+
+
+def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench):
+    bench.handle(post("news@example.org", to="news@example.org"))
+    bench.mailman.rest_works = False
+    assert bench.handle(post("x", to="fresh@example.org")).fate is Fate.WAITS
+    # A known list gets its copy at once; whether the other address is a list is found out later.
+    outcome = bench.handle(post("news@example.org", "fresh@example.org", body="both"))
+    assert outcome.fate is Fate.WAITS
+    assert bench.recipients == ["news@example.org", "news@example.org"]
+    bench.mailman.rest_works = True
+    bench.mailman.lists.add("fresh@example.org")
+    assert bench.handle(post("news@example.org", "fresh@example.org", body="both")).fate is Fate.PROCESSED
+    assert bench.recipients[2:] == ["fresh@example.org"]
+
+
+def test_known_lists_survive_a_restart_without_mailman(bench):
+    bench.handle(post("news@example.org", body="before"))
+    bench.mailman.rest_works = False
+    bench.renew()
+    assert bench.handle(post("news@example.org", to="news@example.org")).fate is Fate.PROCESSED
+
+
+def test_mail_for_the_site_is_sent_on_to_its_owner_once(bench):
+    for _copy in range(2):
+        assert bench.handle(post("postorius@example.org", to="postorius@example.org")).fate is Fate.PROCESSED
+    (sent,) = bench.relay.taken
+    assert (sent.sender, sent.recipient) == (ACCOUNT, "admin@example.com")
+    assert bench.mailman.taken == []
+
+
+def test_a_bounce_for_the_site_stays(bench):
+    bounce = post("mailman@example.org").replace(b"<ana@example.com>", b"<>", 1)
+    outcome = bench.handle(bounce)
+    assert outcome.fate is Fate.UNROUTED
+    assert bench.relay.taken == []
+
+
+@pytest.mark.parametrize("address", ["mailman@example.org", "postorius@example.net", "news@example.org"])
+def test_an_owner_whose_mail_we_read_gets_no_copies(bench, address):
+    site_owner = dataclasses.replace(bench.configuration.site_owner, address=address)
+    bench.configuration = dataclasses.replace(bench.configuration, site_owner=site_owner)
+    bench.renew()
+    bench.handle(post("news@example.org", to="news@example.org"))
+    outcome = bench.handle(post("postorius@example.org", to="postorius@example.org"))
+    assert outcome.fate is Fate.UNROUTED
+    assert bench.relay.taken == []
+
+
+def test_a_relay_that_is_away_or_says_later_is_tried_again(bench):
+    message = post("postorius@example.org", to="postorius@example.org")
+    bench.relay.answer = lambda _taken: "451 later"
+    assert bench.handle(message).fate is Fate.WAITS
+    bench.relay.answer = lambda _taken: None
+    assert bench.handle(message).fate is Fate.WAITS
+    bench.relay.answer = lambda _taken: "550 no"
+    assert bench.handle(message).fate is Fate.REJECTED
+
+
+def test_a_copy_that_another_thread_delivers_waits(bench):
+    bench.handle(post("news@example.org"))
+    delivery = bench.mailman.taken[0].delivery
+    with bench.in_flight.claim(delivery) as ours:
+        assert ours
+        assert bench.handle(post("news@example.org")).fate is Fate.WAITS
+    assert bench.handle(post("news@example.org")).fate is Fate.PROCESSED
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"",
+        b"\n",
+        b"\0\0\0",
+        b"no header at all",
+        b"x" * 100_000,
+        b"Delivered-To: news@example.org\n" + b"x" * 100_000 + b"\n\nbody",
+        b"Delivered-To: news@example.org\nContent-Type: multipart/mixed; boundary=\n\n--\n--",
+        b"Delivered-To: news@example.org\nSubject: " + b"\xff\xfe" * 5000 + b"\n\n\x80\x81",
+        b"Delivered-To: news@example.org\n\n" + b"line\r" * 1000 + b".\r\n.",
+        b"Subject: x\n" * 200_000,
+    ],
+)
+def test_any_message_is_passed_on_or_set_aside(bench, octets):
+    assert bench.handle(octets).fate in (Fate.PROCESSED, Fate.UNROUTED, Fate.FAILED)

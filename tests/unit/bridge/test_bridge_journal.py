@@ -1,0 +1,120 @@
+"""What survives."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+import listkit
+from listkit.bridge.journal import Journal
+from listkit.bridge.policy import FailedLogin, Moment
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "journal.sqlite"
+
+
+def test_deliveries_are_remembered(path):
+    journal = Journal(path)
+    assert not journal.is_delivered("a")
+    journal.record_delivered("a", "news@example.org")
+    journal.record_delivered("a", "news@example.org")
+    journal.close()
+    journal = Journal(path)
+    assert journal.is_delivered("a")
+    assert not journal.is_delivered("b")
+
+
+def test_what_was_recorded_survives_kill_9(path):
+    program = (
+        "import sys, pathlib; from listkit.bridge.journal import Journal\n"
+        "journal = Journal(pathlib.Path(sys.argv[1]))\n"
+        "for n in range(10**9):\n"
+        "    journal.record_delivered(str(n), 'x'); journal.take_in_hand(f'm{n}'); print(n, flush=True)\n"
+    )
+    environment = {"PYTHONPATH": str(Path(listkit.__file__).parents[1])}
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    last = [int(next(process.stdout)) for _ in range(40)][-1]
+    os.kill(process.pid, signal.SIGKILL)
+    last = max([last, *map(int, process.stdout.read().splitlines())])
+    process.wait()
+    journal = Journal(path)
+    assert all(journal.is_delivered(str(n)) for n in range(last + 1))
+    assert {f"m{n}" for n in range(last + 1)} <= journal.suspects()
+
+
+def test_handling_that_does_not_end_is_counted(path):
+    journal = Journal(path)
+    assert [journal.take_in_hand("m") for _ in range(3)] == [0, 1, 2]
+    assert journal.suspects() == {"m"}
+    journal.put_down("m")
+    assert journal.suspects() == frozenset()
+    assert journal.take_in_hand("m") == 0
+
+
+def test_failed_logins_are_remembered_until_one_goes_well(path):
+    journal = Journal(path)
+    first, second = Moment("b", 1.5, 2.5), Moment("b", 3.5, 4.5)
+    journal.login_refused(journal.begin_login("a@example.org", first))
+    journal.begin_login("a@example.org", second)
+    journal.begin_login("b@example.org", second)
+    journal.close()
+    journal = Journal(path)
+    assert journal.failed_logins("a@example.org") == [FailedLogin(first, True), FailedLogin(second, False)]
+    journal.forget_failed_logins("a@example.org")
+    assert journal.failed_logins("a@example.org") == []
+    assert len(journal.failed_logins("b@example.org")) == 1
+
+
+def test_lists_are_remembered(path):
+    journal = Journal(path)
+    journal.remember_lists({"a@example.org", "b@example.org"})
+    journal.remember_lists({"b@example.org"})
+    journal.close()
+    assert Journal(path).known_lists() == {"b@example.org"}
+
+
+def test_only_old_deliveries_are_forgotten(path, monkeypatch):
+    journal = Journal(path)
+    journal.record_delivered("old", "x")
+    now = time.time()
+    monkeypatch.setattr("listkit.bridge.journal.time.time", lambda: now + 61 * 86_400)
+    journal.record_delivered("new", "x")
+    journal.prune(60)
+    assert not journal.is_delivered("old")
+    assert journal.is_delivered("new")
+
+
+def test_a_damaged_file_is_set_aside(path):
+    path.write_bytes(b"this is no database" * 1000)
+    journal = Journal(path)
+    journal.record_delivered("a", "x")
+    assert journal.is_delivered("a")
+    assert list(path.parent.glob("*.damaged-*"))
+
+
+def test_threads_share_it(path):
+    journal = Journal(path)
+
+    def work(name: int) -> None:
+        for n in range(20):
+            journal.record_delivered(f"{name}-{n}", "x")
+            journal.take_in_hand(f"{name}")
+            journal.put_down(f"{name}")
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(journal.is_delivered(f"{name}-{n}") for name in range(4) for n in range(20))
