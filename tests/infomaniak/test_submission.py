@@ -72,6 +72,8 @@ def test_foreign_authors_are_refused(stand_in, submit):
         submit(author="Ana <ana@bank.test>")
     assert refused.value.smtp_code == 553
     assert refusals(stand_in, "from") == 1
+    stand_in.set("foreign_author", "accepted")
+    assert submit(author="Ana <ana@plain.test>") == {}
 
 
 @pytest.mark.parametrize(

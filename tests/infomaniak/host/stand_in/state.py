@@ -42,6 +42,7 @@ SWITCHES = {
     "plus_receipt": Switch("accepted", ("accepted", "refused", "lost"), "mail to alias+tag; `lost`: arrives untagged"),
     "plus_sender": Switch("accepted", ("accepted", "refused"), "envelope senders alias+tag"),
     "alias_sender": Switch("accepted", ("accepted", "refused"), "senders that are an alias of the login"),
+    "foreign_author": Switch("refused", ("accepted", "refused"), "From headers that aren't the login's or an alias's"),
     "null_sender": Switch("refused", ("accepted", "refused"), "the empty envelope sender"),
     "smtpban": Switch("off", ("off", "on"), "submission refused, receiving goes on"),
     "smtpban_reply": Switch("550 5.7.1 SMTPban: sending is disabled for this address", (), "its answer"),

@@ -94,15 +94,20 @@ class Submission(Milter.Base):
         return self._refuse("quota", self._state.get("quota_reply"))
 
     def _unwanted(self) -> int | None:
-        for _, author in getaddresses([value for name, value in self._headers if name.lower() == "from"]):
-            if not self._may_send_as(author.lower(), plus=False):
-                return self._refuse("from", f"553 5.7.1 <{author}>: From header rejected: not owned by {self._login}")
+        if author := self._foreign_author():
+            return self._refuse("from", f"553 5.7.1 <{author}>: From header rejected: not owned by {self._login}")
         if matching_header(self._headers, self._state.get("header_rule")):
             return self._refuse("header", "554 5.7.0 AV: message rejected by header rules filter")
         top = "".join(f"{name}: {value}\n" for name, value in self._headers)
         if name := forbidden_attachment(top.encode("ascii", "surrogateescape") + b"\n" + self._body):
             return self._refuse("attachment", f"554 5.7.0 AV: forbidden attachment {name!r}")
         return None
+
+    def _foreign_author(self) -> str | None:
+        if self._state.get("foreign_author") == "accepted":
+            return None
+        authors = getaddresses([value for name, value in self._headers if name.lower() == "from"])
+        return next((address for _, address in authors if not self._may_send_as(address.lower(), plus=False)), None)
 
     def _accept(self) -> int:
         cut = self._state.take_fault("cut_refused", "cut_accepted")

@@ -1,0 +1,149 @@
+"""A mailing list under test, from the outside: by mail, and by the REST API for what an owner would do in Postorius."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+from deployment import Deployment, Site
+from infomaniak import Received, compose
+from infomaniak.service import SUFFIXES
+
+DELIVERY_SECONDS = 60
+_REST = """
+import base64, pathlib, sys, urllib.parse, urllib.request
+method, path, fields = sys.argv[1:]
+password = pathlib.Path("/etc/listkit/secrets/rest_password").read_text().strip()
+login = base64.b64encode(f"restadmin:{password}".encode()).decode()
+request = urllib.request.Request("http://127.0.0.1:8001/3.1/" + path, fields.encode() or None, method=method)
+request.add_header("Authorization", f"Basic {login}")
+print(urllib.request.urlopen(request).read().decode())
+"""
+
+
+def person(name: str = "person", domain: str = "strict.test") -> str:
+    """An address that nobody else in this run has."""
+    return f"{name}-{secrets.token_hex(3)}@{domain}"
+
+
+@dataclass(frozen=True)
+class MailingList:
+    """One list of a deployed host."""
+
+    deployment: Deployment
+    site: Site
+    name: str
+
+    @property
+    def address(self) -> str:
+        """Where one posts to."""
+        return self.site.address(self.name)
+
+    def sub(self, what: str) -> str:
+        """A sub-address, for instance `join`."""
+        return self.site.address(f"{self.name}-{what}")
+
+    # -- as an owner
+
+    def rest(self, method: str, path: str, **fields: object) -> dict:
+        """Call Mailman core's REST API on the host."""
+        data = "&".join(f"{name}={value}" for name, value in fields.items())
+        answer = self.site.host.run(shlex.join(["python3", "-", method, path, data]), stdin=_REST)
+        return json.loads(answer) if answer.strip() else {}
+
+    def create(self) -> None:
+        """Make the list, and its aliases at the mail service."""
+        self.rest("POST", "lists", fqdn_listname=self.address)
+        self.deployment.stand_in.add_list_aliases(self.site.mailbox, self.name)
+
+    def delete(self) -> None:
+        """Remove the list and its aliases."""
+        self.rest("DELETE", f"lists/{self.address}")
+        self.deployment.stand_in.remove_aliases(self.site.mailbox, *(f"{self.name}{suffix}" for suffix in SUFFIXES))
+
+    def configure(self, **settings: object) -> None:
+        """Change settings."""
+        self.rest("PATCH", f"lists/{self.address}/config", **settings)
+
+    def add(self, *addresses: str, **fields: object) -> None:
+        """Subscribe addresses, without asking anybody."""
+        agreed = {"pre_verified": True, "pre_confirmed": True, "pre_approved": True}
+        for address in addresses:
+            self.rest("POST", "members", list_id=self._id, subscriber=address, **agreed, **fields)
+
+    def add_owner(self, address: str) -> None:
+        """Make somebody an owner."""
+        self.rest("POST", "members", list_id=self._id, subscriber=address, role="owner", pre_verified=True)
+
+    def members(self) -> list[str]:
+        """The subscribers' addresses."""
+        entries = self.rest("GET", f"lists/{self.address}/roster/member").get("entries", [])
+        return [entry["email"] for entry in entries]
+
+    def member(self, address: str) -> dict:
+        """What Mailman knows of a subscriber."""
+        return self.rest("GET", f"lists/{self.address}/member/{address}")
+
+    def held(self) -> list[dict]:
+        """The posts that wait for a moderator."""
+        return self.rest("GET", f"lists/{self.address}/held").get("entries", [])
+
+    def moderate(self, request: dict, action: str) -> None:
+        """Decide on a post that waits: accept, reject, discard, defer."""
+        self.rest("POST", f"lists/{self.address}/held/{request['request_id']}", action=action)
+
+    # -- as somebody with a mail program
+
+    def post(self, sender: str, subject: str, body: str = "Hello.\n", **headers: str) -> EmailMessage:
+        """Post to the list."""
+        message = compose(sender, self.address, subject, body, **headers)
+        self.deployment.stand_in.post(sender, self.address, message)
+        return message
+
+    def command(self, sender: str, what: str) -> None:
+        """Write to a sub-address."""
+        self.deployment.stand_in.post(sender, self.sub(what), compose(sender, self.sub(what), "Please"))
+
+    def answer(self, reader: str, request: Received) -> None:
+        """Answer a message as a mail program does."""
+        to = request["Reply-To"] or request["From"]
+        address = re.sub(r".*<(.*)>.*", r"\1", to)
+        message = compose(reader, address, f"Re: {request['Subject']}", In_Reply_To=request["Message-ID"])
+        self.deployment.stand_in.post(reader, address, message)
+
+    def arrives(self, reader: str, *words: str, seconds: float = DELIVERY_SECONDS) -> Received:
+        """Wait for a message whose subject has all the words."""
+        return self.deployment.stand_in.wait_for_mail(
+            reader, seconds, lambda mail: all(word.lower() in mail["Subject"].lower() for word in words)
+        )
+
+    # -- watching
+
+    def settle(self) -> None:
+        """Wait until no message is on its way, neither on this host nor at the mail service."""
+        stand_in = self.deployment.stand_in
+        own = "find /var/lib/mailman3/queue -name '*.pck' -not -path '*/shunt/*' -not -path '*/bad/*'; postqueue -j"
+
+        def quiet() -> bool:
+            return not (
+                stand_in.inbox(self.site.mailbox)
+                or self.site.host.run(own).strip()
+                or stand_in.service.run("postqueue -j").strip()
+                or stand_in.strict.run("postqueue -j").strip()
+            )
+
+        stand_in.wait(quiet, "all queues to be empty", DELIVERY_SECONDS)
+
+    def copies(self, readers: Iterable[str], subject: str) -> dict[str, int]:
+        """How many messages with that subject each reader has."""
+        received = self.deployment.stand_in.received
+        return {reader: sum(subject in mail["Subject"] for mail in received(reader)) for reader in readers}
+
+    @property
+    def _id(self) -> str:
+        return f"{self.name}.{self.site.domain}"

@@ -1,0 +1,152 @@
+"""A message's way, end to end: from a sender's mail server to the subscribers', through everything that is deployed."""
+
+from __future__ import annotations
+
+import secrets
+from urllib.parse import quote
+
+import pytest
+
+from e2e.mailing import MailingList, person
+
+pytestmark = pytest.mark.lab
+
+
+def subject() -> str:
+    """A subject that occurs once."""
+    return f"About {secrets.token_hex(4)}"
+
+
+def archived(mailing_list: MailingList, text: str) -> bool:
+    """Whether the archive's page of the newest posts has a text; asked on the host, as core asks."""
+    path = f"/hyperkitty/list/{quote(mailing_list.address)}/latest"
+    return text in mailing_list.site.host.run(
+        f"curl -sL -H 'Host: {mailing_list.site.fqdn}' http://127.0.0.1:8000{path}"
+    )
+
+
+def rejections(mailing_list: MailingList) -> str:
+    """What the strict server said to posts of this list that it rejected because of their author's policy."""
+    policy = "rejected by DMARC policy for bank.test"
+    search = f"journalctl --no-pager -q | grep -F {policy!r} | grep -F {mailing_list.sub('bounces')} || test $? = 1"
+    return mailing_list.deployment.stand_in.strict.run(search)
+
+
+def check_copy(mailing_list: MailingList, copy, author: str, about: str) -> None:
+    """A copy that a subscriber can read, answer and trust."""
+    assert " via " in copy["From"]
+    assert f"<{mailing_list.address}>" in copy["From"]
+    assert author not in copy["From"]
+    assert mailing_list.address in copy["Reply-To"]
+    assert copy["List-Id"].endswith(f"<{mailing_list.name}.{mailing_list.site.domain}>")
+    assert copy["List-Post"] == f"<mailto:{mailing_list.address}>"
+    for header, sub in (("List-Unsubscribe", "leave"), ("List-Subscribe", "join"), ("List-Help", "request"),
+                        ("List-Owner", "owner")):  # fmt: skip
+        assert mailing_list.sub(sub) in copy[header], header
+    assert about in copy["Subject"]
+    assert "dmarc=pass" in copy.verdicts
+    assert "dkim=pass" in copy.verdicts
+
+
+def test_a_post_reaches_every_subscriber_once_and_the_archive(mailing_list: MailingList):
+    author, readers, about = person("author", "bank.test"), [person(f"reader{n}") for n in range(3)], subject()
+    mailing_list.add(author, *readers)
+    mailing_list.post(author, about, f"The text of {about}.\n", Reply_To="elsewhere@bank.test")
+    for reader in readers:
+        copy = mailing_list.arrives(reader, about)
+        check_copy(mailing_list, copy, author, about)
+        assert "elsewhere@bank.test" not in copy["Reply-To"]
+        assert f"The text of {about}." in copy.text
+    mailing_list.deployment.stand_in.wait(lambda: archived(mailing_list, about), "the post in the archive", 30)
+    mailing_list.settle()
+    assert mailing_list.copies([*readers, author], about) == dict.fromkeys([*readers, author], 1)
+
+
+def test_a_declared_list_works_too(declared_list: MailingList):
+    author, reader, about = person("author", "bank.test"), person(), subject()
+    declared_list.add(author, reader)
+    declared_list.post(author, about)
+    check_copy(declared_list, declared_list.arrives(reader, about), author, about)
+
+
+def test_without_mitigation_the_strict_server_rejects_the_post(mailing_list: MailingList):
+    author, reader, about = person("author", "bank.test"), person(), subject()
+    mailing_list.add(author, reader)
+    mailing_list.configure(dmarc_mitigate_action="no_mitigation", dmarc_mitigate_unconditionally=False)
+    stand_in = mailing_list.deployment.stand_in
+    stand_in.set("foreign_author", "accepted")
+    try:
+        mailing_list.post(author, about)
+        stand_in.wait(lambda: rejections(mailing_list), "the strict server to reject the post")
+        mailing_list.settle()
+    finally:
+        stand_in.set("foreign_author", "refused")
+    assert mailing_list.copies([reader], about) == {reader: 0}
+
+
+def test_join_and_leave_by_mail(mailing_list: MailingList):
+    reader = person()
+    mailing_list.command(reader, "join")
+    mailing_list.answer(reader, mailing_list.arrives(reader, "confirm"))
+    mailing_list.arrives(reader, "welcome")
+    assert mailing_list.members() == [reader]
+    mailing_list.deployment.stand_in.forget()
+    mailing_list.command(reader, "leave")
+    mailing_list.answer(reader, mailing_list.arrives(reader, "confirm"))
+    mailing_list.deployment.stand_in.wait(lambda: mailing_list.members() == [], "the subscription to end")
+
+
+def test_a_stranger_s_post_waits_for_the_moderator(mailing_list: MailingList):
+    owner, reader, stranger, about = person("owner"), person(), person("stranger", "plain.test"), subject()
+    mailing_list.add_owner(owner)
+    mailing_list.add(reader)
+    mailing_list.post(stranger, about)
+    assert "dmarc=pass" in mailing_list.arrives(owner, mailing_list.address, "approval").verdicts
+    [request] = mailing_list.held()
+    assert mailing_list.copies([reader], about) == {reader: 0}
+    mailing_list.moderate(request, "accept")
+    mailing_list.arrives(reader, about)
+    mailing_list.settle()
+    assert mailing_list.copies([reader], about) == {reader: 1}
+
+
+def test_a_bounce_is_recorded(mailing_list: MailingList):
+    author, gone, about = person("author"), person("unknown"), subject()
+    mailing_list.add(author, gone)
+    mailing_list.post(author, about)
+    mailing_list.deployment.stand_in.wait(
+        lambda: mailing_list.member(gone).get("bounce_score", 0) > 0, "the bounce to count", 90
+    )
+    assert mailing_list.member(author).get("bounce_score", 0) == 0
+
+
+def test_the_digest_job_sends_digests(mailing_list: MailingList):
+    author, reader, abouts = person("author"), person(), [subject(), subject()]
+    mailing_list.add(author)
+    mailing_list.add(reader, delivery_mode="mime_digests")
+    for about in abouts:
+        mailing_list.post(author, about)
+        mailing_list.arrives(author, about)
+    mailing_list.site.host.run("systemctl start listkit-digests.service")
+    digest = mailing_list.arrives(reader, "digest")
+    for about in abouts:
+        assert about in digest.raw.decode()
+    mailing_list.settle()
+    assert mailing_list.copies([reader], abouts[0]) == {reader: 0}
+
+
+@pytest.mark.parametrize("job", ["listkit-notify", "listkit-web-job@hourly", "listkit-web-job@daily"])
+def test_periodic_jobs_succeed(mailing_list: MailingList, job: str):
+    mailing_list.site.host.run(f"systemctl start {job}.service")
+
+
+def test_a_post_sent_while_the_host_reboots_arrives_once(mailing_list: MailingList):
+    author, reader, about = person("author"), person(), subject()
+    mailing_list.add(author, reader)
+    mailing_list.site.host.kill()
+    mailing_list.post(author, about)
+    mailing_list.deployment.lab.start(mailing_list.site.host.name)
+    mailing_list.arrives(reader, about, seconds=120)
+    mailing_list.settle()
+    assert mailing_list.copies([reader], about) == {reader: 1}
+    assert mailing_list.site.host.run("systemctl --failed --plain --no-legend") == ""
