@@ -44,4 +44,5 @@ def _names(part: Message) -> list[str]:
 
 
 def _extension(name: str) -> str:
-    return name.rpartition(".")[2].lower()
+    stem, _, extension = name.rpartition(".")
+    return extension.lower() if stem else ""

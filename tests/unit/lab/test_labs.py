@@ -1,0 +1,86 @@
+"""What a lab says to wrong names, and what it remembers."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from lab import Host, Lab, LabError, images, places
+from lab.__main__ import main
+from lab.commands import run, wait_for
+from lab.network import Network
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LAB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["", "Upper", "1st", "a_b", "a/b", "x" * 40])
+def test_wrong_names_are_refused(name):
+    with pytest.raises(LabError, match="small letters"):
+        Lab.up(name)
+
+
+def test_an_unknown_lab_names_those_that_there_are(cache):
+    (cache / "labs/other").mkdir(parents=True)
+    (cache / "labs/other/lab.json").write_text('{"network": 1}')
+    with pytest.raises(LabError, match="no lab is called 'mine'; there are: other"):
+        Lab.load("mine")
+
+
+def test_an_unknown_image_names_those_that_there_are():
+    with pytest.raises(LabError, match="there are base-bookworm"):
+        images.layers("base-sarge")
+
+
+def test_an_image_s_key_follows_its_recipe_and_its_parent(tmp_path, monkeypatch):
+    script, parent_script = tmp_path / "child.sh", tmp_path / "parent.sh"
+    script.write_text("a")
+    parent_script.write_text("a")
+    recipes = {"parent": images.Recipe("trixie", parent_script), "child": images.Recipe("trixie", script, "parent")}
+    monkeypatch.setattr(images, "ALL", recipes)
+    first = images._key("child")
+    script.write_text("b")
+    second = images._key("child")
+    parent_script.write_text("b")
+    assert len({first, second, images._key("child")}) == 3
+
+
+def test_a_host_is_remembered(cache):
+    host = Host("mine", "mailman", "kit-trixie", 3, Network(2), cache / "labs/mine/mailman")
+    host.save()
+    assert Host.load(host.directory) == host
+    assert host.address == Network(2).address(3)
+
+
+def test_the_caller_of_sudo_owns_the_cache(monkeypatch):
+    monkeypatch.delenv("LAB_CACHE")
+    monkeypatch.setenv("SUDO_USER", "root")
+    assert places.cache() == Path("/root/.cache/listkit-lab")
+
+
+def test_a_failing_command_tells_what_it_said():
+    with pytest.raises(LabError, match=r"ended with 3:\nout\nerr"):
+        run("sh", "-c", "echo out; echo err >&2; exit 3")
+
+
+def test_waiting_ends():
+    with pytest.raises(LabError, match=r"waited 0\.05 s in vain for spring"):
+        wait_for(lambda: False, "spring", 0.05, every=0.01)
+    assert wait_for(lambda: "yes", "an answer", 1) == "yes"
+
+
+def test_the_command_line_wants_an_image(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["lab", "up", "mine", "--host", "mailman"])
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert main() == 1
+    assert "mailman=base-trixie" in capsys.readouterr().err
+
+
+def test_the_command_line_wants_root(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["lab", "list"])
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert main() == 1
+    assert "sudo" in capsys.readouterr().err
