@@ -12,13 +12,20 @@ from listkit.web import queue
 
 class Broker:
     def __init__(self, batches):
-        self.batches, self.failed = batches, []
+        self.batches, self.failed, self.acknowledged = batches, [], []
 
     def dequeue(self):
         return self.batches.pop(0) if self.batches else None
 
     def fail(self, acknowledgement):
         self.failed.append(acknowledgement)
+
+    def acknowledge(self, acknowledgement):
+        self.acknowledged.append(acknowledgement)
+
+
+def job(name, func="somewhere.do", *args, **kwargs):
+    return {"name": name, "func": func, "args": args, "kwargs": kwargs}
 
 
 @pytest.fixture(autouse=True)
@@ -57,14 +64,35 @@ def make_worker(batches, time_limit=10):
 
 
 def test_a_batch_is_done_and_acknowledged_under_its_number():
-    worker, _, done = make_worker([[(1, {"name": "a"}), (2, {"name": "b"})]])
+    worker, _, done = make_worker([[(1, job("a")), (2, job("b"))]])
     assert worker.work() == 2
     assert [(task["ack_id"], task["name"], task["success"]) for task in done] == [(1, "a", True), (2, "b", True)]
     assert worker.work() == 0
 
 
+def test_what_a_burst_of_posts_asks_for_many_times_is_done_once():
+    rebuild = "hyperkitty.tasks.rebuild"
+    batch = [(1, job("a", rebuild, "list1")), (2, job("b", rebuild, "list1")), (3, job("c", rebuild, "list2"))]
+    worker, broker, done = make_worker([batch])
+    assert worker.work() == 3
+    assert [task["name"] for task in done] == ["a", "c"]
+    assert broker.acknowledged == [2]
+
+
+def test_the_same_job_of_another_application_is_done_each_time():
+    worker, broker, done = make_worker([[(1, job("a", "shop.count", 1)), (2, job("b", "shop.count", 1))]])
+    worker.work()
+    assert [task["name"] for task in done] == ["a", "b"]
+    assert broker.acknowledged == []
+
+
+def test_a_function_and_its_name_are_the_same_job():
+    assert queue._function_name(do_all) == f"{do_all.__module__}.do_all"
+    assert queue._function_name("a.b") == "a.b"
+
+
 def test_an_unreadable_job_is_dropped_and_the_others_are_done():
-    worker, broker, done = make_worker([[(1, None), (2, {"name": "b"})]])
+    worker, broker, done = make_worker([[(1, None), (2, job("b"))]])
     worker.work()
     assert broker.failed == [1]
     assert [task["name"] for task in done] == ["b"]
@@ -73,14 +101,14 @@ def test_an_unreadable_job_is_dropped_and_the_others_are_done():
 def test_a_job_that_hangs_ends_the_process(monkeypatch):
     gave_up = threading.Event()
     monkeypatch.setattr(queue, "_give_up", gave_up.set)
-    worker, _, _ = make_worker([[(1, {"name": "a"})]], time_limit=0.05)
+    worker, _, _ = make_worker([[(1, job("a"))]], time_limit=0.05)
     worker._worker = lambda tasks, results, timer: gave_up.wait(5)
     worker.work()
     assert gave_up.is_set()
 
 
 def test_a_job_in_time_does_not_end_the_process():
-    worker, _, _ = make_worker([[(1, {"name": "a"})]])
+    worker, _, _ = make_worker([[(1, job("a"))]])
     worker.work()
     assert all(timer.finished.is_set() for timer in threading.enumerate() if isinstance(timer, threading.Timer))
 
