@@ -115,10 +115,11 @@ class Lab:
         with locked(places.labs() / ".lock"):
             taken = {cls.load(other).network.index for other in names()}
             lab = cls(name, network.free(taken))
-            lab.directory.mkdir(parents=True)
+            lab.directory.mkdir(parents=True, exist_ok=True)
             lab._resolver.write_text(mounts.resolver_file().read_text())
-            lab.network.up()
+            # Before the network, so that `down` finds what a failure leaves behind.
             (lab.directory / "lab.json").write_text(json.dumps({"network": lab.network.index}) + "\n")
+            lab.network.up()
         return lab
 
     def _revive(self) -> None:
