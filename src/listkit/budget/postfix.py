@@ -67,12 +67,17 @@ class Queue:
         queue_ids = list(queue_ids)
         if not queue_ids:
             return {}
-        # postcat stops at a message that is gone: look again without it.
-        answer = _run(["postcat", "-ehq", *queue_ids], check=False)
+        argv = ["postcat", "-ehq", *queue_ids]
+        answer = _run(argv, check=False)
         found = {envelope.queue_id: envelope for envelope in parse_postcat(answer.stdout)}
-        if answer.returncode and len(queue_ids) > 1:
-            for queue_id in set(queue_ids) - set(found):
-                found |= self.envelopes([queue_id])
+        if not answer.returncode:
+            return found
+        # postcat stops at the first message that is gone.
+        missing = set(queue_ids) - found.keys()
+        if len(queue_ids) > 1:
+            return found | {name: envelope for one in missing for name, envelope in self.envelopes([one]).items()}
+        if missing & self.places().keys():
+            raise _failure(argv, answer)
         return found
 
     def reasons(self) -> dict[str, dict[str, str]]:
@@ -123,5 +128,9 @@ def _run(argv: list[str], text: str | None = None, check: bool = True) -> subpro
         argv, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False
     )
     if check and answer.returncode:
-        raise PostfixError(f"{' '.join(argv)}: exit {answer.returncode}: {answer.stderr.strip()}")
+        raise _failure(argv, answer)
     return answer
+
+
+def _failure(argv: list[str], answer: subprocess.CompletedProcess[str]) -> PostfixError:
+    return PostfixError(f"{' '.join(argv)}: exit {answer.returncode}: {answer.stderr.strip()}")

@@ -35,7 +35,7 @@ def test_every_text_has_a_meaning():
 
 
 def test_an_address_says_nothing():
-    text = "host mail.infomaniak.com[192.0.2.1] said: 550 <quota-banned-spam@example.com>: No such user (in reply to RCPT TO command)"
+    text = "host mail.infomaniak.com[192.0.2.1] said: 550 <quota-ban-spam@x.test>: No such user (in reply to RCPT TO)"
     assert read(text) is Meaning.RECIPIENT
 
 
