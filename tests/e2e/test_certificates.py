@@ -64,7 +64,7 @@ class Authority:
         """Let exactly these names lead to these addresses; `reachable`: the authority has a name, too."""
         names = {**names, AUTHORITY: self.host.address} if reachable else names
         self.host.write(self.records, "".join(f"{address} {name}\n" for name, address in names.items()))
-        self.host.run("systemctl restart dnsmasq")
+        self.host.run("systemctl kill --signal=HUP dnsmasq")
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,7 @@ def authority() -> Iterator[Authority]:
     host.write("/etc/pebble.json", json.dumps(PEBBLE))
     host.write("/etc/dnsmasq.d/lab.conf", DNSMASQ.format(records=authority.records))
     authority.lead({})
+    host.run("systemctl restart dnsmasq")
     authority.start()
     lab.resolve_with("acme")
     lab.host(os.environ["LISTKIT_HOST"]).write("/etc/listkit/test-authority.pem", pair.chain.decode())
@@ -150,6 +151,8 @@ def site() -> Iterator[Site]:
     host.run("systemctl stop listkit-certificate.timer")
     before = host.run(f"cat {CONFIGURATION}")
     host.run("rm -rf /var/lib/listkit/acme /var/lib/listkit/certificate/attempts.json")
+    # A host that was deployed with another kind of certificate lacks it.
+    host.run("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends certbot")
     yield Site(host, os.environ["LISTKIT_FQDN"])
     host.write(CONFIGURATION, before)
     host.run("rm -rf /var/lib/listkit/acme /etc/listkit/test-authority.pem; listkit certificate renew")
