@@ -1,0 +1,60 @@
+"""Run the campaign; see the package's documentation."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+
+import campaign
+from campaign.faults import FAULTS, Fault
+from campaign.stage import Count, Stage
+from deployment import Deployment
+
+HEAD = ("fault", "sent", "archived", "received", "lost", "doubled", "set aside", "seconds to settle")
+
+
+def main() -> int:
+    """0 when nothing was lost or doubled."""
+    arguments = _parser().parse_args()
+    chosen = [fault for fault in FAULTS if not arguments.fault or fault.name in arguments.fault]
+    rows = []
+    with Stage(Deployment.load(arguments.lab), arguments.site) as stage:
+        for fault in chosen:
+            print(f"{fault.name}: {fault.what} …", file=sys.stderr, flush=True)
+            count = _play(stage, fault, arguments.messages)
+            rows.append((fault, count))
+            print(_row(fault, count), file=sys.stderr, flush=True)
+    print(_table(rows))
+    return int(any(count.lost or count.doubled or count.set_aside for _, count in rows))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="campaign", description=campaign.__doc__.splitlines()[0])
+    parser.add_argument("--lab", default="molecule-default", help="the deployment's lab (default: %(default)s)")
+    parser.add_argument("--site", default="trixie", help="the deployed host (default: %(default)s)")
+    parser.add_argument("--messages", type=int, default=30, help="messages a fault (default: %(default)s)")
+    parser.add_argument("--fault", action="append", choices=[fault.name for fault in FAULTS], help="only this one")
+    return parser
+
+
+def _play(stage: Stage, fault: Fault, messages: int) -> Count:
+    token = f"{fault.name}-{int(time.time())}"
+    # Fast enough that there is always something in the air.
+    stage.inject(token, messages, seconds=max(10, messages / 15), octets=fault.octets)
+    fault.act(stage)
+    return stage.settle()
+
+
+def _row(fault: Fault, count: Count) -> str:
+    figures = (count.sent, count.archived, count.received, count.lost, count.doubled, count.set_aside)
+    return f"| {fault.what} | {' | '.join(map(str, figures))} | {count.seconds:.0f} |"
+
+
+def _table(rows: list[tuple[Fault, Count]]) -> str:
+    lines = [f"| {' | '.join(HEAD)} |", "|---" * len(HEAD) + "|", *(_row(*row) for row in rows)]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

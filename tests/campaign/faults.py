@@ -1,0 +1,176 @@
+"""The faults. Each is a function that makes its trouble while messages flow, and mends it before it returns."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from campaign.stage import Stage
+
+_DICE = random.Random()  # noqa: S311 (a test's dice)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault by its name, what it does, and the size of the messages that it wants."""
+
+    name: str
+    what: str
+    act: Callable[[Stage], None]
+    octets: int = 100
+
+
+FAULTS: list[Fault] = []
+
+
+def fault(what: str, octets: int = 100) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
+    """Enter a function into the list of faults."""
+
+    def enter(act: Callable[[Stage], None]) -> Callable[[Stage], None]:
+        FAULTS.append(Fault(act.__name__.replace("_", "-"), what, act, octets))
+        return act
+
+    return enter
+
+
+def while_flowing(stage: Stage, least: float, most: float, times: int) -> Iterator[None]:
+    """Come round at random moments while messages are put into the mailbox, at least once and so often at most."""
+    for number in range(times):
+        time.sleep(_DICE.uniform(least, most))
+        if number and not stage.injecting:
+            return
+        yield
+
+
+@fault("nothing")
+def none(_stage: Stage) -> None:
+    pass
+
+
+@fault("kill -9 of the bridge at random moments")
+def kill_bridge(stage: Stage) -> None:
+    for _ in while_flowing(stage, 0.5, 4, 30):
+        stage.host.run("systemctl kill --signal=KILL listkit-bridge.service")
+
+
+@fault("kill -9 of the bridge between Mailman's 250 and the bridge's record")
+def kill_in_window(stage: Stage) -> None:
+    stage.mode("kill-bridge 0.1")
+    for _ in while_flowing(stage, 5, 6, 30):
+        pass
+    stage.mode("pass")
+
+
+@fault("Mailman's 250 lost on the way")
+def lose_250(stage: Stage) -> None:
+    stage.mode("lose-250 0.2")
+    for _ in while_flowing(stage, 5, 6, 30):
+        pass
+    stage.mode("pass")
+
+
+@fault("LMTP cut in the middle of DATA")
+def cut_data(stage: Stage) -> None:
+    stage.mode("cut-data 0.2")
+    for _ in while_flowing(stage, 5, 6, 30):
+        pass
+    stage.mode("pass")
+
+
+@fault("Mailman answers 451")
+def answer_451(stage: Stage) -> None:
+    stage.mode("answer 451 4.3.0 not now")
+    time.sleep(10)
+    stage.mode("pass")
+
+
+@fault("Mailman answers 550 although the list exists")
+def answer_550(stage: Stage) -> None:
+    stage.mode("answer 550 Requested action not taken: mailbox unavailable")
+    time.sleep(10)
+    stage.mode("pass")
+
+
+@fault("kill -9 of all of Mailman")
+def kill_mailman(stage: Stage) -> None:
+    for _ in while_flowing(stage, 3, 8, 8):
+        stage.host.run("systemctl kill --signal=KILL mailman3.service")
+        time.sleep(1)
+        stage.host.run("systemctl reset-failed mailman3.service; systemctl start mailman3.service")
+
+
+@fault("kill -9 of Dovecot")
+def kill_dovecot(stage: Stage) -> None:
+    for _ in while_flowing(stage, 2, 6, 10):
+        stage.service.run("systemctl kill --signal=KILL dovecot.service; sleep 0.5; systemctl restart dovecot.service")
+
+
+def _cut(stage: Stage, seconds: float) -> None:
+    stage.host.cut()
+    try:
+        time.sleep(seconds)
+    finally:
+        stage.host.mend()
+
+
+@fault("network cut for 1 s, in the middle of FETCH too", octets=400_000)
+def cut_1_s(stage: Stage) -> None:
+    for _ in while_flowing(stage, 1, 4, 10):
+        _cut(stage, 1)
+
+
+@fault("network cut for 60 s")
+def cut_60_s(stage: Stage) -> None:
+    for _ in while_flowing(stage, 2, 3, 1):
+        _cut(stage, 60)
+
+
+_SMALL_DISK = """
+systemctl stop mailman3
+cp -a /var/lib/mailman3 /run/campaign-mailman
+mount -t tmpfs -o size=$(( $(du -sm /var/lib/mailman3 | cut -f1) + 8 ))m tmpfs /var/lib/mailman3
+cp -a /run/campaign-mailman/. /var/lib/mailman3/
+systemctl start mailman3
+sleep 3
+head -c 1G /dev/zero > /var/lib/mailman3/campaign-filler || true # it ends when the disk is full: that is the aim
+"""
+_LARGE_DISK = """
+rm -f /var/lib/mailman3/campaign-filler
+sleep 20
+systemctl stop mailman3
+rm -rf /run/campaign-mailman
+cp -a /var/lib/mailman3 /run/campaign-mailman
+umount /var/lib/mailman3
+rm -rf /var/lib/mailman3/queue
+cp -a /run/campaign-mailman/. /var/lib/mailman3/
+rm -rf /run/campaign-mailman
+systemctl start mailman3
+"""
+
+
+@fault("disk full under Mailman for 20 s")
+def disk_full(stage: Stage) -> None:
+    stage.host.run(_SMALL_DISK)
+    try:
+        time.sleep(20)
+    finally:
+        stage.host.run(_LARGE_DISK)
+
+
+@fault("wrong password")
+def wrong_password(stage: Stage) -> None:
+    mailbox = stage.site.mailbox
+    stage.stand_in.control("mailbox", mailbox.login, stdin="another-password")
+    # Open sessions would go on for ever.
+    stage.service.run(f"doveadm kick {mailbox.login}; sleep 20")
+    stage.stand_in.control("mailbox", mailbox.login, stdin=mailbox.password)
+
+
+@fault("the host rebooted in mid-flow")
+def reboot(stage: Stage) -> None:
+    time.sleep(3)
+    stage.host.reboot()
+    stage.mode("pass")
+    stage.start_proxy()

@@ -1,0 +1,117 @@
+"""The process: metrics, systemd, the command, and a whole life of it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from listkit.bridge import systemd
+from listkit.bridge.cli import Service
+from listkit.bridge.metrics import Metrics
+
+
+def test_metrics_are_in_prometheus_form(tmp_path):
+    metrics = Metrics()
+    metrics.set("up", 1, mailbox='a"\\\n@example.org')
+    metrics.add("delivered_total", mailbox="b@example.org")
+    metrics.add("delivered_total", 2, mailbox="b@example.org")
+    metrics.contact(mailbox="b@example.org")
+    metrics.oldest_waiting(None, mailbox="b@example.org")
+    metrics.write(tmp_path / "metrics.prom")
+    text = (tmp_path / "metrics.prom").read_text()
+    assert '# TYPE listkit_bridge_up gauge\nlistkit_bridge_up{mailbox="a\\"\\\\\\n@example.org"} 1\n' in text
+    assert 'listkit_bridge_delivered_total{mailbox="b@example.org"} 3\n' in text
+    assert 'listkit_bridge_oldest_waiting_seconds{mailbox="b@example.org"} 0\n' in text
+    assert "listkit_bridge_seconds_since_contact" in text
+    assert (tmp_path / "metrics.prom").stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.prom"]
+
+
+def test_the_age_of_the_oldest_waiting_message_grows(monkeypatch):
+    metrics = Metrics()
+    metrics.oldest_waiting(1000, mailbox="a")
+    monkeypatch.setattr("listkit.bridge.metrics.time.time", lambda: 1060)
+    assert 'oldest_waiting_seconds{mailbox="a"} 60\n' in metrics.text()
+    monkeypatch.setattr("listkit.bridge.metrics.time.time", lambda: 500)
+    assert 'oldest_waiting_seconds{mailbox="a"} 0\n' in metrics.text()
+
+
+def test_an_unheard_of_figure_is_a_mistake():
+    with pytest.raises(KeyError):
+        Metrics().set("upp", 1)
+
+
+def test_notifying_systemd(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        systemd.notify("READY=1")
+        assert listener.recv(100) == b"READY=1"
+    monkeypatch.delenv("NOTIFY_SOCKET")
+    systemd.notify("READY=1")
+
+
+@pytest.mark.parametrize(("value", "seconds"), [("120000000", 120), ("", None), ("x", None)])
+def test_the_watchdogs_interval(monkeypatch, value, seconds):
+    monkeypatch.setenv("WATCHDOG_USEC", value)
+    assert systemd.watchdog_seconds() == seconds
+
+
+class Heart:
+    def __init__(self, beating: bool) -> None:
+        self.beating = beating
+
+
+class Mailbox:
+    account = "a@example.org"
+
+
+class OneWorker:
+    """What the service needs of a worker."""
+
+    mailbox = Mailbox()
+
+    def __init__(self, beating: bool = True) -> None:
+        self.heart = Heart(beating)
+
+
+@pytest.fixture
+def notified(monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(systemd, "notify", said.append)
+    monkeypatch.setattr("listkit.bridge.cli._TICK_SECONDS", 0.01)
+    return said
+
+
+def service() -> Service:
+    class Configuration:
+        metrics = None
+
+    return Service(Configuration())
+
+
+def test_the_watchdog_is_fed_while_every_thread_gets_on(notified):
+    one = service()
+    thread = threading.Thread(target=threading.Event().wait, args=(5,), daemon=True)
+    thread.start()
+    threading.Timer(0.2, one._stop.set).start()
+    assert not one._watch([OneWorker()], [thread])
+    assert any(message.startswith("WATCHDOG=1") for message in notified)
+
+
+def test_the_watchdog_starves_when_a_thread_is_stuck(notified):
+    one = service()
+    thread = threading.Thread(target=threading.Event().wait, args=(5,), daemon=True)
+    thread.start()
+    threading.Timer(0.2, one._stop.set).start()
+    assert not one._watch([OneWorker(), OneWorker(beating=False)], [thread])
+    assert notified == []
+
+
+def test_a_thread_that_died_ends_the_process(notified):
+    thread = threading.Thread(target=lambda: None)
+    thread.start()
+    thread.join()
+    assert service()._watch([OneWorker()], [thread])
