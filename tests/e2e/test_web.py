@@ -234,6 +234,9 @@ class TestTheArchive:
             lambda page: f"About {word}" in page.text,
         )
 
+    def test_a_search_that_finds_nothing_is_no_error(self, guest: Browser):
+        assert guest.get(f"/mailman3/hyperkitty/search?q=x{secrets.token_hex(4)}").status == 200
+
     def test_a_private_archive_is_private(self, site: Site, guest: Browser, superuser: Browser, private_list: str):
         word = f"secret{secrets.token_hex(4)}"
         site.post(private_list, f"About {word}", f"The body says {word}.", f"<script>{word}</script>")

@@ -1,4 +1,4 @@
-"""What Django's database must hold before anybody comes: the sites and the superuser.
+"""What must be there before anybody comes: the sites and the superuser in Django's database, the search index.
 
 Runs as the user that the database knows. Needs Debian's mailman3-web.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from listkit.web import PROJECT, SETTINGS_MODULE
 
@@ -37,7 +38,21 @@ def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
         ]
         if dry_run:
             transaction.set_rollback(True)
-    return changes
+    return [*changes, *_search_index(dry_run)]
+
+
+def _search_index(dry_run: bool) -> Iterator[str]:
+    """A search before the first post finds nothing; without an index it would be an error."""
+    from django.conf import settings
+
+    path = Path(settings.HAYSTACK_CONNECTIONS["default"]["PATH"])
+    if path.exists():
+        return
+    if not dry_run:
+        import xapian
+
+        xapian.WritableDatabase(str(path), xapian.DB_CREATE_OR_OPEN).close()
+    yield f"search index {path}"
 
 
 def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterator[str]:
