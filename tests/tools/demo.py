@@ -85,8 +85,8 @@ def up() -> None:
     site = deployment.sites["mailman"]
     with step("Deploy with playbook.yml, as production does (a few minutes the first time)"):
         deploy(deployment.inventory)
-    with step(f"Subscribe {' and '.join(MEMBERS)} to {site.address('members')}"):
-        subscribe(site, "members", MEMBERS)
+    with step(f"Subscribe {', '.join([*MEMBERS, SENDER])} to {site.address('members')}"):
+        subscribe(site, "members", [*MEMBERS, SENDER])
     with step(f"Post as {SENDER}, whose domain has p=reject, and wait for the copies"):
         copies = first_post(deployment, site)
     copy = copies[MEMBERS[0]]
