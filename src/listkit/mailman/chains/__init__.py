@@ -1,0 +1,1 @@
+"""Chains: Mailman looks for them in a package of this name."""

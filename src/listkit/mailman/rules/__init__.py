@@ -1,0 +1,1 @@
+"""Rules: Mailman looks for them in a package of this name."""

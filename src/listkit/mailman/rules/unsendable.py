@@ -1,0 +1,27 @@
+"""Matches posts that the provider would not take from us."""
+
+from mailman.interfaces.rules import IRule
+from public import public
+from zope.interface import implementer
+
+from listkit.mailman import submission_filter
+
+
+@public
+@implementer(IRule)
+class Unsendable:
+    """Forbidden attachments, also in archives, and messages over the size limit."""
+
+    name = "listkit-unsendable"
+    description = "Match posts that the mail provider's filter would refuse."
+    record = True
+
+    def check(self, mlist, msg, msgdata):
+        """See `IRule`."""
+        objections = submission_filter.objections(msg, msg.original_size, submission_filter.configuration())
+        if objections:
+            msgdata["moderation_sender"] = msg.sender
+            # Mailman expands $ in reasons; what a poster named a file is no template.
+            reasons = [text.replace("$", "$$") for text in objections]
+            msgdata.setdefault("moderation_reasons", []).extend(reasons)
+        return bool(objections)
