@@ -35,7 +35,6 @@ PLAYBOOK = """
         relay_list_domains: [example.org]
         relay_own_senders: [postorius@example.org]
         relay_root_recipient: admin@strict.test
-        relay_budget: true
         relay_budget_window: "{{ window | int }}"
         relay_budget_reserve: "{{ reserve | int }}"
 """
@@ -121,6 +120,7 @@ class Relay:
         self.service.forget()
         self.service.set("quota", QUOTA)
         self.service.set("quota_window", WINDOW_SECONDS)
+        self.service.set("plus_sender", "refused")
         self.host.run(
             "systemctl stop listkit-budget; postsuper -d ALL; rm -f /run/bounces /var/lib/listkit/budget/*;"
             " systemctl start listkit-budget"
@@ -176,8 +176,8 @@ def test_five_posts_to_250_members_arrive_once_and_in_order_and_nobody_is_refuse
     relay.wait_until_empty(240)
     counts = relay.service.counts()
     assert counts == dict.fromkeys(members(250), 5) | {"newcomer@strict.test": 1}
-    for address in members(250)[::50]:
-        assert [message.subject for message in relay.service.received(address)] == posts
+    accepted = [event["detail"] for event in relay.service.events() if event["detail"] in posts]
+    assert accepted == sorted(accepted)
     assert relay.service.status()["refused"] == {}
     assert relay.bounces() == ""
 
@@ -206,6 +206,17 @@ def test_a_refusal_pauses_the_account_and_loses_doubles_and_scores_nothing(relay
     relay.wait_until_empty(60)
     assert relay.service.counts() == dict.fromkeys(members(250), 1)
     assert relay.bounces() == ""
+
+
+def test_a_message_that_is_taken_without_an_answer_is_counted_each_time(relay):
+    relay.service.set("fault", "cut_accepted")
+    relay.service.set("fault_times", 1)
+    relay.hand_in({"recipients": members(100)})
+    relay.service.wait(lambda: relay.status()["pause"], "a pause", 30)
+    assert relay.status()["used"] == 100
+    relay.service.wait(lambda: resumed(relay), "an empty queue", 120)
+    assert relay.service.status()["recipients"] == 200, "SMTP itself cannot do better: see docs/outbound.md"
+    assert relay.service.status()["refused"].keys() == {"cut_accepted"}
 
 
 def resumed(relay):
