@@ -8,6 +8,8 @@ The mode file, read for each message, holds one line:
     cut-data P            with probability P, cut the connection in the middle of the message
     lose-250 P            with probability P, cut it after Mailman took the message, before it can say so
     kill-bridge P         with probability P, kill -9 the bridge at that same moment
+
+What Mailman took is logged in /run/campaign-taken: time and Message-ID.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import socket
 import socketserver
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import BinaryIO
 
 LISTEN, MAILMAN = ("127.0.0.1", 8025), ("127.0.0.1", 8024)
 MODE = Path(sys.argv[1])
+TAKEN = Path("/run/campaign-taken")
 
 
 class Cut(Exception):
@@ -53,13 +57,19 @@ class Proxy(socketserver.StreamRequestHandler):
             self.message(server, mode if unlucky else "pass")
 
     def message(self, server: BinaryIO, mode: str) -> None:
+        message_id = b"-"
         for number, line in enumerate(self.rfile):
+            if line.lower().startswith(b"message-id:"):
+                message_id = line.split()[-1]
             if mode == "cut-data" and number == 3:
                 raise Cut
             server.write(line)
             if line == b".\r\n":
                 break
         answer = ask(server, b"")
+        if answer.startswith(b"250"):
+            with TAKEN.open("a") as log:
+                log.write(f"{time.time()} {message_id.decode()}\n")
         if answer.startswith(b"250") and mode in ("lose-250", "kill-bridge"):
             if mode == "kill-bridge":
                 subprocess.run(["systemctl", "kill", "--signal=KILL", "listkit-bridge.service"], check=True)
