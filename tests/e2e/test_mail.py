@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from urllib.parse import quote
 
 import pytest
 
+from e2e.browser import Browser
 from e2e.mailing import MailingList, person
 
 pytestmark = pytest.mark.lab
@@ -18,11 +18,11 @@ def subject() -> str:
 
 
 def archived(mailing_list: MailingList, text: str) -> bool:
-    """Whether the archive's page of the newest posts has a text; asked on the host, as core asks."""
-    path = f"/hyperkitty/list/{quote(mailing_list.address)}/latest"
-    return text in mailing_list.site.host.run(
-        f"curl -sL -H 'Host: {mailing_list.site.fqdn}' http://127.0.0.1:8000{path}"
-    )
+    """Whether the archive's page of the newest posts has a text."""
+    site = mailing_list.site
+    certificate = site.host.run("cat /var/lib/listkit/certificate/live/fullchain.pem")
+    browser = Browser(site.fqdn, site.host.address, certificate)
+    return text in browser.get(f"/mailman3/hyperkitty/list/{mailing_list.address}/latest").text
 
 
 def rejections(mailing_list: MailingList) -> str:
