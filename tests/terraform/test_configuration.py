@@ -52,8 +52,8 @@ def used() -> Iterator[tuple[str, str, str]]:
                 yield section, resource, block
             elif line == "  }":
                 block = ""
-            elif found := re.match(r"  (  )?(\w+) += ", line):
-                yield section, resource, f"{block}.{found[2]}" if found[1] else found[2]
+            elif found := re.match(r"    (\w+) += " if block else r"  (\w+) += ", line):
+                yield section, resource, f"{block}.{found[1]}" if block else found[1]
 
 
 def wanted() -> list[tuple[str, str, str]]:
@@ -101,9 +101,9 @@ def declared(kind: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", ["variable", "output"])
 def test_page_documents(kind: str):
     """docs/terraform.md repeats the descriptions word for word."""
-    rows = dict(re.findall(r"^\| `(\w+)` \| (?:.* \| )?(.*) \|$", PAGE.read_text(), re.MULTILINE))
-    for name, description in declared(kind).items():
-        assert rows.get(name) == description
+    (section,) = re.findall(rf"^## {kind.title()}s\n(.*?)^$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    rows = dict(re.findall(r"^\| `(\w+)` \| (?:.* \| )?(.*) \|$", section, re.MULTILINE))
+    assert rows == declared(kind)
 
 
 def test_page_shows_the_defaults():
