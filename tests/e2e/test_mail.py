@@ -115,7 +115,7 @@ def test_a_bounce_is_recorded(mailing_list: MailingList):
     mailing_list.add(author, gone)
     mailing_list.post(author, about)
     mailing_list.deployment.stand_in.wait(
-        lambda: mailing_list.member(gone).get("bounce_score", 0) > 0, "the bounce to count", 90
+        lambda: mailing_list.member(gone).get("bounce_score", 0) > 0, "the bounce to count", 180
     )
     assert mailing_list.member(author).get("bounce_score", 0) == 0
 
