@@ -41,9 +41,10 @@ class Site:
     sub_addresses: tuple[str, ...]
     queue_lifetime: float
 
-    def account_of(self, list_address: str) -> Account:
-        """The account that the mail of this list leaves through."""
-        return next((account for account in self.accounts if list_address in account.lists), self.accounts[0])
+    def account_of(self, address: str) -> Account:
+        """The account that the mail of this list, or of this other sender, leaves through."""
+        owners = (account for account in self.accounts if address in account.lists or address == account.address)
+        return next(owners, self.accounts[0])
 
     def list_of(self, sender: str) -> str:
         """The list that an envelope sender belongs to: `dev-bounces+tag@…` to `dev@…`; others are their own."""
