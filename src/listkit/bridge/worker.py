@@ -37,6 +37,7 @@ _PRUNE_SECONDS = 3600
 # Longer than any single step may take: the watchdog's idea of "stuck".
 _STEP_SECONDS = 660
 _CONNECT_TIMEOUT_SECONDS = 10
+_MOMENT_SECONDS = 0.1
 
 _RECONNECT = Backoff(first=0.5, longest=60)
 _CERTIFICATE = Backoff(first=30, longest=300)
@@ -261,6 +262,8 @@ class Worker:
         for folder in (*folders.fetch, folders.replay):
             if folder == folders.fetch[0] or server.count(folder):
                 self._take_folder(server, folder)
+            else:
+                self._forget_gone(folder, frozenset())
         for folder in folders.report:
             self._report(folder, server.count(folder) or 0)
         if time.monotonic() - self._pruned > _PRUNE_SECONDS:
@@ -270,9 +273,9 @@ class Worker:
 
     def _wait_for_mail(self, server: Imap) -> None:
         """IDLE on the first folder, taking what arrives there, until it is time for the next round."""
-        ends = time.monotonic() + self._configuration.poll_seconds
         inbox = self.mailbox.folders.fetch[0]
-        while (left := min(ends - time.monotonic(), self._until_due())) > 0:
+        ends = time.monotonic() + min(self._configuration.poll_seconds, self._until_due())
+        while (left := ends - time.monotonic()) > 0:
             if server.select(inbox) is None:
                 raise ImapError(f"there is no folder {inbox}")
             self.heart.beat(left + _STEP_SECONDS)
@@ -281,13 +284,14 @@ class Worker:
             self.stop.wait(0)
             if server.has_news:
                 self._take_folder(server, inbox)
+                ends = min(ends, time.monotonic() + self._until_due())
 
     def _until_due(self) -> float:
-        """The seconds until something is due for its next try."""
+        """The seconds until something is due for its next try; at least a moment, so that nothing can spin."""
         dues = [deferral.due for deferral in self._deferred.values()]
         if self._mailman_failures:
             dues.append(self._mailman_due)
-        return min(dues) - time.monotonic() if dues else float("inf")
+        return max(_MOMENT_SECONDS, min(dues) - time.monotonic()) if dues else float("inf")
 
     def _report(self, folder: str, count: int) -> None:
         self._metrics.set("folder_messages", count, mailbox=self.mailbox.account, folder=folder)
@@ -321,7 +325,7 @@ class Worker:
             return
         self._seen = time.monotonic()
         uids = server.search("UNDELETED")
-        self._forget_gone(selected, uids)
+        self._forget_gone(folder, frozenset(_key(self.mailbox, selected, uid) for uid in uids))
         self._tell_waiting(folder, len(uids))
         if self._mailman_due > time.monotonic():
             return
@@ -451,10 +455,9 @@ class Worker:
         deferral.due = time.monotonic() + wait
         return wait
 
-    def _forget_gone(self, selected: Selected, uids: list[int]) -> None:
-        """Forget waiting messages that somebody else took away."""
-        present = {_key(self.mailbox, selected, uid) for uid in uids}
-        of_folder = f"{self.mailbox.account}/{selected.name}/"
+    def _forget_gone(self, folder: str, present: frozenset[str]) -> None:
+        """Forget waiting messages of a folder that somebody else took away."""
+        of_folder = f"{self.mailbox.account}/{folder}/"
         for memory in (self._deferred, self._arrived):
             for key in [key for key in memory if key.startswith(of_folder) and key not in present]:
                 del memory[key]

@@ -311,6 +311,18 @@ def test_a_full_disk_is_not_the_messages_fault(site, monkeypatch):
     assert list(site.mailman.posts.values()) == [1]
 
 
+def test_a_waiting_message_that_a_human_took_away_is_forgotten(site):
+    site.mailman.answer = lambda _taken: "451 later"
+    uid = site.server.put(news(1), "Promotions")
+    one = site.start()
+    wait_until(lambda: site.mailman.tries >= 2)
+    del site.server.folders["Promotions"].messages[uid]
+    wait_until(lambda: not one._deferred)
+    commands = len(site.server.commands)
+    time.sleep(0.5)
+    assert len(site.server.commands) - commands < 10
+
+
 def test_mailboxes_do_not_wait_for_each_other(site, monkeypatch):
     healthy = site.start()
     wait_until(lambda: site.value("up") == 1)
