@@ -1,14 +1,17 @@
 """Mailman's handle on the kit: enabled, it makes Mailman look for components in the packages beside this module."""
 
+from mailman.config import config
 from mailman.interfaces.plugin import IPlugin
 from public import public
 from zope.interface import implementer
+
+from listkit.mailman.chains.unsendable import link_into
 
 
 @public
 @implementer(IPlugin)
 class Listkit:
-    """The plugin; it needs neither hooks nor a REST resource."""
+    """The plugin; it has no REST resource."""
 
     name = "listkit"
     resource = None
@@ -18,3 +21,4 @@ class Listkit:
 
     def post_hook(self):
         """See `IPlugin`."""
+        link_into(config.chains["default-posting-chain"])

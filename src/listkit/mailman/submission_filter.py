@@ -117,6 +117,7 @@ def withhold_content(message: Message) -> None:
     """Leave only the headers: the notice to the poster has the message in it, and must itself be sendable."""
     for name in ("Content-Transfer-Encoding", "Content-Disposition"):
         del message[name]
+    message.del_param("boundary")
     message.set_type("text/plain")
     message.set_payload("The content of the message has been left out.\n", "utf-8")
 

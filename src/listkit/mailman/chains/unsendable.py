@@ -23,7 +23,6 @@ class Unsendable(RejectChain):
         super()._process(mlist, msg, msgdata)
 
 
-@public
 def link_into(chain) -> None:
     """Make the built-in posting chain ask the rule; to be called once, in the plugin's `post_hook`."""
     from mailman.interfaces.chain import LinkAction
