@@ -1,7 +1,9 @@
 """The command and its numbers."""
 
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 from budget_postfix import NOT_OWNED, OVER_QUOTA, Postfix, Provider
@@ -160,3 +162,10 @@ def test_less_than_a_day_is_no_observation():
     account = accounts.Account("x@example.org", Limits(1440, 100, 86400))
     made = forecast(account, [Charge(100, "a@example.org", False, 0)], first_charge=0, now=3600)
     assert made.needs[0].observed is None
+
+
+def test_the_dashboard_asks_for_metrics_that_exist(valve):
+    dashboard = (Path(__file__).parents[3] / "docs/grafana-outbound.json").read_text()
+    assert json.loads(dashboard)["time"] == {"from": "now-24h", "to": "now"}
+    made = {line.split()[2] for line in report.metrics(report.snapshot(valve, 0)) if line.startswith("# TYPE")}
+    assert set(re.findall(r"listkit_budget_\w+", dashboard)) <= made
