@@ -235,8 +235,9 @@ def test_idle_ends_when_the_time_is_over_or_somebody_wakes_it(server):
     assert client.search("ALL") == []
 
 
-def test_mail_that_arrived_since_the_search_is_not_slept_over(server, wake):
-    client = logged_in(server)
+@pytest.mark.parametrize("idle", [" IDLE", ""])
+def test_mail_that_arrived_since_the_search_is_not_slept_over(wake, idle):
+    client = logged_in(MailServer(f"IMAP4rev1 AUTH=PLAIN SASL-IR MOVE{idle}"))
     client.select("INBOX")
     client.search("ALL")
     client.selected = None
