@@ -102,7 +102,7 @@ def deploy(inventory: Path, ssh: list[str], log: Path) -> None:
     """Run the playbook that production runs."""
     with log.open("w") as output:
         done = subprocess.run(
-            ["ansible-playbook", "-i", inventory, "playbook.yml", "--diff", "--ssh-common-args", " ".join(ssh)],
+            ["ansible-playbook", "-i", inventory, "playbook.yml", "--diff", f"--ssh-common-args={' '.join(ssh)}"],
             cwd=ROOT, env=os.environ | PASSWORDS | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip

@@ -34,7 +34,7 @@ class AgentDriver(fake.FakeDriverWithoutFakeNodes):
     def spawn(self, context, instance, image_meta, injected_files, admin_password, allocations, network_info=None,
               block_device_info=None, power_on=True, accel_info=None):  # fmt: skip
         if AGENT.exists():
-            self._boot(instance, injected_files, admin_password, network_info)
+            self._boot(instance, image_meta, injected_files, admin_password, network_info)
         super().spawn(context, instance, image_meta, injected_files, admin_password, allocations,
                       network_info=network_info, block_device_info=block_device_info, power_on=power_on)  # fmt: skip
 
@@ -49,14 +49,14 @@ class AgentDriver(fake.FakeDriverWithoutFakeNodes):
             return _ask("GET", instance.uuid)
         return super().get_console_output(context, instance).encode()
 
-    def _boot(self, instance, injected_files, admin_password, network_info):
+    def _boot(self, instance, image_meta, injected_files, admin_password, network_info):
         metadata = instance_metadata.InstanceMetadata(
             instance, content=injected_files, extra_md={"admin_pass": admin_password}, network_info=network_info
         )
         drive = {path: base64.b64encode(data).decode() for path, data in metadata.metadata_for_config_drive()}
         request = {
             "hostname": instance.hostname,
-            "image": instance.image_meta.name,
+            "image": image_meta.name,
             "interfaces": [_interface(vif) for vif in network_info],
             "config_drive": drive,
         }

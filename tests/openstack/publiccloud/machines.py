@@ -31,9 +31,18 @@ class Machine(Host):
     def _furnish(self, upper: Path) -> None:
         super()._furnish(upper)
         for path, content in json.loads((self.directory / "config_drive.json").read_text()).items():
+            if path.endswith("/network_data.json"):
+                # The agent sets the interface up, and a container sees the machine's /sys/class/net, not its own.
+                continue
             file = upper / SEED / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(base64.b64decode(content))
+
+    @property
+    def output(self) -> str:
+        """What stands on the console. A container has none, so cloud-init writes into this log instead."""
+        log = self.directory / "upper/var/log/cloud-init-output.log"
+        return log.read_text(errors="replace") if log.exists() else ""
 
 
 @contextmanager
@@ -65,11 +74,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(201)
 
     def do_GET(self) -> None:
-        machine = self.server.lab.hosts.get(self._name)
-        self._answer(200, machine.console.read_bytes() if machine else b"")
+        machine = self._machine()
+        self._answer(200, machine.output.encode() if machine else b"")
 
     def do_DELETE(self) -> None:
-        if machine := self.server.lab.hosts.get(self._name):
+        if machine := self._machine():
             machine.destroy()
         self._answer(204)
 
@@ -79,6 +88,10 @@ class _Handler(BaseHTTPRequestHandler):
     @property
     def _name(self) -> str:
         return f"machine-{self.path.strip('/')[:8]}"
+
+    def _machine(self) -> Machine | None:
+        directory = self.server.lab.directory / self._name
+        return Machine.load(directory) if directory.exists() else None
 
     def _answer(self, status: int, body: bytes = b"") -> None:
         self.send_response(status)
