@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""The site's mail accounts, each with its limit and the lists whose mail leaves through it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: planned_accounts
+short_description: The site's mail accounts with their limits and lists
+version_added: 0.1.0
+description:
+  - Returns the accounts, the site's own first, each with its limit and the full addresses of the lists that leave through it.
+  - Lists that the operator didn't place go where aliases and recipients are free. A plan that can't fit is an error that says
+    how many accounts it would take.
+options:
+  _input:
+    description: The accounts, with V(address), V(password), and perhaps V(limit) and V(lists).
+    type: list
+    elements: dict
+    required: true
+  lists:
+    description: The declared lists, as in C(mailman_lists).
+    type: list
+    elements: dict
+    required: true
+  main:
+    description: Address of the site's own account.
+    type: str
+    required: true
+  domain:
+    description: The site's domain.
+    type: str
+    required: true
+  limit:
+    description: Recipients in one window of an account that doesn't say it.
+    type: int
+    default: 1440
+  window:
+    description: Length of the window in seconds.
+    type: int
+    default: 86400
+  alias_limit:
+    description: Aliases that one mailbox can have.
+    type: int
+    default: 50
+  synonyms:
+    description: Domains that the mail service treats as O(domain).
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Show who sends what
+  ansible.builtin.debug:
+    msg: "{{ mail_accounts | lists.mailman3.planned_accounts(mailman_lists, mail_account, mailman_domain) }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The accounts, each with V(address), V(password), V(limit) and V(lists).
+  type: list
+  elements: dict
+"""
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.lists.mailman3.plugins.module_utils.accounts import PlanError, Rules, plan
+
+
+def planned_accounts(accounts, lists, main, domain, limit=1440, window=86400, alias_limit=50, synonyms=()):
+    """Return the accounts with their limits and lists; `AnsibleFilterError` when no plan fits."""
+    if len(accounts) == 1:
+        # All mail leaves through it, whatever the lists; the alias report says whether they fit.
+        return [{"limit": limit, "lists": [], **accounts[0]}]
+    ordered = sorted(accounts, key=lambda account: account["address"].lower() != main.lower())
+    rules = Rules(
+        domain=domain, limit=int(limit), window=int(window), alias_limit=int(alias_limit), synonyms=tuple(synonyms)
+    )
+    try:
+        planned = plan(ordered, lists, rules)
+    except PlanError as error:
+        raise AnsibleFilterError(f"mail_accounts: {error}") from error
+    return [
+        {**account, "limit": place.limit, "lists": sorted(place.lists)}
+        for account, place in zip(ordered, planned, strict=True)
+    ]
+
+
+class FilterModule:
+    """Ansible's door to the filter."""
+
+    def filters(self):
+        """Return the filters by name."""
+        return {"planned_accounts": planned_accounts}

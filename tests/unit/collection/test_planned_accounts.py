@@ -1,0 +1,33 @@
+"""The accounts that the roles get: the site's own first, each with its limit and lists."""
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.lists.mailman3.plugins.filter.planned_accounts import planned_accounts
+
+MAIN, SECOND = "mailman@example.org", "lists2@example.org"
+
+
+def account(address: str, **more: object) -> dict[str, object]:
+    return {"address": address, "password": "device-password", **more}
+
+
+def lists(number: int) -> list[dict[str, str]]:
+    return [{"name": f"list{index}"} for index in range(number)]
+
+
+def test_one_account_takes_everything_however_many_lists():
+    (only,) = planned_accounts([account(MAIN)], lists(20), MAIN, "example.org", limit=500)
+    assert (only["limit"], only["lists"]) == (500, [])
+
+
+def test_the_sites_own_account_comes_first_and_lists_have_full_addresses():
+    accounts = [account(SECOND, lists=["list0"], limit=500), account(MAIN)]
+    first, second = planned_accounts(accounts, lists(2), MAIN, "example.org")
+    assert (first["address"], first["limit"], first["lists"]) == (MAIN, 1440, ["list1@example.org"])
+    assert (second["address"], second["limit"], second["lists"]) == (SECOND, 500, ["list0@example.org"])
+
+
+def test_a_plan_that_cannot_fit_is_refused_with_what_would():
+    with pytest.raises(AnsibleFilterError, match="mail_accounts: .*account"):
+        planned_accounts([account(MAIN), account(SECOND)], lists(30), MAIN, "example.org")
