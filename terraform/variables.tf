@@ -137,7 +137,7 @@ variable "data_volume_size" {
 }
 
 variable "hosts" {
-  description = "For those who outgrow one host: the parts of the kit that get a host of their own, besides `mailman`. `mailman_web` is the web interface, `database` is PostgreSQL."
+  description = "For those who outgrow one host and write plays of their own: servers besides `mailman`. `mailman_web` gets the ports of the web interface, `database` the data volume."
   type = map(object({
     flavor_name = optional(string)
   }))

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "openstack"))
 
+from project import connect
 from publiccloud import machines
 from publiccloud.cloud import Cloud
 from workspace import Workspace
@@ -15,12 +16,11 @@ from workspace import Workspace
 import openstack
 from lab import Lab, keys
 
-SERVER = 'openstack_compute_instance_v2.host["mailman"]'
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker; OpenStack's SDK warns of what it will change in itself, which is nothing for us to do."""
-    config.addinivalue_line("filterwarnings", "ignore:::openstack")
+    """Register the markers; openstack.cloud reads the SDK's version in the old way, which is not ours to mend."""
+    config.addinivalue_line("filterwarnings", "ignore:The openstack.version module:DeprecationWarning")
+    config.addinivalue_line("markers", "slow: builds programs that take minutes, the first time")
     config.addinivalue_line("markers", "cloud: needs the stand-in cloud, and root to boot it")
 
 
@@ -42,12 +42,6 @@ def hypervisor(lab: Lab, cloud: Cloud) -> Iterator[None]:
     """Servers boot."""
     with machines.agent(lab):
         yield
-
-
-def connect(login: dict[str, str]) -> openstack.connection.Connection:
-    """A client with this login."""
-    names = {name.removeprefix("OS_").lower(): value for name, value in login.items()}
-    return openstack.connect(load_yaml_config=False, load_envvars=False, **names)
 
 
 @pytest.fixture(scope="session")
@@ -83,30 +77,3 @@ def workspaces(cloud: Cloud, public_key: str, tmp_path_factory: pytest.TempPathF
         return Workspace(directory, cloud.openrc(), required | settings)
 
     return make
-
-
-def leftovers(customer: openstack.connection.Connection, name: str) -> list[str]:
-    """Everything in the project that belongs to `name`."""
-    found = [
-        *customer.compute.servers(),
-        *customer.compute.keypairs(),
-        *customer.network.ports(project_id=customer.current_project_id),
-        *customer.network.security_groups(project_id=customer.current_project_id),
-        *customer.block_storage.volumes(),
-    ]
-    return [f"{type(thing).__name__} {thing.name}" for thing in found if (thing.name or "").startswith(name)]
-
-
-def rules_of(customer, group: str) -> set[tuple]:
-    """The rules of a security group: direction, family, protocol, ports, network."""
-    return {
-        (
-            rule.direction,
-            rule.ether_type,
-            rule.protocol,
-            rule.port_range_min,
-            rule.port_range_max,
-            rule.remote_ip_prefix,
-        )
-        for rule in customer.network.security_group_rules(security_group_id=group)
-    }

@@ -4,10 +4,8 @@ import os
 import re
 import subprocess
 
-from test_one_host import EXPECTED_RULES
+from project import EXPECTED_RULES, leftovers, rules_of
 from workspace import CONFIGURATION
-
-from conftest import leftovers, rules_of
 
 PAGE = CONFIGURATION.parent / "docs/terraform.md"
 

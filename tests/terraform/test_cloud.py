@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import pytest
-from conftest import SERVER, leftovers, rules_of
+from project import SERVER, leftovers, rules_of
 
 
 @pytest.mark.parametrize(

@@ -6,25 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SERVER, leftovers, rules_of
+from project import EXPECTED_RULES, SERVER, leftovers, rules_of
 from workspace import Workspace
 
 GROUP = 'openstack_networking_secgroup_v2.host["mailman"]'
 ROOT = Path(__file__).resolve().parents[2]
-
-
-EXPECTED_RULES = {
-    ("ingress", "IPv4", "tcp", 22, 22, "203.0.113.7/32"),
-    ("ingress", "IPv6", "tcp", 22, 22, "2001:db8:7::/64"),
-    ("ingress", "IPv4", "tcp", 80, 80, "0.0.0.0/0"),
-    ("ingress", "IPv6", "tcp", 80, 80, "::/0"),
-    ("ingress", "IPv4", "tcp", 443, 443, "0.0.0.0/0"),
-    ("ingress", "IPv6", "tcp", 443, 443, "::/0"),
-    ("ingress", "IPv4", "icmp", None, None, "0.0.0.0/0"),
-    ("ingress", "IPv6", "ipv6-icmp", None, None, "::/0"),
-    ("egress", "IPv4", None, None, None, None),
-    ("egress", "IPv6", None, None, None, None),
-}
 
 
 @pytest.fixture(scope="module")
