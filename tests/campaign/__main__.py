@@ -19,7 +19,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     chosen = [fault for fault in FAULTS if not arguments.fault or fault.name in arguments.fault]
     rows = []
-    with Stage(Deployment.load(arguments.lab), arguments.site) as stage:
+    with Stage(Deployment.load(arguments.lab), arguments.site, arguments.hold) as stage:
         for fault in chosen:
             print(f"{fault.name}: {fault.what} …", file=sys.stderr, flush=True)
             count = _play(stage, fault, arguments.messages)
@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lab", default="molecule-default", help="the deployment's lab (default: %(default)s)")
     parser.add_argument("--site", default="trixie", help="the deployed host (default: %(default)s)")
     parser.add_argument("--messages", type=int, default=30, help="messages a fault (default: %(default)s)")
+    parser.add_argument("--hold", type=float, default=20, help="seconds of a wrong password (default: %(default)s)")
     parser.add_argument("--fault", action="append", choices=[fault.name for fault in FAULTS], help="only this one")
     return parser
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from campaign.stage import Stage
+from lab import LabError
 
 _DICE = random.Random()  # noqa: S311 (a test's dice)
 
@@ -159,13 +160,40 @@ def disk_full(stage: Stage) -> None:
         stage.host.run(_LARGE_DISK)
 
 
-@fault("wrong password")
+@fault("wrong password, and at most 10 logins in an hour")
 def wrong_password(stage: Stage) -> None:
     mailbox = stage.site.mailbox
+    before = stage.refused_logins()
     stage.stand_in.control("mailbox", mailbox.login, stdin="another-password")
     # Open sessions would go on for ever.
-    stage.service.run(f"doveadm kick {mailbox.login}; sleep 20")
+    stage.service.run(f"doveadm kick {mailbox.login}")
+    time.sleep(stage.hold_seconds)
     stage.stand_in.control("mailbox", mailbox.login, stdin=mailbox.password)
+    refused = stage.refused_logins() - before
+    if not 1 <= refused <= 10:
+        raise LabError(f"the bridge tried to log in {refused} times in {stage.hold_seconds:g} s")
+
+
+_CLOCK = "/run/campaign-clock"
+_CLOCK_DROP_IN = "/run/systemd/system/listkit-bridge.service.d/campaign.conf"
+
+
+@fault("the bridge's clock set back an hour")
+def clock_back(stage: Stage) -> None:
+    # Linux can't shift the clock of one container: libfaketime gives the bridge one of its own, which this file sets.
+    stage.host.run("DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends faketime >/dev/null")
+    stage.host.write(_CLOCK, "+0")
+    library = stage.host.run("dpkg -L libfaketime | grep -m1 'libfaketime.so.1$'").strip()
+    environment = f"LD_PRELOAD={library} FAKETIME_TIMESTAMP_FILE={_CLOCK} FAKETIME_NO_CACHE=1 DONT_FAKE_MONOTONIC=1"
+    stage.host.write(_CLOCK_DROP_IN, f"[Service]\nEnvironment={environment}\n")
+    stage.host.run("systemctl daemon-reload; systemctl restart listkit-bridge")
+    try:
+        for _ in while_flowing(stage, 2, 3, 1):
+            stage.host.write(_CLOCK, "-1h")
+        time.sleep(10)
+    finally:
+        stage.host.run(f"rm {_CLOCK_DROP_IN}; systemctl daemon-reload; systemctl restart listkit-bridge")
+        stage.host.run("apt-get purge -qq -y faketime libfaketime >/dev/null")
 
 
 @fault("the host rebooted in mid-flow")

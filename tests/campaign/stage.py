@@ -61,7 +61,9 @@ class Count:
 class Stage:
     """One site of a deployment, with a list for the campaign."""
 
-    def __init__(self, deployment: Deployment, site: str) -> None:
+    def __init__(self, deployment: Deployment, site: str, hold_seconds: float = 20) -> None:
+        """hold_seconds: for how long a fault that takes its time is kept up."""
+        self.hold_seconds = hold_seconds
         self.stand_in = deployment.stand_in
         self.site = deployment.sites[site]
         self.host = self.site.host
@@ -131,6 +133,11 @@ class Stage:
             for folder in ("Rejected", "Unrouted", "Failed")
         )
         return sum(map(int, self.service.run(f"echo {folders}").split()))
+
+    def refused_logins(self) -> int:
+        """How many logins at the mailbox the mail service has refused so far."""
+        found = f"journalctl --quiet -t dovecot | grep -c 'auth failed.*user=<{self.site.mailbox.login}>'"
+        return int(self.service.try_run(found).stdout or 0)
 
     def waiting(self) -> int:
         """How many messages still lie in the INBOX."""

@@ -1,11 +1,13 @@
 """Mailman's handle on the kit: enabled, it makes Mailman look for components in the packages beside this module."""
 
 from mailman.config import config
+from mailman.core.switchboard import Switchboard
 from mailman.interfaces.plugin import IPlugin
 from public import public
 from zope.interface import implementer
 
 from listkit.mailman.chains.unsendable import link_into
+from listkit.mailman.full_disk import tolerate_full_disks
 
 
 @public
@@ -18,6 +20,7 @@ class Listkit:
 
     def pre_hook(self):
         """See `IPlugin`."""
+        tolerate_full_disks(Switchboard)
 
     def post_hook(self):
         """See `IPlugin`."""
