@@ -1,8 +1,8 @@
 """A full disk is no message's fault: what a runner can't store for want of room is tried again, not set aside.
 
-Mailman shunts a message whose handling raised an error, and where even that fails it moves the queue file to `queue/bad`,
-which nobody reads again: a disk that is full for a minute loses every post that is on its way. Here the queue file goes
-back to its place instead, by a rename, which needs no room.
+Mailman shunts a message whose handling raised an error, and where even that fails it moves the queue file to
+`queue/bad`, which nobody reads again: a disk that is full for a minute loses every post that is on its way. Here the
+queue file goes back to its place instead, by a rename, which needs no room.
 """
 
 import errno
