@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_string
 from email.message import Message
@@ -80,16 +80,21 @@ class Queue:
             raise _failure(argv, answer)
         return found
 
-    def reasons(self) -> dict[str, dict[str, str]]:
-        """Why Postfix could not deliver: what was said about each recipient, by message."""
+    def reasons(self, queue_ids: Container[str]) -> dict[str, dict[str, str]]:
+        """Why Postfix could not deliver these messages: what was said about each recipient, by message."""
         found = {}
-        for line in _run(["postqueue", "-j"]).stdout.splitlines():
-            entry = json.loads(line)
-            found[entry["queue_id"]] = {
-                recipient["address"]: recipient["delay_reason"]
-                for recipient in entry["recipients"]
-                if "delay_reason" in recipient
-            }
+        # The listing holds every recipient of the whole queue: look at it line by line.
+        with subprocess.Popen(["postqueue", "-j"], stdout=subprocess.PIPE, text=True, errors="replace") as listing:
+            for line in listing.stdout:
+                queue_id = line.partition('"queue_id": "')[2].partition('"')[0]
+                if queue_id in queue_ids:
+                    found[queue_id] = {
+                        recipient["address"]: recipient["delay_reason"]
+                        for recipient in json.loads(line)["recipients"]
+                        if "delay_reason" in recipient
+                    }
+        if listing.returncode:
+            raise PostfixError(f"postqueue -j: exit {listing.returncode}")
         return found
 
     def release(self, queue_id: str) -> None:

@@ -18,6 +18,8 @@ RECIPIENTS_WHEN_PARTIAL = (Meaning.LATER, Meaning.POLICY, Meaning.CONTENT)
 # So often a message may be refused for what may be the service's reason, until others are tried before it.
 SUSPECT_AFTER = 3
 LONGEST_SLEEP_SECONDS = 60
+# An envelope of 100 recipients takes 10 kB, and the valve has little memory.
+ENVELOPES_AT_ONCE = 100
 # Postfix tells us nothing when it lets go of a message; where the kernel can't either, this is how often we look.
 WATCH_SECONDS = 2
 
@@ -26,16 +28,11 @@ WATCH_SECONDS = 2
 class Held:
     """A message on hold: whose it is and what it costs."""
 
-    envelope: Envelope
+    queue_id: str
     account: Account
     list: str
     recipients: int
     urgent: bool
-
-    @property
-    def queue_id(self) -> str:
-        """Postfix's name of the message."""
-        return self.envelope.queue_id
 
 
 class Valve:
@@ -73,7 +70,7 @@ class Valve:
                 self._arrived(charge, now)
         if returned:
             envelopes = self.queue.envelopes(charge.queue_id for charge in returned)
-            reasons = self.queue.reasons()
+            reasons = self.queue.reasons({charge.queue_id for charge in returned})
             for charge in returned:
                 if charge.queue_id in envelopes:
                     self._returned(charge, envelopes[charge.queue_id], reasons.get(charge.queue_id, {}), now)
@@ -159,13 +156,15 @@ class Valve:
         on_the_way = {charge.queue_id for charge in self.ledger.open_charges()}
         present = {queue_id for queue_id, place in places.items() if place is Place.HOLD} - on_the_way
         self.held = {queue_id: held for queue_id, held in self.held.items() if queue_id in present}
-        for envelope in self.queue.envelopes(present - self.held.keys()).values():
-            self.held[envelope.queue_id] = self._understand(envelope)
+        unknown = sorted(present - self.held.keys())
+        for start in range(0, len(unknown), ENVELOPES_AT_ONCE):
+            for envelope in self.queue.envelopes(unknown[start : start + ENVELOPES_AT_ONCE]).values():
+                self.held[envelope.queue_id] = self._understand(envelope)
 
     def _understand(self, envelope: Envelope) -> Held:
         list_address = self.site.list_of(envelope.sender)
         cost = self.site.cost(envelope.sender, envelope.recipients)
-        return Held(envelope, self.site.account_of(list_address), list_address, cost, is_urgent(envelope))
+        return Held(envelope.queue_id, self.site.account_of(list_address), list_address, cost, is_urgent(envelope))
 
     def _troubles(self, places: dict[str, Place]) -> dict[str, Trouble]:
         """The troubles of messages that still exist."""

@@ -28,13 +28,16 @@ class Provider:
     def __init__(self, quota, window):
         self.quota, self.window = quota, window
         self.trouble = None
-        self.taken = []
+        self.taken, self.broken_off = [], []
         self.received = Counter()
         self.order = {}
         self.quota_refusals = 0
 
     def spent(self, now):
-        return sum(count for time, count in self.taken if now - time < self.window)
+        return sum(count for time, count, *_ in self.taken + self.broken_off if now - time < self.window)
+
+    def forget_broken_off(self, queue_id):
+        self.broken_off = [entry for entry in self.broken_off if entry[2] != queue_id]
 
     def take(self, message, now):
         """Return what each recipient's fate is: None for taken, or the reply."""
@@ -42,7 +45,7 @@ class Provider:
             return dict.fromkeys(message.recipients, self.trouble)
         if self.trouble == CUT:
             # It may count what it does not keep.
-            self.taken.append((now, len(message.recipients)))
+            self.broken_off.append((now, len(message.recipients), message.queue_id))
             return dict.fromkeys(message.recipients, CUT)
         fates, taken = {}, 0
         for recipient in message.recipients:
@@ -100,10 +103,15 @@ class Postfix:
                 self._deliver(message, now)
 
     def retry_deferred(self):
-        """The queue manager tries deferred mail again by itself."""
+        """The queue manager tries deferred mail again by itself.
+
+        That a try before was broken off is the one thing that the ledger can't learn any more: it takes a dead valve and
+        a service that counts what it doesn't answer.
+        """
         for message in self.messages.values():
             if message.place is Place.DEFERRED:
                 message.place = Place.ACTIVE
+                self.provider.forget_broken_off(message.queue_id)
 
     def _deliver(self, message, now):
         if message.expired:
@@ -133,8 +141,8 @@ class Postfix:
             for message in found
         }
 
-    def reasons(self):
-        return {queue_id: dict(message.reasons) for queue_id, message in self.messages.items()}
+    def reasons(self, queue_ids):
+        return {queue_id: dict(self.messages[queue_id].reasons) for queue_id in queue_ids if queue_id in self.messages}
 
     def release(self, queue_id):
         self._step()
