@@ -1,0 +1,114 @@
+"""What a deployed host must be, whatever was asked of it before."""
+
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deployment import ADMIN_PASSWORD, MAIL_PASSWORD, Deployment, Site
+
+ROOT = Path(__file__).resolve().parents[3]
+OUTSIDE = {22, 80, 443}
+SEARCHED = "/etc /home /opt /root /run /srv /tmp /usr/local /var --exclude-dir=journal"
+
+
+def secrets(machine) -> list[str]:
+    """Every secret that is on the host: the operator's and those that the host made."""
+    made = machine.check_output("for file in /etc/listkit/secrets/*; do cat $file; echo; done").splitlines()
+    plain = [line for line in made if line and not line.startswith(("{", "["))]
+    return [MAIL_PASSWORD, ADMIN_PASSWORD, *plain]
+
+
+def test_nothing_has_failed(machine):
+    failed = machine.check_output("systemctl list-units --failed --plain --no-legend")
+    # A container shares the machine's kernel: it can't load modules, and needn't.
+    assert [line for line in failed.splitlines() if "systemd-modules-load" not in line] == []
+
+
+def test_the_kits_own_check_is_content(machine):
+    findings = json.loads(machine.check_output("/usr/local/bin/listkit check --json"))
+    assert [finding for finding in findings if not finding["well"]] == []
+    assert len(findings) > 10
+
+
+def test_only_ssh_and_the_web_listen_to_the_outside(machine):
+    sockets = machine.check_output("ss -Htuln").splitlines()
+    addresses = (line.split()[4].rpartition(":") for line in sockets)
+    outside = {int(port) for address, _, port in addresses if not address.startswith(("127.", "[::1]"))}
+    assert outside == OUTSIDE
+
+
+def files_with(site: Site, secrets: list[str], search: str) -> list[str]:
+    """Files that hold one of the secrets; these travel by standard input, since sudo logs every command line."""
+    return site.host.try_run(f"{search} -rlsF -f -", stdin="\n".join(secrets) + "\n").stdout.splitlines()
+
+
+def test_no_secret_is_in_a_file_that_others_can_read(site: Site, machine):
+    assert files_with(site, secrets(machine), f"runuser -u nobody -- grep {SEARCHED}") == []
+    # The search can find: root does.
+    assert "/etc/postfix/sasl_passwd" in files_with(site, secrets(machine), "grep /etc/postfix")
+
+
+def test_no_secret_is_in_the_process_list_or_in_an_environment(machine):
+    seen = machine.check_output("cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'")
+    for secret in secrets(machine):
+        assert secret not in seen
+
+
+def test_no_secret_is_in_the_journal_or_in_a_log(site: Site, machine):
+    journal = machine.check_output("journalctl --no-pager -q -o cat")
+    for secret in secrets(machine):
+        assert secret not in journal
+    assert files_with(site, secrets(machine), "grep /var/log --exclude-dir=journal") == []
+
+
+def test_no_mail_from_cron(machine):
+    assert not machine.file("/etc/cron.d/mailman3").exists
+    assert not machine.file("/etc/cron.d/mailman3-web").exists
+
+
+@pytest.mark.parametrize(
+    "timer",
+    [
+        "listkit-notify",
+        "listkit-digests",
+        "listkit-web-job@hourly",
+        "listkit-web-job@daily",
+        "listkit-web-job@monthly",
+        "listkit-web-job@yearly",
+        "listkit-certificate",
+    ],
+)
+def test_a_periodic_job_is_scheduled(machine, timer):
+    unit = machine.service(f"{timer}.timer")
+    assert unit.is_enabled
+    assert unit.is_running
+
+
+def test_check_mode_on_a_deployed_host_reports_no_change_and_no_secret(site: Site, deployment: Deployment, machine):
+    run = subprocess.run(
+        [
+            "ansible-playbook",
+            "-i",
+            deployment.inventory,
+            "-l",
+            site.host.name,
+            "playbook.yml",
+            "--check",
+            "--diff",
+            "-vvv",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = run.stdout + run.stderr
+    assert run.returncode == 0, output[-3000:]
+    assert re.search(rf"^{site.host.name}\s.*changed=0\s", output, re.MULTILINE), output[-3000:]
+    for secret in secrets(machine):
+        assert secret not in output
