@@ -105,8 +105,8 @@ class Postfix:
     def retry_deferred(self):
         """The queue manager tries deferred mail again by itself.
 
-        That a try before was broken off is the one thing that the ledger can't learn any more: it takes a dead valve and
-        a service that counts what it doesn't answer.
+        That a try before was broken off is the one thing that the ledger can't learn any more: it takes a dead valve,
+        and a service that counts what it doesn't answer.
         """
         for message in self.messages.values():
             if message.place is Place.DEFERRED:
