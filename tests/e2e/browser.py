@@ -51,8 +51,8 @@ class Page:
         return [urllib.parse.urljoin(self.url, link) for link in self._parsed.loaded]
 
     def form(self, field_name: str) -> Form:
-        """Return the form that has the field `field_name`."""
-        for form in self._parsed.forms:
+        """Return the last form that has the field `field_name`: what is on every page comes before."""
+        for form in reversed(self._parsed.forms):
             if field_name in form.fields:
                 action = urllib.parse.urljoin(self.url, form.action or self.url)
                 return Form(action, dict(form.fields))
@@ -144,6 +144,11 @@ class Browser:
         form = page.form(next(iter(fields)))
         return self.post(form.action, {**form.fields, **fields}, Referer=page.url)
 
+    def confirm(self, page: Page) -> Page:
+        """Send the form of `page` as it is: the answer to "are you sure?"."""
+        form = page.form("csrfmiddlewaretoken")
+        return self.post(form.action, form.fields, Referer=page.url)
+
     def _open(self, url: str, data: bytes | None, headers: dict[str, str]) -> Page:
         request = urllib.request.Request(url, data, headers)  # noqa: S310 -- the opener knows http and https only
         try:
@@ -152,10 +157,6 @@ class Browser:
         except urllib.error.HTTPError as error:
             with error:
                 return Page(error.url, error.code, error.headers, error.read())
-
-    def log_in(self, name: str, password: str) -> Page:
-        """Log in by the form."""
-        return self.submit(self.get("/mailman3/accounts/login/"), login=name, password=password)
 
 
 def hosts_of(urls: list[str]) -> set[str]:

@@ -1,143 +1,79 @@
-"""The web interface over HTTP: what guests, members and the superuser get, and what they must not get.
-
-Needs a deployed host of a lab, named by the environment: `LISTKIT_LAB`, `LISTKIT_HOST`; what it was deployed with in
-`LISTKIT_FQDN`, `LISTKIT_DOMAIN`, `LISTKIT_SUPERUSER`, `LISTKIT_PASSWORD`.
-"""
+"""The web interface over HTTP: what guests, members and the superuser get, and what they must not get."""
 
 from __future__ import annotations
 
 import http.client
-import os
+import re
 import secrets
-import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
-from e2e.browser import Browser, Page, first, hosts_of
-from lab import Lab
+from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site
+from e2e.browser import Browser, first, hosts_of
+from e2e.mailing import MailingList, person
+from e2e.website import (
+    SEARCHABLE_WITHIN_SECONDS,
+    WebSite,
+    archived,
+    confirm,
+    log_in,
+    remove_archive,
+    submit,
+    wait_for,
+)
+from infomaniak import compose
 
-ARCHIVED_WITHIN_SECONDS = 30
-SEARCHABLE_WITHIN_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Site:
-    """A deployed host and what it was deployed with."""
-
-    host: object
-    fqdn: str
-    domain: str
-    superuser: str
-    password: str
-    certificate: str
-
-    def browser(self) -> Browser:
-        """Return a browser that has never been here."""
-        return Browser(self.fqdn, self.host.address, self.certificate)
-
-    def rest(self, method: str, path: str, **fields: str) -> str:
-        """Call Mailman core's REST API on the host."""
-        script = textwrap.dedent(
-            """
-            import base64, pathlib, sys, urllib.parse, urllib.request
-            method, path, fields = sys.argv[1:]
-            password = pathlib.Path("/etc/listkit/secrets/rest_password").read_text().strip()
-            login = base64.b64encode(f"restadmin:{password}".encode()).decode()
-            data = fields.encode() or None
-            headers = {"Authorization": f"Basic {login}"}
-            request = urllib.request.Request("http://127.0.0.1:8001/3.1/" + path, data, headers, method=method)
-            print(urllib.request.urlopen(request).read().decode())
-            """
-        )
-        data = "&".join(f"{name}={value}" for name, value in fields.items())
-        return self.host.run(f"python3 - {method} '{path}' '{data}'", stdin=script)
-
-    def post(self, mailing_list: str, subject: str, body: str, attachment: str = "") -> None:
-        """Have Mailman take a post for `mailing_list`, as the bridge hands it over."""
-        script = textwrap.dedent(
-            """
-            import smtplib, sys, email.message, email.utils
-            address, subject, body, attachment = sys.argv[1:]
-            message = email.message.EmailMessage()
-            message["From"], message["To"], message["Subject"] = "Bo <bo@example.com>", address, subject
-            message["Message-ID"], message["Date"] = email.utils.make_msgid(), email.utils.formatdate()
-            message.set_content(body)
-            if attachment:
-                message.add_attachment(attachment.encode(), maintype="text", subtype="html", filename="page.html")
-            with smtplib.LMTP("127.0.0.1", 8024) as lmtp:
-                lmtp.send_message(message, "bo@example.com", [address])
-            """
-        )
-        self.host.run(f"python3 - {mailing_list} '{subject}' '{body}' '{attachment}'", stdin=script)
+MAILED_WITHIN_SECONDS = 120
 
 
-@pytest.fixture(scope="session")
-def site() -> Site:
-    """The host under test."""
-    wanted = ("LAB", "HOST", "FQDN", "DOMAIN", "SUPERUSER", "PASSWORD")
-    lab, host, fqdn, domain, superuser, password = (os.environ[f"LISTKIT_{name}"] for name in wanted)
-    machine = Lab.load(lab).host(host)
-    certificate = machine.run("cat /var/lib/listkit/certificate/live/fullchain.pem")
-    return Site(machine, fqdn, domain, superuser, password, certificate)
+@pytest.fixture(scope="module")
+def website(deployment: Deployment, release: str) -> WebSite:
+    """The web interface under test."""
+    return WebSite.of(deployment.sites[release])
 
 
 @pytest.fixture
-def guest(site: Site) -> Browser:
+def site(website: WebSite) -> Site:
+    """Its host."""
+    return website.site
+
+
+@pytest.fixture
+def guest(website: WebSite) -> Browser:
     """Somebody who isn't logged in."""
-    return site.browser()
+    return website.browser()
 
 
-@pytest.fixture(scope="session")
-def superuser(site: Site) -> Browser:
+@pytest.fixture(scope="module")
+def superuser(website: WebSite) -> Browser:
     """The superuser, logged in."""
-    browser = site.browser()
-    page = browser.log_in(site.superuser, site.password)
-    assert page.url.startswith(browser.url("/mailman3/postorius/lists/")), page.text
-    return browser
-
-
-def make_list(site: Site, **settings: str) -> Iterator[str]:
-    name = f"t{secrets.token_hex(4)}@{site.domain}"
-    if f'"{site.domain}"' not in site.rest("GET", "domains"):
-        site.rest("POST", "domains", mail_host=site.domain)
-    site.rest("POST", "lists", fqdn_listname=name)
-    site.rest("PATCH", f"lists/{name}/config", default_nonmember_action="accept", **settings)
-    yield name
-    site.rest("DELETE", f"lists/{name}")
+    return website.superuser()
 
 
 @pytest.fixture
-def public_list(site: Site) -> Iterator[str]:
-    """A list whose archive everybody may read."""
-    yield from make_list(site, archive_policy="public")
+def public_list(mailing_list: MailingList, superuser: Browser) -> Iterator[str]:
+    """The address of a list whose archive everybody may read."""
+    mailing_list.configure(archive_policy="public", default_nonmember_action="accept")
+    yield mailing_list.address
+    remove_archive(superuser, mailing_list.address)
 
 
 @pytest.fixture
-def private_list(site: Site) -> Iterator[str]:
-    """A list whose archive only members may read."""
-    yield from make_list(site, archive_policy="private")
+def private_list(mailing_list: MailingList, superuser: Browser) -> Iterator[str]:
+    """The address of a list whose archive only members may read."""
+    mailing_list.configure(archive_policy="private", default_nonmember_action="accept")
+    yield mailing_list.address
+    remove_archive(superuser, mailing_list.address)
 
 
-def wait_for(what: str, seconds: float, look: Callable[[], Page], well: Callable[[Page], bool]) -> Page:
-    deadline = time.monotonic() + seconds
-    while not well(page := look()):
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s: HTTP {page.status}\n{page.text[:2000]}"
-        time.sleep(0.5)
-    return page
-
-
-def archived(browser: Browser, mailing_list: str, subject: str) -> Page:
-    """Wait for the post called `subject` in the archive and return its thread's page."""
-    month = f"/mailman3/hyperkitty/list/{mailing_list}/latest"
-    page = wait_for(
-        f"post {subject}", ARCHIVED_WITHIN_SECONDS, lambda: browser.get(month), lambda page: subject in page.text
-    )
-    thread = first(rf'href="(/mailman3/hyperkitty/list/{mailing_list}/thread/[^/"]+/)', page.text)
-    return browser.get(thread)
+def post(website: WebSite, address: str, subject: str, body: str, attachment: str = "") -> None:
+    """Post to a list; the attachment is an HTML page."""
+    message = compose("bo@example.com", address, subject, f"{body}\n")
+    if attachment:
+        message.add_attachment(attachment.encode(), maintype="text", subtype="html", filename="page.html")
+    website.deliver(message)
 
 
 class TestTheServer:
@@ -199,32 +135,57 @@ class TestAccounts:
             assert cookie.secure, cookie
             assert cookie.path == "/mailman3/", cookie
 
-    def test_a_form_without_its_token_is_refused(self, guest: Browser, site: Site):
+    def test_a_form_without_its_token_is_refused(self, guest: Browser):
         guest.get("/mailman3/accounts/login/")
-        page = guest.post("/mailman3/accounts/login/", {"login": site.superuser, "password": site.password})
+        page = guest.post("/mailman3/accounts/login/", {"login": ADMIN_USER, "password": ADMIN_PASSWORD})
         assert page.status == 403
 
-    def test_a_wrong_password_lets_nobody_in(self, guest: Browser, site: Site):
-        assert "/accounts/login" in guest.log_in(f"x{secrets.token_hex(4)}", "wrong").url
+    def test_a_wrong_password_lets_nobody_in(self, guest: Browser):
+        assert "/accounts/login" in log_in(guest, f"x{secrets.token_hex(4)}", "wrong").url
 
-    def test_passwords_can_not_be_tried_quickly(self, site: Site):
-        browser, name = site.browser(), f"x{secrets.token_hex(4)}"
+    def test_passwords_can_not_be_tried_quickly(self, website: WebSite):
+        browser, name = website.stranger(), f"x{secrets.token_hex(4)}"
         page = browser.get("/mailman3/accounts/login/")
-        statuses = [browser.submit(page, login=name, password=f"wrong {n}").status for n in range(25)]
-        assert 429 in statuses
-        # The rate is by address: the tests that follow come from the same one.
-        wait_for(
-            "new attempt",
-            90,
-            lambda: browser.submit(page, login=name, password="wrong"),
-            lambda page: page.status != 429,
-        )
+        assert 429 in (browser.submit(page, login=name, password=f"wrong {n}").status for n in range(25))
+
+    def test_a_new_account_and_a_forgotten_password(self, deployment: Deployment, website: WebSite, guest: Browser):
+        address, password, another = person("new"), secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+        name = address.partition("@")[0]
+        sign_up = guest.get("/mailman3/accounts/signup/")
+        submit(guest, sign_up, username=name, email=address, password1=password, password2=password)
+        confirm(guest, guest.get(mailed_link(deployment, website, address, "accounts/confirm-email/")))
+        assert logged_in(website, name, password)
+
+        forgetful = website.browser()
+        submit(forgetful, forgetful.get("/mailman3/accounts/password/reset/"), email=address)
+        choose = forgetful.get(mailed_link(deployment, website, address, "accounts/password/reset/key/"))
+        submit(forgetful, choose, password1=another, password2=another)
+        assert not logged_in(website, name, password)
+        owner = logged_in(website, name, another)
+        assert owner
+        confirm(owner, owner.get("/mailman3/user-profile/delete"))
+        assert not logged_in(website, name, another)
+
+
+def mailed_link(deployment: Deployment, website: WebSite, address: str, path: str) -> str:
+    """Wait for a mail with a link to `path` on the host, and return the link."""
+    link = re.compile(rf"https://{re.escape(website.site.fqdn)}/mailman3/{path}\S+")
+    mail = deployment.stand_in.wait_for_mail(address, MAILED_WITHIN_SECONDS, lambda mail: link.search(mail.text))
+    assert "dmarc=pass" in mail.verdicts, mail.verdicts
+    return link.search(mail.text)[0]
+
+
+def logged_in(website: WebSite, name: str, password: str) -> Browser | None:
+    """Return a browser in which this user is logged in, or nothing when the host lets them not in."""
+    browser = website.browser()
+    page = log_in(browser, name, password)
+    return None if "/accounts/login" in page.url else browser
 
 
 class TestTheArchive:
-    def test_a_post_is_archived_and_found(self, site: Site, guest: Browser, public_list: str):
+    def test_a_post_is_archived_and_found(self, website: WebSite, guest: Browser, public_list: str):
         word = f"quince{secrets.token_hex(4)}"
-        site.post(public_list, f"About {word}", f"The body says {word}.")
+        post(website, public_list, f"About {word}", f"The body says {word}.")
         assert f"The body says {word}" in archived(guest, public_list, f"About {word}").text
         search = f"/mailman3/hyperkitty/search?q={word}"
         wait_for(
@@ -237,9 +198,11 @@ class TestTheArchive:
     def test_a_search_that_finds_nothing_is_no_error(self, guest: Browser):
         assert guest.get(f"/mailman3/hyperkitty/search?q=x{secrets.token_hex(4)}").status == 200
 
-    def test_a_private_archive_is_private(self, site: Site, guest: Browser, superuser: Browser, private_list: str):
+    def test_a_private_archive_is_private(
+        self, website: WebSite, guest: Browser, superuser: Browser, private_list: str
+    ):
         word = f"secret{secrets.token_hex(4)}"
-        site.post(private_list, f"About {word}", f"The body says {word}.", f"<script>{word}</script>")
+        post(website, private_list, f"About {word}", f"The body says {word}.", f"<script>{word}</script>")
         thread = archived(superuser, private_list, f"About {word}")
         archive = f"/mailman3/hyperkitty/list/{private_list}"
         attachment = first(rf'href="({archive}/message/[^"]+/attachment/[^"]+)"', thread.text)
@@ -264,8 +227,8 @@ class TestTheArchive:
             assert f"About {word}".encode() not in page.body, path
             assert f"says {word}".encode() not in told, path
 
-    def test_an_attachment_runs_nothing(self, site: Site, guest: Browser, public_list: str):
-        site.post(public_list, "With a page", "See there.", "<script>alert(1)</script>")
+    def test_an_attachment_runs_nothing(self, website: WebSite, guest: Browser, public_list: str):
+        post(website, public_list, "With a page", "See there.", "<script>alert(1)</script>")
         thread = archived(guest, public_list, "With a page")
         attachment = first(r'href="(/mailman3/[^"]+/attachment/[^"]+)"', thread.text)
         page = guest.get(attachment)
@@ -273,20 +236,22 @@ class TestTheArchive:
         assert "sandbox" in page.headers["Content-Security-Policy"]
 
     def test_guests_share_a_page_and_members_do_not(
-        self, site: Site, guest: Browser, superuser: Browser, public_list: str
+        self, website: WebSite, guest: Browser, superuser: Browser, public_list: str
     ):
-        site.post(public_list, "Shared", "Text.")
+        post(website, public_list, "Shared", "Text.")
         archived(guest, public_list, "Shared")
         path = f"/mailman3/hyperkitty/list/{public_list}/latest"
         guest.get(path)
         assert guest.get(path).headers["X-Cache-Status"] == "HIT"
         assert superuser.get(path).headers["X-Cache-Status"] is None
         assert not list(guest.cookies), "a cookie from a shared page is shared too"
-        assert "accounts/logout" not in site.browser().get(path).text
+        assert "accounts/logout" not in website.browser().get(path).text
 
-    def test_a_crawler_is_slowed_down(self, site: Site):
+    def test_a_crawler_is_slowed_down(self, website: WebSite):
+        stranger = website.stranger()
+
         def search(number: int) -> int:
-            return site.browser().get(f"/mailman3/hyperkitty/search?q=crawl{number}").status
+            return stranger.get(f"/mailman3/hyperkitty/search?q=crawl{number}").status
 
         with ThreadPoolExecutor(40) as crawler:
             assert 429 in crawler.map(search, range(80))
