@@ -282,7 +282,8 @@ class _Session:
         return None
 
     def _uid_search(self, arguments: str) -> None:
-        uids = [] if arguments.startswith(("OLDER", "BEFORE")) else self._folder.messages
+        old = arguments.startswith(("OLDER", "BEFORE"))
+        uids = [uid for uid, content in self._folder.messages.items() if not old or b"Subject: old" in content]
         self._say(f"* SEARCH {' '.join(map(str, uids))}")
 
     def _uid_fetch(self, arguments: str) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import ssl
+import subprocess
 import threading
 import time
 
 import pytest
 from bridge_stand_ins import Hangup, MailServer
 
-from listkit.bridge.imap import SLICE_OCTETS, Imap, ImapError, LoginRefused
+from listkit.bridge.imap import SLICE_OCTETS, CertificateRefused, Imap, ImapError, LoginRefused, connect
 
 
 @pytest.fixture
@@ -54,6 +56,86 @@ def scripted(*answers: bytes) -> Imap:
 
     threading.Thread(target=serve, daemon=True).start()
     return Imap(ours)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for mail.example.test, signed by itself, and its key."""
+    directory = tmp_path_factory.mktemp("tls")
+    files = directory / "cert.pem", directory / "key.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=mail.example.test",
+            "-addext",
+            "subjectAltName=DNS:mail.example.test",
+            "-out",
+            str(files[0]),
+            "-keyout",
+            str(files[1]),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return files
+
+
+@pytest.fixture
+def tls_port(certificate):
+    """A server on loopback that greets with that certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                raw, _ = listener.accept()
+                with contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as sock:
+                    sock.sendall(b"* OK ready\r\n")
+                    sock.recv(100)
+                    sock.sendall(b"* CAPABILITY IDLE\r\nb1 OK\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.close()
+
+
+def test_a_certificate_for_another_name_is_refused_and_the_expected_one_named(certificate, tls_port):
+    trusting = ssl.create_default_context(cafile=certificate[0])
+    with pytest.raises(CertificateRefused, match="expected name localhost"):
+        connect("localhost", tls_port, trusting, 5)
+
+
+def test_a_certificate_that_nobody_trusted_signed_is_refused(tls_port):
+    with pytest.raises(CertificateRefused, match="localhost"):
+        connect("localhost", tls_port, ssl.create_default_context(), 5)
+
+
+def test_the_right_certificate_is_taken(certificate, tls_port, monkeypatch):
+    found = socket.getaddrinfo("127.0.0.1", tls_port, type=socket.SOCK_STREAM)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    client = connect("mail.example.test", tls_port, ssl.create_default_context(cafile=certificate[0]), 5)
+    assert client.can_idle
+    client.close()
+
+
+def test_a_server_that_does_not_speak_tls_is_no_certificate_error():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: listener.accept()[0].sendall(b"* OK plain\r\n"), daemon=True).start()
+        with pytest.raises(ImapError) as error:
+            connect("localhost", listener.getsockname()[1], ssl.create_default_context(), 5)
+    assert not isinstance(error.value, CertificateRefused)
 
 
 def test_the_password_is_sent_as_it_is(server):

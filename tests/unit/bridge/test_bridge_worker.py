@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from test_bridge_delivery import ACCOUNT, Bench, post
 
 from listkit.bridge import delivery, imap, worker
+from listkit.bridge.config import KeepDays
 from listkit.bridge.imap import CertificateRefused, Imap, ImapError
 from listkit.bridge.policy import Backoff
 from listkit.bridge.worker import Worker
@@ -97,6 +98,21 @@ def test_it_may_delete_instead(site):
     wait_until(site.settled)
     assert site.server.contents("Processed") == []
     assert len(site.server.contents("Unrouted")) == 1
+
+
+def test_folders_for_humans_are_pruned_by_age_and_number(site):
+    keep = KeepDays(processed=7, rejected=30, unrouted=0, failed=0)
+    site.configuration = dataclasses.replace(site.configuration, keep_days=keep, processed_most=3)
+    for folder in ("Processed", "Rejected", "Unrouted", "Failed"):
+        site.server.put(b"Subject: old\n\n", folder)
+        for _ in range(4):
+            site.server.put(b"Subject: new\n\n", folder)
+    site.server.put(b"Subject: old\n\n", "Spam")
+    site.start()
+    wait_until(lambda: len(site.server.contents("Processed")) == 3 and len(site.server.contents("Rejected")) == 4)
+    assert len(site.server.contents("Unrouted")) == len(site.server.contents("Failed")) == 5
+    assert len(site.server.contents("Spam")) == 1
+    assert {"UID SEARCH OLDER 604800", "UID SEARCH OLDER 2592000"} <= set(site.server.commands)
 
 
 def test_other_folders_are_fetched_and_spam_is_only_counted(site, caplog):
