@@ -13,7 +13,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # Debian's own Python: the lab runs as root with it, and the venv is made from it.
 SYSTEM_PYTHON := /usr/bin/python3
 # Booting hosts needs root; a user who isn't root is asked for sudo's password.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH,ANSIBLE_CONFIG,CI env PATH="$$PATH")
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH,ANSIBLE_CONFIG,TERRAFORM,CI env PATH="$$PATH")
+
+PYTEST := $(CURDIR)/.venv/bin/pytest -q --durations=5
 
 .PHONY: help
 help: ## show this list
@@ -43,6 +45,13 @@ lock: .venv/complete ## renew the pinned requirements
 	@for group in deploy dev; do uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url \
 	    --generate-hashes --no-annotate --upgrade --group $$group -o requirements/$$group.txt; done
 
+# The provider (and, where there is no terraform, OpenTofu) is built from the Go module proxy.
+.cache/go: .cache/packages
+	@command -v go > /dev/null || { echo "Installing Go"; \
+	    $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+	    golang-go > /dev/null; }
+	@touch $@
+
 # -- the demo -----------------------------------------------------------------------------------------------------------
 
 .PHONY: demo demo-shell demo-down
@@ -62,6 +71,11 @@ test: setup ## lint, unit, molecule, end to end, cloud
 	@$(SYSTEM_PYTHON) tests/tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
 	    molecule='make -s molecule' e2e='make -s e2e' cloud='make -s test-cloud'
 
+test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
+	@$(PYTEST) tests/unit --hypothesis-profile=long
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000
+	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
+
 lint: setup
 	@ruff check --quiet .
 	@ruff format --check --quiet .
@@ -72,11 +86,18 @@ lint: setup
 unit: setup
 	@pytest -q tests/unit
 
+terraform: setup .cache/go
+	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
+
 molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
 	@$(AS_ROOT) molecule test --destroy=never
 
-e2e: setup ## messages through the hosts that `make molecule` deployed
-	@$(AS_ROOT) $(CURDIR)/.venv/bin/pytest -q tests/e2e
+e2e: setup ## messages through the hosts that `make molecule` deployed, and the stand-in's own tests
+	@$(AS_ROOT) $(PYTEST) tests/e2e tests/infomaniak
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
+
+test-cloud: setup .cache/go ## Terraform against a real OpenStack control plane, up to a delivered post
+	@$(AS_ROOT) $(PYTEST) tests/terraform -m cloud
 
 bench: setup ## ratios against the baseline of the same run
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench
