@@ -72,7 +72,7 @@ test: setup ## lint, unit, molecule, end to end, cloud
 	    molecule='make -s molecule' e2e='make -s e2e' cloud='make -s test-cloud'
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
-	@$(PYTEST) tests/unit --hypothesis-profile=long
+	@$(PYTEST) tests/unit/bridge/test_bridge_fuzz.py --hypothesis-profile=long
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
 

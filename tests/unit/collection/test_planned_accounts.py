@@ -2,7 +2,6 @@
 
 import pytest
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.lists.mailman3.plugins.filter.planned_accounts import planned_accounts
 
 MAIN, SECOND = "mailman@example.org", "lists2@example.org"
@@ -29,5 +28,5 @@ def test_the_sites_own_account_comes_first_and_lists_have_full_addresses():
 
 
 def test_a_plan_that_cannot_fit_is_refused_with_what_would():
-    with pytest.raises(AnsibleFilterError, match="mail_accounts: .*account"):
+    with pytest.raises(AnsibleFilterError, match=r"mail_accounts: .*account"):
         planned_accounts([account(MAIN), account(SECOND)], lists(30), MAIN, "example.org")

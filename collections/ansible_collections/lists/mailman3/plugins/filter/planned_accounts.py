@@ -8,9 +8,10 @@ name: planned_accounts
 short_description: The site's mail accounts with their limits and lists
 version_added: 0.1.0
 description:
-  - Returns the accounts, the site's own first, each with its limit and the full addresses of the lists that leave through it.
-  - Lists that the operator didn't place go where aliases and recipients are free. A plan that can't fit is an error that says
-    how many accounts it would take.
+  - Returns the accounts, the site's own first, each with its limit and the full addresses of the lists that leave
+    through it.
+  - Lists that the operator didn't place go where aliases and recipients are free. A plan that can't fit is an error
+    that says how many accounts it would take.
 options:
   _input:
     description: The accounts, with V(address), V(password), and perhaps V(limit) and V(lists).
