@@ -19,6 +19,8 @@ from campaign.stage import Stage
 from deployment import MAIL_PASSWORD, Deployment
 
 LIMIT_SECONDS = 330
+# Dovecot holds a notification back for so long (NOTIFY_DELAY_MSECS); nobody who idles can be faster.
+DOVECOT_SECONDS = 0.5
 RCFILE = "/run/bench-fetchmailrc"
 FETCHMAILRC = """
 set daemon 300
@@ -127,7 +129,7 @@ def main() -> int:
         strict=True,
     ):
         print(f"| {what} | {our:.2f} s | {their:.2f} s | {our / their if their else 1:.2f} |")
-    return int(ours[0] >= 0.5 or ours[1] >= 15)
+    return int(ours[0] >= DOVECOT_SECONDS + 0.5 or ours[1] >= 15)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ for n in range(int(number)):
         f"Date: Sun, 01 Nov 2026 10:00:00 +0000\nFrom: ana@strict.test\nTo: {address}\nSubject: {token} {n}\n"
         "MIME-Version: 1.0\nContent-Type: text/plain\n\n"
     ) + "All is well.\n" * (1 + int(octets) // 13)
-    with Path("/run/campaign-injected").open("a") as log:
-        log.write(f"{time.time()} <{token}-{n}@strict.test>\n")
     # doveadm saves a message or doesn't; it needs Dovecot's own userdb, which may be away for a while.
     while subprocess.run(["doveadm", "save", "-u", account], input=message.encode(), capture_output=True).returncode:
         time.sleep(0.2)
+    with Path("/run/campaign-injected").open("a") as log:
+        log.write(f"{time.time()} <{token}-{n}@strict.test>\n")
