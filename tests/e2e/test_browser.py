@@ -1,0 +1,235 @@
+"""The web interface in a real browser: a moderator's visit, and pages that fit the screen.
+
+`LISTKIT_SCREENSHOTS=docs pytest tests/e2e/test_browser.py -k 'fit and trixie'` renews the pictures in `docs/`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site
+from e2e.mailing import MailingList, person
+from e2e.website import (
+    ARCHIVED_WITHIN_SECONDS,
+    RATE_SECONDS,
+    SEARCHABLE_WITHIN_SECONDS,
+    WebSite,
+    archived,
+    remove_archive,
+)
+from infomaniak import compose
+from lab.commands import wait_for
+
+PATIENCE_MS = 60_000
+SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+THREAD = (
+    ("Marta Keller", "Who brings what on Saturday?", "We begin at ten. I bring the long ladder and the saw.\n"),
+    (
+        "Jonas Frei",
+        "Re: Who brings what on Saturday?",
+        "> We begin at ten.\n\nTwo wheelbarrows from me, and soup for everybody.\n",
+    ),
+    ("Lea Brunner", "Re: Who brings what on Saturday?", "Gloves in all sizes. Shall I open the tool shed earlier?\n"),
+)
+"""Name, subject and text of the posts in the pictures."""
+
+
+@dataclass
+class Visit:
+    """One browser window, and everything in it that a visitor shouldn't see."""
+
+    page: Page
+    origin: str
+    problems: list[str] = field(default_factory=list)
+
+    @classmethod
+    def begin(cls, context: BrowserContext, fqdn: str) -> Visit:
+        """Open a window."""
+        visit = cls(context.new_page(), f"https://{fqdn}/")
+        visit.page.on("request", visit._on_request)
+        visit.page.on("response", visit._on_response)
+        visit.page.on("console", visit._on_console)
+        visit.page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
+        return visit
+
+    def go(self, path: str) -> None:
+        """Open a page below `/mailman3/` and wait until it has loaded all it loads."""
+        self.page.goto(f"{self.origin}mailman3/{path}", wait_until="networkidle")
+
+    def go_until(self, path: str, shown: Callable[[Page], bool], seconds: float) -> None:
+        """Open a page again and again until it shows what is wanted."""
+
+        def looks_right() -> bool:
+            self.go(path)
+            return shown(self.page)
+
+        wait_for(looks_right, f"{path} to show what is wanted", seconds, every=0.5)
+
+    def log_in(self) -> None:
+        """Log in as the first administrator, however many others were refused just before."""
+        deadline = time.monotonic() + RATE_SECONDS
+        while "/accounts/login" in self._send_login() and time.monotonic() < deadline:
+            self.problems.clear()
+
+    def _send_login(self) -> str:
+        self.go("accounts/login/")
+        self.page.fill("input[name=login]", ADMIN_USER)
+        self.page.fill("input[name=password]", ADMIN_PASSWORD)
+        with self.page.expect_navigation(wait_until="networkidle"):
+            self.page.press("input[name=password]", "Enter")
+        return self.page.url
+
+    def _on_request(self, request: Request) -> None:
+        if not request.url.startswith((self.origin, "data:", "blob:")):
+            self.problems.append(f"left the host, or came without TLS: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400:
+            self.problems.append(f"HTTP {response.status}: {response.url}")
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(f"console: {message.text} ({message.location.get('url')})")
+
+
+@pytest.fixture(scope="module")
+def site(deployment: Deployment, release: str) -> Site:
+    """The host under test."""
+    return deployment.sites[release]
+
+
+@pytest.fixture(scope="module")
+def chromium(site: Site) -> Iterator[Chromium]:
+    """Debian's Chromium, for which the web consists of one host."""
+    rules = f"MAP {site.fqdn} {site.host.address}, MAP * ~NOTFOUND"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path="/usr/bin/chromium", args=[*QUIET, f"--host-resolver-rules={rules}"], timeout=PATIENCE_MS
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def visiting(chromium: Chromium, site: Site, screen: str) -> Iterator[Visit]:
+    """A visit on that screen; nothing that happens in it may be a problem."""
+    # The certificate of the test deployment is self-signed.
+    context = chromium.new_context(viewport=SCREENS[screen], ignore_https_errors=True, reduced_motion="reduce")
+    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_navigation_timeout(PATIENCE_MS)
+    try:
+        visit = Visit.begin(context, site.fqdn)
+        yield visit
+        assert visit.problems == []
+    finally:
+        context.close()
+
+
+@contextmanager
+def with_archive(website: WebSite, mailing_list: MailingList) -> Iterator[None]:
+    """Remove the list's archive afterwards."""
+    yield
+    remove_archive(website.superuser(), mailing_list.address)
+
+
+def test_a_moderator_s_visit(chromium: Chromium, site: Site, mailing_list: MailingList):
+    website, author, archive = WebSite.of(site), person("stranger"), f"hyperkitty/list/{mailing_list.address}/"
+    mailing_list.configure(archive_policy="public", default_nonmember_action="hold")
+    website.deliver(compose(author, mailing_list.address, "About medlars", "Bletted medlars taste of apples.\n"))
+    wait_for(mailing_list.held, "the post to be held", ARCHIVED_WITHIN_SECONDS)
+    with with_archive(website, mailing_list), visiting(chromium, site, "desktop") as visit:
+        page = visit.page
+        visit.log_in()
+        assert page.locator(f"text={mailing_list.address}").count() > 0, page.url
+
+        visit.go(f"postorius/lists/{mailing_list.name}.{site.domain}/held_messages")
+        page.click("text=About medlars")
+        modal = page.locator("#held-messages-modal")
+        modal.locator("text=Bletted medlars").wait_for()
+        with page.expect_navigation(wait_until="networkidle"):
+            modal.locator("[name=accept]").click()
+        assert mailing_list.held() == []
+
+        archived(website.browser(), mailing_list.address, "About medlars")
+        visit.go(f"{archive}latest")
+        page.click("a:has-text('About medlars')")
+        page.locator("text=Bletted medlars").first.wait_for()
+        assert f"/{archive}thread/" in page.url
+
+        visit.go_until(
+            "hyperkitty/search?q=bletted",
+            lambda page: page.locator("a:has-text('About medlars')").count() > 0,
+            SEARCHABLE_WITHIN_SECONDS,
+        )
+
+        visit.go("accounts/logout/")
+        with page.expect_navigation(wait_until="networkidle"):
+            page.locator("form[action*=logout] [type=submit]").click()
+        visit.go("postorius/lists/")
+        assert page.locator("a[href*='accounts/login']").count() > 0
+
+
+@pytest.fixture(scope="module")
+def garden(deployment: Deployment, site: Site) -> Iterator[MailingList]:
+    """A list with a thread that is worth a picture."""
+    made, website = MailingList(deployment, site, "garden"), WebSite.of(site)
+    made.create()
+    made.configure(
+        archive_policy="public",
+        default_nonmember_action="accept",
+        description="Our common garden",
+        display_name="Garden",
+    )
+    with with_archive(website, made):
+        first_id = ""
+        for name, subject, text in THREAD:
+            author = f"{name} <{name.split()[0].lower()}@strict.test>"
+            message = compose(author, made.address, subject, text)
+            if first_id:
+                message["In-Reply-To"] = message["References"] = first_id
+            first_id = first_id or message["Message-ID"]
+            website.deliver(message)
+        yield made
+        made.delete()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_pages_fit_the_screen(chromium: Chromium, site: Site, garden: MailingList, screen: str, tmp_path: Path):
+    pictures = Path(os.environ.get("LISTKIT_SCREENSHOTS", tmp_path))
+    archive = f"hyperkitty/list/{garden.address}/"
+    with visiting(chromium, site, screen) as visit:
+        page = visit.page
+        thread = archived(WebSite.of(site).browser(), garden.address, THREAD[0][1]).url.partition("/mailman3/")[2]
+        visit.go_until(
+            thread, lambda page: page.locator("text=Gloves in all sizes").count() > 0, ARCHIVED_WITHIN_SECONDS
+        )
+        visit.go(archive)
+        check_and_picture(page, pictures / f"screenshot-list-{screen}.png")
+        visit.go(thread)
+        page.locator("text=Gloves in all sizes").first.wait_for()
+        check_and_picture(page, pictures / f"screenshot-thread-{screen}.png")
+
+
+def check_and_picture(page: Page, file: Path) -> None:
+    """Nothing may stick out to the right; keep a picture."""
+    page.screenshot(path=file)
+    width, room = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")
+    assert width <= room, f"{page.url} is {width} wide on a screen of {room}"
