@@ -3,7 +3,7 @@ locals {
   ipv4 = { for key, port in openstack_networking_port_v2.host : key => one([for ip in port.all_fixed_ips : ip if !can(regex(":", ip))]) }
   ipv6 = { for key, port in openstack_networking_port_v2.host : key => one([for ip in port.all_fixed_ips : ip if can(regex(":", ip))]) }
   # On a network without IPv4, Ansible comes over IPv6.
-  login = { for key in keys(local.flavors) : key => try(coalesce(local.ipv4[key], local.ipv6[key]), null) }
+  login = { for key in keys(local.flavors) : key => coalesce(local.ipv4[key], local.ipv6[key], "no-address") }
 }
 
 output "ipv4" {

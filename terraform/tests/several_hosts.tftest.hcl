@@ -42,7 +42,7 @@ run "several_hosts" {
   }
 
   assert {
-    condition     = alltrue([for port in openstack_networking_port_v2.host : length(port.security_group_ids) == 2])
+    condition     = alltrue([for port in openstack_networking_port_v2.host : contains(port.security_group_ids, openstack_networking_secgroup_v2.internal[0].id)])
     error_message = "Each host carries its own group and the internal one."
   }
 
