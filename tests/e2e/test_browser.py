@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime
 from pathlib import Path
 
 import pytest
@@ -40,16 +43,19 @@ QUIET = (
     "--disable-component-update",
     "--disable-sync",
 )
-THREAD = (
-    ("Marta Keller", "Who brings what on Saturday?", "We begin at ten. I bring the long ladder and the saw.\n"),
-    (
-        "Jonas Frei",
-        "Re: Who brings what on Saturday?",
-        "> We begin at ten.\n\nTwo wheelbarrows from me, and soup for everybody.\n",
-    ),
-    ("Lea Brunner", "Re: Who brings what on Saturday?", "Gloves in all sizes. Shall I open the tool shed earlier?\n"),
+POSTS = (
+    (23, "Lea Brunner", "The new apple trees", "Six of them arrive in the first week of the month.\n"),
+    (22, "Marta Keller", "Re: The new apple trees", "Which sorts did we choose in the end?\n"),
+    (22, "Lea Brunner", "Re: The new apple trees", "Two Boskoop, two Gravensteiner, two Berner Rosen.\n"),
+    (15, "Jonas Frei", "Minutes of the meeting", "The shed gets a new roof; the fee stays what it was.\n"),
+    (9, "Samuel Roth", "Swap of seeds in the library", "Beans and kale from me. Has anybody got black salsify?\n"),
+    (8, "Jonas Frei", "Re: Swap of seeds in the library", "I have, a whole bag.\n"),
+    (3, "Marta Keller", "Who brings what on Saturday?", "We begin at ten. I bring the long ladder and the saw.\n"),
+    (2, "Jonas Frei", "Re: Who brings what on Saturday?", "> We begin at ten.\n\nSoup for everybody from me.\n"),
+    (1, "Lea Brunner", "Re: Who brings what on Saturday?", "Gloves in all sizes. Shall I come earlier?\n"),
 )
-"""Name, subject and text of the posts in the pictures."""
+"""Days ago, name, subject and text of the posts in the pictures."""
+PICTURED, LAST_WORDS = "Who brings what on Saturday?", "Gloves in all sizes"
 
 
 @dataclass
@@ -199,16 +205,22 @@ def garden(deployment: Deployment, site: Site) -> Iterator[MailingList]:
         display_name="Garden",
     )
     with with_archive(website, made):
-        first_id = ""
-        for name, subject, text in THREAD:
-            author = f"{name} <{name.split()[0].lower()}@strict.test>"
-            message = compose(author, made.address, subject, text)
-            if first_id:
-                message["In-Reply-To"] = message["References"] = first_id
-            first_id = first_id or message["Message-ID"]
+        for message in letters(made.address):
             website.deliver(message)
         yield made
         made.delete()
+
+
+def letters(address: str) -> Iterator[EmailMessage]:
+    """The posts in the pictures, each reply below what it answers."""
+    beginnings: dict[str, str] = {}
+    for days, name, subject, text in POSTS:
+        message = compose(f"{name} <{name.split()[0].lower()}@strict.test>", address, subject, text)
+        message.replace_header("Date", format_datetime(localtime() - timedelta(days=days)))
+        beginning = beginnings.setdefault(subject.removeprefix("Re: "), message["Message-ID"])
+        if beginning != message["Message-ID"]:
+            message["In-Reply-To"] = message["References"] = beginning
+        yield message
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -217,14 +229,12 @@ def test_pages_fit_the_screen(chromium: Chromium, site: Site, garden: MailingLis
     archive = f"hyperkitty/list/{garden.address}/"
     with visiting(chromium, site, screen) as visit:
         page = visit.page
-        thread = archived(WebSite.of(site).browser(), garden.address, THREAD[0][1]).url.partition("/mailman3/")[2]
-        visit.go_until(
-            thread, lambda page: page.locator("text=Gloves in all sizes").count() > 0, ARCHIVED_WITHIN_SECONDS
-        )
+        thread = archived(WebSite.of(site).browser(), garden.address, PICTURED).url.partition("/mailman3/")[2]
+        visit.go_until(thread, lambda page: page.locator(f"text={LAST_WORDS}").count() > 0, ARCHIVED_WITHIN_SECONDS)
         visit.go(archive)
         check_and_picture(page, pictures / f"screenshot-list-{screen}.png")
         visit.go(thread)
-        page.locator("text=Gloves in all sizes").first.wait_for()
+        page.locator(f"text={LAST_WORDS}").first.wait_for()
         check_and_picture(page, pictures / f"screenshot-thread-{screen}.png")
 
 
