@@ -230,6 +230,7 @@ class _Session:
         self._sock = sock
         self._file = sock.makefile("rb")
         self._folder: Folder = Folder()
+        self._told = 1
 
     def run(self) -> None:
         with contextlib.suppress(Hangup, OSError, ValueError):
@@ -282,6 +283,7 @@ class _Session:
         return None
 
     def _uid_search(self, arguments: str) -> None:
+        self._told = self._folder.next_uid
         old = arguments.startswith(("OLDER", "BEFORE"))
         uids = [uid for uid, content in self._folder.messages.items() if not old or b"Subject: old" in content]
         self._say(f"* SEARCH {' '.join(map(str, uids))}")
@@ -321,6 +323,9 @@ class _Session:
     def _idle(self, _arguments: str) -> None:
         self._say("+ idling")
         with self._server.idling(lambda: self._say("* 99 EXISTS")):
+            # What arrived since the client looked is told at once, as real servers do.
+            if self._folder.next_uid != self._told:
+                self._say("* 99 EXISTS")
             self._file.readline()
 
     def _logout(self, _arguments: str) -> None:
