@@ -72,7 +72,7 @@ test: setup ## lint, unit, molecule, end to end, cloud
 	    molecule='make -s molecule' e2e='make -s e2e' cloud='make -s test-cloud'
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
-	@$(PYTEST) tests/unit/bridge/test_bridge_fuzz.py --hypothesis-profile=long
+	@BRIDGE_FUZZ_INPUTS=100000 $(PYTEST) tests/unit/bridge/test_bridge_fuzz.py
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
 
@@ -87,6 +87,8 @@ unit: setup
 	@pytest -q tests/unit
 
 terraform: setup .cache/go
+	@for program in provider objectstore; do PYTHONPATH=tests:tests/openstack $(AS_ROOT) $(SYSTEM_PYTHON) -m publiccloud program \
+	    $$program > /dev/null; done
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
 
 molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
@@ -97,10 +99,12 @@ e2e: setup ## messages through the hosts that `make molecule` deployed, and the 
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
 
 test-cloud: setup .cache/go ## Terraform against a real OpenStack control plane, up to a delivered post
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab images openstack machine-trixie services
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m cloud
 
 bench: setup ## ratios against the baseline of the same run
-	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.deploy --image kit-trixie
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.deploy --image kit-bookworm
 
 docs: .venv/complete ## renew the pages that are made from the code
 	@python tests/tools/variables_page.py
