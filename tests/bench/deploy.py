@@ -2,7 +2,7 @@
 
 usage: python3 -m bench.deploy [--image kit-trixie]
 
-Makes two hosts of an image in a lab of its own; `bare` gets the packages in Debian's stock configuration and nothing else.
+Makes two hosts of an image in a lab of its own; `bare` gets the packages in Debian's stock configuration.
 Root is needed; both hosts work one after the other, so that they don't share the cores.
 """
 
