@@ -27,7 +27,8 @@ from e2e.website import (
     SEARCHABLE_WITHIN_SECONDS,
     WebSite,
     archived,
-    remove_archive,
+    import_mbox,
+    removing_archive,
 )
 from infomaniak import compose
 from lab.commands import wait_for
@@ -149,19 +150,12 @@ def visiting(chromium: Chromium, site: Site, screen: str) -> Iterator[Visit]:
         context.close()
 
 
-@contextmanager
-def with_archive(website: WebSite, mailing_list: MailingList) -> Iterator[None]:
-    """Remove the list's archive afterwards."""
-    yield
-    remove_archive(website.superuser(), mailing_list.address)
-
-
 def test_a_moderator_s_visit(chromium: Chromium, site: Site, mailing_list: MailingList):
     website, author, archive = WebSite.of(site), person("stranger"), f"hyperkitty/list/{mailing_list.address}/"
     mailing_list.configure(archive_policy="public", default_nonmember_action="hold")
     website.deliver(compose(author, mailing_list.address, "About medlars", "Bletted medlars taste of apples.\n"))
     wait_for(mailing_list.held, "the post to be held", ARCHIVED_WITHIN_SECONDS)
-    with with_archive(website, mailing_list), visiting(chromium, site, "desktop") as visit:
+    with removing_archive(website, mailing_list.address), visiting(chromium, site, "desktop") as visit:
         page = visit.page
         visit.log_in()
         assert page.locator(f"text={mailing_list.address}").count() > 0, page.url
@@ -194,20 +188,19 @@ def test_a_moderator_s_visit(chromium: Chromium, site: Site, mailing_list: Maili
 
 
 @pytest.fixture(scope="module")
-def garden(deployment: Deployment, site: Site) -> Iterator[MailingList]:
+def garden(
+    deployment: Deployment, release: str, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MailingList]:
     """A list with a thread that is worth a picture."""
     made, website = MailingList(deployment, site, "garden"), WebSite.of(site)
     made.create()
-    made.configure(
-        archive_policy="public",
-        default_nonmember_action="accept",
-        description="Our common garden",
-        display_name="Garden",
-    )
-    with with_archive(website, made):
-        for message in letters(made.address):
-            website.deliver(message)
-        yield made
+    try:
+        made.configure(archive_policy="public", description="Our common garden", display_name="Garden")
+        with removing_archive(website, made.address):
+            # Imported, because Mailman gives the posts that it takes today's date.
+            import_mbox(deployment, release, made.address, letters(made.address), tmp_path_factory.mktemp("garden"))
+            yield made
+    finally:
         made.delete()
 
 

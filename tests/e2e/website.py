@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import mailbox
+import os
 import shlex
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from pathlib import Path
 
-from deployment import ADMIN_PASSWORD, ADMIN_USER, Site
+from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site
 from e2e.browser import Browser, Page, first
 
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
 ARCHIVED_WITHIN_SECONDS = 60
 SEARCHABLE_WITHIN_SECONDS = 120
 RATE_SECONDS = 90
@@ -104,3 +112,28 @@ def remove_archive(superuser: Browser, address: str) -> None:
     page = superuser.get(f"/mailman3/hyperkitty/list/{address}/delete/")
     if page.status == 200:
         confirm(superuser, page)
+
+
+@contextmanager
+def removing_archive(website: WebSite, address: str) -> Iterator[None]:
+    """Remove the list's archive afterwards."""
+    try:
+        yield
+    finally:
+        remove_archive(website.superuser(), address)
+
+
+def import_mbox(
+    deployment: Deployment, release: str, address: str, messages: Iterable[EmailMessage], directory: Path
+) -> str:
+    """Import messages into a list's archive as an operator does; return what Ansible said."""
+    box = mailbox.mbox(directory / "import.mbox")
+    box.clear()
+    for message in messages:
+        box.add(message)
+    box.close()
+    words = ("-e", f"import_list={address}", "-e", f"import_mbox={directory}/import.mbox", "--limit", release)
+    playbook = ("ansible-playbook", "-i", str(deployment.inventory), "playbooks/import-mbox.yml", *words)
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": f"{BIN}:{os.environ['PATH']}"}
+    done = subprocess.run(playbook, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    return done.stdout + done.stderr

@@ -1,0 +1,38 @@
+"""An older system's mbox file comes into a list's archive, once, and with its dates."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+from deployment import Deployment
+from e2e.mailing import MailingList
+from e2e.website import SEARCHABLE_WITHIN_SECONDS, WebSite, import_mbox, removing_archive, wait_for
+from infomaniak import compose
+
+LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)
+
+
+def test_an_mbox_file_is_imported_once(deployment: Deployment, release: str, mailing_list: MailingList, tmp_path: Path):
+    website = WebSite.of(deployment.sites[release])
+    mailing_list.configure(archive_policy="public")
+    message = compose("Ida Old <ida@example.com>", mailing_list.address, "Damsons", "Who has damsons to give away?\n")
+    message.replace_header("Date", format_datetime(LONG_AGO))
+    with removing_archive(website, mailing_list.address):
+        first_run = import_mbox(deployment, release, mailing_list.address, [message], tmp_path)
+        assert "1 email added" in first_run, first_run
+        second_run = import_mbox(deployment, release, mailing_list.address, [message], tmp_path)
+        assert re.search(r"changed=0 .*failed=0", second_run), second_run
+        guest = website.browser()
+        assert "Damsons" in guest.get(f"/mailman3/hyperkitty/list/{mailing_list.address}/2009/3/").text
+        search = f"/mailman3/hyperkitty/search?mlist={mailing_list.address}&q=damsons"
+        wait_for(
+            "search result", SEARCHABLE_WITHIN_SECONDS, lambda: guest.get(search), lambda page: "Ida Old" in page.text
+        )
+
+
+def test_an_unknown_list_is_refused(deployment: Deployment, release: str, tmp_path: Path):
+    said = import_mbox(deployment, release, "nobody@example.org", [], tmp_path)
+    assert "Mailman has no list nobody@example.org" in said
