@@ -95,6 +95,7 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"database_host": "db.example.org"}, "database_password: is needed with database_host"),
         ({"database_port": 0}, "database_port: 0 is no port"),
         ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
+        ({"mail_account_limit": 199}, "mail_account_limit: is 199; posts would wait for ever below 200"),
         ({"mail_alias_limit": "many"}, "mail_alias_limit: must be a whole number, not 'many'"),
         ({"mail_catch_all": "perhaps"}, "mail_catch_all: must be true or false"),
         ({"mail_domain_synonyms": ["x"]}, "mail_domain_synonyms[#1]: 'x' is not a domain"),

@@ -46,6 +46,8 @@ FILES = {
     "acme_ca_file": "CERTIFICATE",
     "database_ca_file": "CERTIFICATE",
 }
+# The relay's `relay_budget_reserve` and `relay_recipients_per_message` by default.
+SMALLEST_LIMIT = 200
 AT_LEAST_ONE = {"mail_alias_limit": 50, "mail_account_limit": 1440, "mail_budget_window": 86400}
 SECRET_EXAMPLE = "\"{{ lookup('env', 'MAIL_PASSWORD') }}\", with that variable exported"  # noqa: S105 -- shows how, holds none
 
@@ -110,8 +112,16 @@ def numbers(values: Values) -> Problems:
     for name, example in AT_LEAST_ONE.items():
         if name in values and int(values[name]) < 1:
             yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
+    limit = int(values.get("mail_account_limit", SMALLEST_LIMIT))
+    if 1 <= limit < SMALLEST_LIMIT:
+        yield _bad_limit("mail_account_limit", limit)
     if not 1 <= int(values.get("database_port", 5432)) <= 65535:
         yield Problem("database_port", f"{values['database_port']} is no port: 1 to 65535", "5432")
+
+
+def _bad_limit(where: str, limit: int) -> Problem:
+    reason = f"is {limit}; posts would wait for ever below {SMALLEST_LIMIT}: the reserve and one full message"
+    return Problem(where, reason, "1440")
 
 
 def certificate(values: Values) -> Problems:
@@ -234,8 +244,8 @@ def accounts(values: Values) -> Problems:
             yield Problem(f"{where}.address", f"{address} is declared already", "lists2@example.org")
         addresses_seen.add(address)
         yield from _bad_secret(f"{where}.password", str(entry.get("password", "")))
-        if "limit" in entry and str(entry["limit"]).isdigit() and int(entry["limit"]) < 1:
-            yield Problem(f"{where}.limit", "must be at least 1", "1440")
+        if "limit" in entry and str(entry["limit"]).isdigit() and int(entry["limit"]) < SMALLEST_LIMIT:
+            yield _bad_limit(f"{where}.limit", int(entry["limit"]))
         yield from _placements(where, entry, placed, values)
     main = str(values.get("mail_account", "")).lower()
     if entries and main and main not in addresses_seen:
