@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from listkit.bridge import systemd
+from listkit import systemd
 from listkit.bridge.config import CONFIGURATION, Configuration, ConfigurationError, check, load
 from listkit.bridge.delivery import InFlight, Postman
 from listkit.bridge.journal import Journal

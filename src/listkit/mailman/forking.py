@@ -36,7 +36,7 @@ from mailman.utilities.modules import find_name
 from sqlalchemy.orm import configure_mappers
 from zope.component import getUtility
 
-from listkit.mailman.master import notify
+from listkit.systemd import notify
 
 RESTARTS_FORGOTTEN_AFTER = 600.0
 """Seconds; a runner that ran for longer begins again with no restarts counted."""

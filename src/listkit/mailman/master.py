@@ -9,8 +9,9 @@ import gc
 import importlib
 import inspect
 import os
-import socket
 import sys
+
+from listkit.systemd import notify
 
 STOCK_MASTER = "/usr/lib/mailman3/bin/master"
 
@@ -44,14 +45,6 @@ def _surprise(name, parameters):
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         return f"{name}: {error}"
     return "" if actual == parameters else f"{name} takes {actual}, not {parameters}"
-
-
-def notify(state: str) -> None:
-    """Tell systemd `state` (see sd_notify(3)); does nothing when systemd didn't start this process."""
-    address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-            channel.sendto(state.encode(), address.replace("@", "\0", 1))
 
 
 def main(argv: list[str]) -> int:

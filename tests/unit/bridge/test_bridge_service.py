@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from listkit.bridge import systemd
+from listkit import systemd
 from listkit.bridge.cli import Service
 from listkit.bridge.metrics import Metrics
 

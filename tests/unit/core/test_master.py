@@ -1,7 +1,6 @@
 """The forking master runs only where Mailman is what it was written for."""
 
 import os
-import socket
 import sys
 from types import ModuleType
 
@@ -53,16 +52,3 @@ def test_after_a_surprise_debians_master_runs_with_the_same_arguments(monkeypatc
     assert executed == [(master.STOCK_MASTER, [master.STOCK_MASTER, "-C", "mailman.cfg", "--force"])]
     assert told[0].startswith("READY=1")
     assert "Loop: gone" in capsys.readouterr().err
-
-
-def test_systemd_hears_what_the_master_says(monkeypatch, tmp_path):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-        systemd.bind(str(tmp_path / "notify"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        master.notify("READY=1")
-        assert systemd.recv(100) == b"READY=1"
-
-
-def test_without_systemd_nobody_is_told(monkeypatch):
-    monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    master.notify("READY=1")
