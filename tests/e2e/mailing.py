@@ -137,7 +137,7 @@ class MailingList:
                 or stand_in.strict.run("postqueue -j").strip()
             )
 
-        stand_in.wait(quiet, "all queues to be empty", DELIVERY_SECONDS)
+        stand_in.wait(quiet, "all queues to be empty", 2 * DELIVERY_SECONDS)
 
     def copies(self, readers: Iterable[str], subject: str) -> dict[str, int]:
         """How many messages with that subject each reader has."""
