@@ -203,6 +203,7 @@ def test_a_refusal_pauses_the_account_and_loses_doubles_and_scores_nothing(relay
     relay.service.reset()
     relay.service.wait(lambda: resumed(relay), "an empty queue", 120)
     relay.wait_until_empty(60)
+    relay.service.wait(lambda: len(relay.service.counts()) == 150, "a copy for each member", 60)
     assert relay.service.counts() == dict.fromkeys(members(150), 1)
     assert relay.bounces() == ""
 
