@@ -58,7 +58,7 @@ def test_a_host_is_remembered(cache):
 def test_the_caller_of_sudo_owns_the_cache(monkeypatch):
     monkeypatch.delenv("LAB_CACHE")
     monkeypatch.setenv("SUDO_USER", "root")
-    assert places.cache() == Path("/root/.cache/listkit-lab")
+    assert places.cache() == Path("~root/.cache/listkit-lab").expanduser()
 
 
 def test_a_failing_command_tells_what_it_said():
