@@ -93,6 +93,7 @@ terraform: setup .cache/go
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
 
 molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
+	@$(AS_ROOT) molecule destroy
 	@$(AS_ROOT) molecule test --destroy=never
 
 e2e: setup ## messages through the hosts that `make molecule` deployed, and the stand-in's own tests
