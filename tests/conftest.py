@@ -17,8 +17,25 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register our marker."""
+    """Register our markers."""
     config.addinivalue_line("markers", "lab: needs hosts of a lab, and so root")
+    config.addinivalue_line("markers", "one_release: says the same on every host; runs on the first one only")
+    config.addinivalue_line("markers", "slow: takes minutes; `make test-long` runs it")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A failure prints what the hosts' journals say of the test's time, which explains it."""
+    report = yield
+    if report.failed and (stand_in := _stand_in_of(item)):
+        report.sections.append(("journals", stand_in.journals(since=call.start)))
+    return report
+
+
+def _stand_in_of(item: pytest.Item) -> StandIn | None:
+    """The stand-in that a test uses, if it does."""
+    fixtures = getattr(item, "funcargs", {})
+    return fixtures.get("stand_in") or getattr(fixtures.get("deployment"), "stand_in", None)
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,13 @@
 """What a deployment needs around it: a lab with the stand-in mail service, a mailbox for each host, and an inventory.
 
-usage: python3 -m deployment up LAB NAME=IMAGE …     make it all, print the inventory's path
-       python3 -m deployment down LAB                take it away
+usage: python3 -m deployment up LAB NAME=IMAGE[,IMAGE,IMAGE] …     make it all, print the inventory's path
+       python3 -m deployment down LAB                              take it away
 
-Each host gets a domain of its own, `<name>.test`, and the mailbox `mailman@<name>.test`; its web interface is
-`lists.<name>.test`. Standard library only, so that the system's Python can run it as root.
+Each site gets a domain of its own, `<name>.test`, and the mailbox `mailman@<name>.test`; its web interface is
+`lists.<name>.test`. One image makes a site of one host, three make a site that is split: its hosts are `<name>`,
+`<name>-web` and `<name>-database`, and the lab has no other site.
+
+Standard library only, so that the system's Python can run it as root.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from lab import Host, Lab, LabError
 MAIL_PASSWORD = "device-password-1"
 ADMIN_USER, ADMIN_PASSWORD = "admin", "first-administrator-1"
 SITE_OWNER = "site-owner@strict.test"
+ORGANISATION = "The Example Society"
 LISTS = [
     {"name": "members", "description": "News for our members", "owners": ["ana@strict.test"]},
     {
@@ -32,12 +36,31 @@ LISTS = [
 """The lists that every deployment declares."""
 
 
+PARTS = ("", "-web", "-database")
+"""What is added to a site's name to name its hosts, when it is split."""
+
+
 @dataclass(frozen=True)
 class Site:
-    """One deployed Mailman host and its mailbox at the stand-in."""
+    """One deployed Mailman and its mailbox at the stand-in. `host` has core, the relay and the bridge.
+
+    The web interface is on `web`, PostgreSQL on `database`; unless the site is split, they are the same host.
+    """
 
     host: Host
+    web: Host
+    database: Host
     mailbox: Mailbox
+
+    @property
+    def hosts(self) -> list[Host]:
+        """The site's hosts, each once."""
+        return [self.host, self.web, self.database] if self.split else [self.host]
+
+    @property
+    def split(self) -> bool:
+        """Whether the site has several hosts."""
+        return self.web != self.host
 
     @property
     def domain(self) -> str:
@@ -53,11 +76,11 @@ class Site:
         """The full address of a list, or of one of its sub-addresses."""
         return f"{name}@{self.domain}"
 
-    def variables(self) -> dict[str, object]:
-        """What an operator writes into the inventory for this host."""
+    def variables(self, host: Host) -> dict[str, object]:
+        """What an operator writes into the inventory for one of the hosts."""
         return {
-            "ansible_host": self.host.address,
-            "ansible_ssh_common_args": " ".join(self.host.ssh_options()),
+            "ansible_host": host.address,
+            "ansible_ssh_common_args": " ".join(host.ssh_options()),
             "fqdn": self.fqdn,
             "mailman_domain": self.domain,
             "mail_account": self.mailbox.login,
@@ -74,12 +97,10 @@ class Deployment:
 
     @classmethod
     def up(cls, name: str, hosts: dict[str, str]) -> Deployment:
-        """Make the lab, the stand-in and the hosts (name → image), unless they are there."""
-        lab = Lab.up(name, hosts)
-        fresh = "infomaniak" not in lab.hosts
-        deployment = cls(lab, StandIn.up(lab), {host: _site(lab, host) for host in hosts})
-        if fresh:
-            deployment._register()
+        """Make the lab, the stand-in and the sites' hosts (name → image, or three of them), unless they are there."""
+        lab = Lab.up(name, {host: image for site, images in hosts.items() for host, image in _hosts(site, images)})
+        deployment = cls(lab, StandIn.up(lab), {site: _site(lab, site) for site in hosts})
+        deployment._register()
         (lab.directory / "sites.json").write_text(json.dumps(list(hosts)))
         deployment.inventory.write_text(json.dumps(deployment._inventory(), indent=2))
         return deployment
@@ -97,10 +118,11 @@ class Deployment:
         return self.lab.directory / "inventory.json"
 
     def _register(self) -> None:
+        """Make the sites known to the stand-in; at every `up`, because an earlier one may have been interrupted."""
         for site in self.sites.values():
             self.stand_in.add_mailbox(site.mailbox.login, site.mailbox.password)
             self.stand_in.add_list_aliases(site.mailbox, *(entry["name"] for entry in LISTS))
-            self.stand_in.add_host(site.fqdn, site.host.address)
+            self.stand_in.add_host(site.fqdn, site.web.address)
 
     def _inventory(self) -> dict[str, object]:
         shared = {
@@ -113,14 +135,35 @@ class Deployment:
             "mailman_password": ADMIN_PASSWORD,
             "mailman_email": SITE_OWNER,
             "mailman_lists": LISTS,
-            "organisation_name": "The Example Society",
+            "organisation_name": ORGANISATION,
             "tls_mode": "selfsigned",
         }
-        return {"mailman": {"hosts": {name: site.variables() for name, site in self.sites.items()}, "vars": shared}}
+        groups = {
+            group: {station(site).name: site.variables(station(site)) for site in self.sites.values()}
+            for group, station in GROUPS.items()
+            if group == "mailman" or any(site.split for site in self.sites.values())
+        }
+        return {"all": {"vars": shared}, **{group: {"hosts": hosts} for group, hosts in groups.items()}}
+
+
+GROUPS = {
+    "mailman": lambda site: site.host,
+    "mailman_web": lambda site: site.web,
+    "database": lambda site: site.database,
+}
+"""Which of a site's hosts is in which group of the inventory."""
+
+
+def _hosts(site: str, images: str) -> list[tuple[str, str]]:
+    """The hosts of a site with their images."""
+    names = [f"{site}{part}" for part in PARTS] if "," in images else [site]
+    return list(zip(names, images.split(","), strict=True))
 
 
 def _site(lab: Lab, name: str) -> Site:
-    return Site(lab.host(name), Mailbox(f"mailman@{name}.test", MAIL_PASSWORD))
+    hosts = lab.hosts
+    parts = [hosts.get(f"{name}{part}", lab.host(name)) for part in PARTS]
+    return Site(*parts, Mailbox(f"mailman@{name}.test", MAIL_PASSWORD))
 
 
 def main(arguments: list[str]) -> int:

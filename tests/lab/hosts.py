@@ -60,7 +60,8 @@ class Host:
             f"--network-namespace-path=/run/netns/{self.network.namespace(self.number)}",
             f"--bind-ro={resolver}:/etc/resolv.conf",
         ]  # fmt: skip
-        if not Path("/run/netns", self.network.namespace(self.number)).exists():
+        if not self.network.plugged(self.number):
+            self.network.unplug(self.number)
             self.network.plug(self.number)
         with self.console.open("ab") as log:
             argv = mounts.in_overlay(self._group, lower, upper, self.directory / "overlay", nspawn)
@@ -159,9 +160,9 @@ class Host:
         text = self.console.read_text(errors="replace") if self.console.exists() else "(nothing)"
         return "\n".join(text.splitlines()[-lines:])
 
-    def journal(self, lines: int = 200, unit: str | None = None) -> str:
-        """The end of the host's journal, of one unit or of all."""
-        chosen = f" -u {shlex.quote(unit)}" if unit else ""
+    def journal(self, lines: int = 200, unit: str | None = None, since: float = 0) -> str:
+        """The end of the host's journal, of one unit or of all, not before `since` (seconds of the epoch)."""
+        chosen = f" --since=@{since:.0f}" + (f" -u {shlex.quote(unit)}" if unit else "")
         # Every command of a test goes through sudo: its lines would drown the others.
         quiet = r"grep -vE ' sudo\[[0-9]+\]: |pam_limits|pam_unix'"
         done = self.try_run(f"journalctl --no-pager{chosen} | {quiet} | tail -n {lines}")

@@ -14,6 +14,9 @@ from lab.hosts import Host
 from lab.network import Network
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+WATCHES = Path("/proc/sys/fs/inotify/max_user_instances")
+# 16 labs of 13 hosts, with some 20 each.
+ENOUGH_WATCHES = 4096
 
 
 class Lab:
@@ -129,6 +132,7 @@ class Lab:
         self._boot([host for host in self.hosts.values() if not host.alive()])
 
     def _boot(self, hosts: list[Host]) -> None:
+        _allow_watches()
         for host in hosts:
             host.boot(self._resolver)
         with ThreadPoolExecutor(max_workers=8) as pool:
@@ -142,6 +146,12 @@ class Lab:
 def names() -> list[str]:
     """The names of all labs."""
     return sorted(path.parent.name for path in places.labs().glob("*/lab.json"))
+
+
+def _allow_watches() -> None:
+    """Let every host watch files; the kernel's 128 are for all processes of root, and last for a dozen systemds."""
+    if int(WATCHES.read_text()) < ENOUGH_WATCHES:
+        WATCHES.write_text(f"{ENOUGH_WATCHES}\n")
 
 
 def _check_name(kind: str, name: str) -> None:

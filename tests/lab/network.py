@@ -50,6 +50,10 @@ class Network:
         """The IPv6 address of the host `number`."""
         return str(self.subnet6[number + 2])
 
+    def hardware_address(self, number: int) -> str:
+        """The hardware address of the host `number`; a host made anew has the one that its neighbours remember."""
+        return f"02:00:{ipaddress.ip_address(self.address(number)).packed.hex(':')}"
+
     def namespace(self, number: int) -> str:
         """The name of a host's network namespace."""
         return f"{self.bridge}-{number}"
@@ -59,12 +63,13 @@ class Network:
         return f"{self.bridge}h{number}"
 
     def up(self) -> None:
-        """Make the bridge and the packet rules."""
+        """Make the packet rules and the bridge."""
+        # The rules first: a bridge that is there tells later that its network is whole.
+        run("nft", "-f", "-", stdin=self._rules())
         run("ip", "link", "add", self.bridge, "type", "bridge")
         run("ip", "address", "add", f"{self.gateway}/{self.subnet.prefixlen}", "dev", self.bridge)
         run("ip", "link", "set", self.bridge, "up")
         Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-        run("nft", "-f", "-", stdin=self._rules())
 
     def down(self) -> None:
         """Remove everything that `up` and `plug` made; what isn't there is no error."""
@@ -78,7 +83,8 @@ class Network:
         """Make a host's network namespace, its addresses and its cable to the bridge."""
         namespace, outside = self.namespace(number), self.interface(number)
         run("ip", "netns", "add", namespace)
-        run("ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+        inner = ("name", "eth0", "address", self.hardware_address(number), "netns", namespace)
+        run("ip", "link", "add", outside, "type", "veth", "peer", *inner)
         run("ip", "link", "set", outside, "master", self.bridge, "up")
         inside = ("ip", "-netns", namespace)
         run(*inside, "link", "set", "lo", "up")
@@ -87,8 +93,14 @@ class Network:
         run(*inside, "address", "add", f"{self.address6(number)}/64", "dev", "eth0", "nodad")
         run(*inside, "route", "add", "default", "via", self.gateway)
 
+    def plugged(self, number: int) -> bool:
+        """Whether `plug` went through to its end, which is the default route."""
+        return run("ip", "-netns", self.namespace(number), "route", "show", "default", check=False) != ""
+
     def unplug(self, number: int) -> None:
-        """Remove what `plug` made."""
+        """Remove what `plug` made; what isn't there is no error."""
+        # The cable first: it outlives its namespace for a moment, and `plug` couldn't make it again in that.
+        run("ip", "link", "delete", self.interface(number), check=False)
         run("ip", "netns", "delete", self.namespace(number), check=False)
 
     def cut(self, number: int) -> None:
@@ -106,6 +118,8 @@ class Network:
     def _rules(self) -> str:
         """Masquerading for name lookups and web downloads only: no mail can leave a lab."""
         return f"""
+table ip {self._table}
+delete table ip {self._table}
 table ip {self._table} {{
     chain forward {{
         type filter hook forward priority filter; policy accept;

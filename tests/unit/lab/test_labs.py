@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lab import Host, Lab, LabError, images, places
 from lab.__main__ import main
@@ -46,6 +47,18 @@ def test_an_image_s_key_follows_its_recipe_and_its_parent(tmp_path, monkeypatch)
     second = images._key("child")
     parent_script.write_text("b")
     assert len({first, second, images._key("child")}) == 3
+
+
+def test_the_kit_images_hold_what_the_roles_ask_for():
+    kit = Path(__file__).resolve().parents[3]
+    plays = yaml.safe_load((kit / "playbooks/site.yml").read_text())
+    variables = [yaml.safe_load(path.read_text()) for path in kit.glob("roles/*/vars/main.yml")]
+    groups = [value for play in plays for value in play.get("vars", {}).get("_packages", {}).values()]
+    groups += [value for found in variables for name, value in (found or {}).items() if name.endswith("_packages")]
+    # Asked for in a task, with Let's Encrypt only.
+    certbot = {"certbot"}
+    wanted = {package for group in groups for package in group} | certbot
+    assert set((images.RECIPES / "kit-packages.txt").read_text().split()) == wanted
 
 
 def test_a_host_is_remembered(cache):

@@ -19,6 +19,7 @@ def test_slices_lie_side_by_side_in_the_documentation_range():
 
 def test_addresses_follow_the_host_number():
     assert [FIRST.gateway, FIRST.address(0), FIRST.address(1)] == ["198.51.100.1", "198.51.100.2", "198.51.100.3"]
+    assert FIRST.hardware_address(1) == "02:00:c6:33:64:03"
 
 
 def test_a_lab_has_room_for_thirteen_hosts():
