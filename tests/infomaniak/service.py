@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from infomaniak import certificates
 from infomaniak.messages import Received
-from lab import Host, Lab, LabError
+from lab import Host, Lab
 from lab.commands import wait_for
 from lab.mounts import nameservers, resolver_file
 
@@ -51,14 +51,18 @@ class StandIn:
 
     @classmethod
     def up(cls, lab: Lab) -> "StandIn":
-        """Start the stand-in in a lab, unless it is there already, and make it the lab's name server."""
-        if "infomaniak" in lab.hosts:
-            return cls(lab)
-        lab.add(HOSTS)
-        stand_in = cls(lab)
-        stand_in._set_up()
-        lab.resolve_with("infomaniak")
-        return stand_in
+        """Start the stand-in in a lab, unless it is there already, and make it the lab's name server.
+
+        One whose set-up was interrupted is made anew: nobody knows how far it came.
+        """
+        if not _complete(lab).exists():
+            for name in HOSTS.keys() & lab.hosts.keys():
+                lab.host(name).destroy()
+            lab.add(HOSTS)
+            cls(lab)._set_up()
+            lab.resolve_with("infomaniak")
+            _complete(lab).touch()
+        return cls(lab)
 
     # -- the customers
 
@@ -107,6 +111,17 @@ class StandIn:
         """Every acceptance and refusal, in order."""
         return json.loads(self.control("events"))
 
+    def accepted(self, mailbox: Mailbox) -> list[str]:
+        """The subjects of what the service took from a customer, in order."""
+        return [event["detail"] for event in self._events_of(mailbox) if event["kind"] == "accepted"]
+
+    def refusals(self, mailbox: Mailbox) -> list[str]:
+        """What the service said when it refused something to a customer, in order."""
+        return [event["detail"] for event in self._events_of(mailbox) if event["kind"] != "accepted"]
+
+    def _events_of(self, mailbox: Mailbox) -> list[dict]:
+        return [event for event in self.events() if event["login"] == mailbox.login]
+
     def inbox(self, mailbox: Mailbox) -> list[Received]:
         """What lies in the INBOX of a mailbox, without touching it."""
         return _received(self.control("inbox", mailbox.login))
@@ -143,15 +158,13 @@ class StandIn:
         return self.wait(arrived, f"a message to {address}", seconds)
 
     def wait(self, condition: Callable[[], T], what: str, seconds: float = 60) -> T:
-        """Wait for a condition; when it doesn't come true, say so and print the mail servers' journals."""
-        try:
-            return wait_for(condition, what, seconds, every=0.2)
-        except LabError as error:
-            raise LabError(f"{error}\n{self.journals()}") from None
+        """Wait for a condition; `LabError` when it doesn't come true."""
+        return wait_for(condition, what, seconds, every=0.2)
 
-    def journals(self) -> str:
-        """The ends of the journals of every host of the lab."""
-        return "\n".join(f"--- {host.name}\n{host.journal(60)}" for host in self.lab.hosts.values())
+    def journals(self, since: float) -> str:
+        """What the journals of the lab's running hosts say since then (seconds of the epoch), at most their ends."""
+        hosts = [host for host in self.lab.hosts.values() if host.alive()]
+        return "\n".join(f"--- {host.name}\n{host.journal(since=since)}" for host in hosts)
 
     def control(self, *words: str, stdin: str | None = None) -> str:
         """Run `stand-in …` on the mail service's host."""
@@ -160,7 +173,7 @@ class StandIn:
     # -- inside
 
     def _set_up(self) -> None:
-        certificate, key = certificates.make(self.ca_file.parent)
+        certificate, key = certificates.make(self.ca_file.parent, *certificates.NAMES)
         infomaniak_private, infomaniak_public = certificates.signing_pair()
         strict_private, strict_public = certificates.signing_pair()
         facts = {
@@ -177,6 +190,11 @@ class StandIn:
         }
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda host: _configure(host, facts), (self.service, self.strict)))
+
+
+def _complete(lab: Lab) -> Path:
+    """The file that says that the stand-in was set up; it goes away with its host."""
+    return lab.directory / "infomaniak/complete"
 
 
 def _configure(host: Host, facts: dict) -> None:

@@ -48,6 +48,27 @@ def test_delivered_to(stand_in, mailbox, position, address):
     assert delivered_to(stand_in, mailbox) == [address]
 
 
+@pytest.mark.parametrize(
+    ("position", "address"), [("alias", "anybody@customer.test"), ("mailbox", "mailman@customer.test")]
+)
+def test_a_catch_all_gets_what_nobody_has(stand_in, mailbox, position, address):
+    stand_in.control("alias", mailbox.login, "@customer.test")
+    try:
+        stand_in.set("delivered_to", position)
+        post(stand_in, "anybody@customer.test")
+        assert delivered_to(stand_in, mailbox) == [address]
+    finally:
+        stand_in.control("unalias", "@customer.test")
+
+
+def test_filters_file_mail_into_folders(stand_in, mailbox, imap):
+    stand_in.set("filed_into", "Promotions")
+    client = imap()
+    post(stand_in, "test@customer.test")
+    stand_in.wait(lambda: client.status("Promotions", "(MESSAGES)")[1] == [b"Promotions (MESSAGES 1)"], "the post")
+    assert stand_in.inbox(mailbox) == []
+
+
 def test_mailbox_and_alias_make_two_copies(stand_in, mailbox):
     post(stand_in, "test@customer.test", "mailman@customer.test")
     assert delivered_to(stand_in, mailbox, 2) == ["mailman@customer.test", "test@customer.test"]

@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HOSTNAMES = {"infomaniak": "mail.infomaniak.com", "strict": "mx.strict.test"}
 PUBLIC_KEYS = ("infomaniak_key", "strict_key")
 COMMAND = """#!/bin/sh
 PYTHONPATH=/opt/stand-in exec /usr/bin/python3 -m stand_in "$@"
@@ -25,7 +24,7 @@ def main(part: str, facts: dict) -> None:
     public = {name: value for name, value in facts.items() if not name.endswith("key") or name in PUBLIC_KEYS}
     _file("/etc/stand-in/facts.json", json.dumps(public))
     _file("/usr/local/bin/stand-in", COMMAND, 0o755)
-    values = {"HOSTNAME": HOSTNAMES[part], "SELECTOR": facts["selector"], "RESOLVER": facts["infomaniak"]}
+    values = {"SELECTOR": facts["selector"], "RESOLVER": facts["infomaniak"]}
     for source in (HERE / "common", HERE / part):
         for path in filter(Path.is_file, source.rglob("*")):
             text = path.read_text()
@@ -55,7 +54,7 @@ def _infomaniak() -> None:
 
 def _strict() -> None:
     shutil.chown("/var/mail", "vmail", "vmail")
-    _start("opendkim", "opendmarc", "postfix")
+    _start("opendkim", "opendkim-verify", "opendmarc", "postfix")
 
 
 def _start(*units: str) -> None:

@@ -3,7 +3,7 @@
 import io
 import re
 import zipfile
-from email.message import Message
+from collections.abc import Iterator
 from email.parser import BytesParser
 
 FORBIDDEN = frozenset(
@@ -12,9 +12,10 @@ FORBIDDEN = frozenset(
 
 
 def forbidden_attachment(message: bytes) -> str | None:
-    """The name of the first attachment, also inside a zip, that nobody may send; None without one."""
+    """The name of the first attachment, also inside a zip or a zip in it, that nobody may send; None without one."""
     for part in BytesParser().parsebytes(message).walk():
-        for name in _names(part):
+        payload = part.get_payload(decode=True)
+        for name in _names(part.get_filename() or "", payload if isinstance(payload, bytes) else b""):
             if _extension(name) in FORBIDDEN:
                 return name
     return None
@@ -29,18 +30,16 @@ def matching_header(headers: list[tuple[str, str]], rule: str) -> str | None:
     return None
 
 
-def _names(part: Message) -> list[str]:
-    name = part.get_filename()
-    if name is None:
-        return []
+def _names(name: str, content: bytes) -> Iterator[str]:
+    yield name
     if _extension(name) != "zip":
-        return [name]
-    payload = part.get_payload(decode=True)
+        return
     try:
-        with zipfile.ZipFile(io.BytesIO(payload if isinstance(payload, bytes) else b"")) as archive:
-            return [name, *archive.namelist()]
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for inner in archive.namelist():
+                yield from _names(inner, archive.read(inner))
     except zipfile.BadZipFile:
-        return [name]
+        return
 
 
 def _extension(name: str) -> str:

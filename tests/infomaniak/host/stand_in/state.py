@@ -39,12 +39,16 @@ SWITCHES = {
     "quota_reply": Switch("450 4.7.1 Daily sending quota exceeded", (), "the answer to a spent quota"),
     "recipients": Switch("100", (), "recipients allowed in one message"),
     "delivered_to": Switch("alias", ("alias", "mailbox"), "what Delivered-To holds"),
+    "filed_into": Switch(
+        "INBOX", ("INBOX", "Spam", "Promotions", "SocialNetworks"), "the folder that filters put arriving mail into"
+    ),
     "plus_receipt": Switch("accepted", ("accepted", "refused", "lost"), "mail to alias+tag; `lost`: arrives untagged"),
     "plus_sender": Switch("accepted", ("accepted", "refused"), "envelope senders alias+tag"),
     "alias_sender": Switch("accepted", ("accepted", "refused"), "senders that are an alias of the login"),
     "foreign_author": Switch("refused", ("accepted", "refused"), "From headers that aren't the login's or an alias's"),
     "null_sender": Switch("refused", ("accepted", "refused"), "the empty envelope sender"),
     "smtpban": Switch("off", ("off", "on"), "submission refused, receiving goes on"),
+    "smtpban_login": Switch("", (), "the one mailbox that `smtpban` is about; empty: all"),
     "smtpban_reply": Switch("550 5.7.1 SMTPban: sending is disabled for this address", (), "its answer"),
     "login_refused": Switch("none", ("none", "imap", "smtp", "all"), "right passwords are refused all the same"),
     "banip_failures": Switch("10", (), "failed logins of one address after which it is banned"),
@@ -126,7 +130,7 @@ class State:
         self.add_alias(login, login)
 
     def add_alias(self, login: str, address: str) -> None:
-        """Deliver an address into a mailbox."""
+        """Deliver an address into a mailbox; without a local part, every address of the domain that nobody else has."""
         self._db.execute("INSERT OR REPLACE INTO addresses VALUES (?, ?)", (address.lower(), login))
 
     def remove_alias(self, address: str) -> None:

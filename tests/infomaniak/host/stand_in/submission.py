@@ -29,7 +29,7 @@ class Submission(Milter.Base):
     def envfrom(self, sender: str, *options: str) -> int:
         self._start(self.getsymval("{auth_authen}") or "")
         address = _bare(sender)
-        if self._state.get("smtpban") == "on":
+        if self._state.get("smtpban") == "on" and self._state.get("smtpban_login") in ("", self._login):
             return self._refuse("smtpban", self._state.get("smtpban_reply"))
         if not self._may_send_as(address):
             return self._refuse(
