@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
-
-KIT = Path(__file__).resolve().parents[3]
-ANSIBLE_PLAYBOOK = Path(sys.executable).parent / "ansible-playbook"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What ansible-playbook said."""
-
-    returncode: int
-    output: str
+from ansible_run import Run, ansible_playbook
 
 
 class Playbooks:
@@ -49,23 +36,7 @@ class Playbooks:
         )
         inventory = {"all": {"hosts": {"mailman": {"ansible_connection": "local"}}, "vars": variables or {}}}
         (self.folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
-        command = [str(ANSIBLE_PLAYBOOK), "-i", "inventory.yml", "play.yml", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={
-                **os.environ,
-                "ANSIBLE_CONFIG": str(KIT / "ansible.cfg"),
-                "ANSIBLE_NOCOLOR": "1",
-                **(environment or {}),
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout)
+        return ansible_playbook(self.folder, "-i", "inventory.yml", "play.yml", *arguments, environment=environment)
 
 
 @pytest.fixture

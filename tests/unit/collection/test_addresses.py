@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.lists.mailman3.plugins.filter.alias_report import alias_report
-from ansible_collections.lists.mailman3.plugins.filter.list_addresses import list_addresses
+from ansible_collections.lists.mailman3.plugins.filter.sub_addresses import sub_addresses
 from ansible_collections.lists.mailman3.plugins.module_utils import addresses
 from hypothesis import given
 from hypothesis import strategies as st
 
 
 def test_a_list_has_nine_addresses():
-    assert list_addresses("News", "example.org") == [
+    assert addresses.list_addresses(addresses.list_address("News", "example.org")) == [
         "news@example.org",
         "news-bounces@example.org",
         "news-confirm@example.org",
@@ -22,7 +22,13 @@ def test_a_list_has_nine_addresses():
         "news-subscribe@example.org",
         "news-unsubscribe@example.org",
     ]
-    assert list_addresses("press@example.net", "example.org")[0] == "press@example.net"
+    assert addresses.list_address("press@example.net", "example.org") == "press@example.net"
+
+
+def test_templates_get_the_same_sub_addresses():
+    named = [f"news-{name}@example.org" for name in sub_addresses([])]
+    assert named == addresses.list_addresses("news@example.org")[1:]
+    assert "join" not in sub_addresses(["join"])
 
 
 @pytest.mark.parametrize("text", ["example.org", "a-b.example.org", "xn--bcher-kva.example"])

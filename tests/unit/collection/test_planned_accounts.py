@@ -2,6 +2,7 @@
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible_collections.lists.mailman3.plugins.filter.list_demand import list_demand
 from ansible_collections.lists.mailman3.plugins.filter.planned_accounts import planned_accounts
 
 MAIN, SECOND = "mailman@example.org", "lists2@example.org"
@@ -17,7 +18,7 @@ def lists(number: int) -> list[dict[str, str]]:
 
 def test_one_account_takes_everything_however_many_lists():
     (only,) = planned_accounts([account(MAIN)], lists(20), MAIN, "example.org", limit=500)
-    assert (only["limit"], only["lists"]) == (500, [])
+    assert (only["limit"], len(only["lists"])) == (500, 20)
 
 
 def test_the_sites_own_account_comes_first_and_lists_have_full_addresses():
@@ -30,3 +31,13 @@ def test_the_sites_own_account_comes_first_and_lists_have_full_addresses():
 def test_a_plan_that_cannot_fit_is_refused_with_what_would():
     with pytest.raises(AnsibleFilterError, match=r"mail_accounts: .*account"):
         planned_accounts([account(MAIN), account(SECOND)], lists(30), MAIN, "example.org")
+
+
+def test_what_lists_need_is_members_times_posts():
+    declared = [
+        {"name": "members", "members": 250, "posts_per_day": 0.5},
+        {"name": "dev@example.net", "members": 3, "posts_per_day": 0.5},
+        {"name": "silent"},
+        {"name": "gone", "members": 10, "posts_per_day": 1, "state": "absent"},
+    ]
+    assert list_demand(declared, "example.org") == {"members@example.org": 125, "dev@example.net": 2}

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from ansible import constants as C
 from ansible.errors import AnsibleActionFail, AnsibleError, AnsibleUndefinedVariable
 from ansible.plugins.action import ActionBase
-from ansible_collections.lists.mailman3.plugins.plugin_utils import operator_rules, spec_check
+from ansible_collections.lists.mailman3.plugins.plugin_utils import operator_rules, spec_check, stations
 from ansible_collections.lists.mailman3.plugins.plugin_utils.problem import Problem
 
 ARGUMENTS = {
@@ -17,6 +18,7 @@ ARGUMENTS = {
 }
 # A name that begins so is meant for the kit. Any other unknown variable is the operator's own affair.
 OPERATORS_PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
+OPERATORS_EXAMPLE = "mailman_domain: example.org"
 ANSIBLES_OWN = frozenset(
     (
         "environment",
@@ -49,13 +51,19 @@ class ActionModule(ActionBase):
         _validated, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         roles = self._roles(args["roles"])
         operator = self._role(roles, args["operator"])
+        options, wired = self._options(operator), self._wired()
         known = {name: option for role in roles.values() for name, option in self._options(role).items()}
-        known.update(self._options(operator))
+        known = {name: option for name, option in known.items() if name not in wired} | options
         given = set(task_vars["hostvars"][task_vars["inventory_hostname"]])
+        wrong, values = self._look_at(operator, known, given, task_vars)
         problems = [
-            *_unknown_names(given, known, tuple(f"{role}_" for role in roles)),
-            *self._wrong_values(operator, known, given, task_vars),
+            *stations.problems(task_vars["groups"], task_vars["hostvars"]),
+            *_wired_names(given, wired, options),
+            *_unknown_names(given - set(wired), known, tuple(f"{role}_" for role in roles)),
+            *wrong,
         ]
+        # A plan can only be made of values that are all right.
+        problems = problems or operator_rules.plan_problems(values)
         result["changed"] = False
         if problems:
             count = "1 value is" if len(problems) == 1 else f"{len(problems)} values are"
@@ -88,9 +96,15 @@ class ActionModule(ActionBase):
         path = role / "defaults" / "main.yml"
         return (self._loader.load_from_file(str(path)) or {}) if path.exists() else {}
 
-    def _wrong_values(self, operator, known, given, task_vars):
+    def _wired(self):
+        """Return what the plays beside this task give the roles, by name: the templates."""
+        plays = self._loader.load_from_file(self._task.get_path().rpartition(":")[0])
+        return {name: value for play in plays if "hosts" in play for name, value in play.get("vars", {}).items()}
+
+    def _look_at(self, operator, known, given, task_vars):
+        """Return the problems of the variables, and the values of those that are right, by name."""
         options, defaults = self._options(operator), self._defaults(operator)
-        good = {}
+        problems, good = [], {}
         for name in [*options, *sorted(given & set(known) - set(options))]:
             option = known[name]
             if name not in given and name in defaults:
@@ -99,20 +113,23 @@ class ActionModule(ActionBase):
                 derived = isinstance(value, str) and "{{" in value
                 good.update({} if derived else {name: value})
             elif name in task_vars:
-                wrong, value = self._value_problems(name, task_vars[name], option)
-                yield from wrong
+                wrong, value = self._value_problems(name, task_vars[name], option, literal=name not in options)
+                problems += wrong
                 good.update({} if any(problem.variable == name for problem in wrong) else {name: value})
             elif option.get("required"):
-                yield Problem(name, "is missing", spec_check.example(option))
-        yield from operator_rules.problems_of({name: good[name] for name in options if name in good})
+                problems.append(Problem(name, "is missing", spec_check.example(option)))
+        values = {name: good[name] for name in options if name in good}
+        of_the_relay = [name for name in operator_rules.OF_THE_RELAY if name in known]
+        values.update({name: good.get(name, known[name]["default"]) for name in of_the_relay})
+        return problems + operator_rules.problems_of(values), values
 
-    def _value_problems(self, name, raw, option):
+    def _value_problems(self, name, raw, option, literal):
         """Return the problems of one variable, and its value."""
         try:
             value = self._templar.template(raw)
         except AnsibleError as error:
             return [Problem(name, _template_problem(error, option), spec_check.example(option))], None
-        return spec_check.check(name, value, option), value
+        return spec_check.check(name, value, option, literal=literal), value
 
 
 def _template_problem(error, option):
@@ -120,6 +137,18 @@ def _template_problem(error, option):
     if isinstance(error, AnsibleUndefinedVariable) or not option.get("no_log"):
         return f"cannot be worked out: {error.message}"
     return "cannot be worked out: its template or its vault fails"
+
+
+def _wired_names(given, wired, options):
+    """Yield the names that the plays overrule; where it is evident, with the operator's name that each is made from."""
+    for name in sorted(given & set(wired)):
+        sources = [option for option in options if re.search(rf"\b{option}\b", str(wired[name]))]
+        sources = sources or [option for option in options if name.endswith(f"_{option}")]
+        if sources:
+            example = f"{sources[0]}: {spec_check.example(options[sources[0]])}"
+            yield Problem(name, f"is set from {' and '.join(sources)}: set that instead", example)
+        else:
+            yield Problem(name, "is set by the kit; docs/variables.md has the names that are yours", OPERATORS_EXAMPLE)
 
 
 def _unknown_names(given, known, role_prefixes):
@@ -130,4 +159,4 @@ def _unknown_names(given, known, role_prefixes):
         if close:
             yield Problem(name, f"is unknown; did you mean {close}?", f"{close}: {spec_check.example(known[close])}")
         elif name.startswith((*OPERATORS_PREFIXES, *role_prefixes)):
-            yield Problem(name, "is unknown; docs/variables.md has all names", "mailman_domain: example.org")
+            yield Problem(name, "is unknown; docs/variables.md has all names", OPERATORS_EXAMPLE)

@@ -48,6 +48,9 @@ options:
     type: list
     elements: str
     default: []
+  reserve:
+    description: Recipients of each window that posts don't take. Not given, it is what the relay has by default.
+    type: int
 """
 
 EXAMPLES = r"""
@@ -64,26 +67,16 @@ _value:
 """
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lists.mailman3.plugins.module_utils.accounts import PlanError, Rules, plan
+from ansible_collections.lists.mailman3.plugins.module_utils.accounts import PlanError, plan_of_site
 
 
-def planned_accounts(accounts, lists, main, domain, limit=1440, window=86400, alias_limit=50, synonyms=()):
+def planned_accounts(accounts, lists, main, domain, **settings):
     """Return the accounts with their limits and lists; `AnsibleFilterError` when no plan fits."""
-    if len(accounts) == 1:
-        # All mail leaves through it, whatever the lists; the alias report says whether they fit.
-        return [{"limit": limit, "lists": [], **accounts[0]}]
-    ordered = sorted(accounts, key=lambda account: account["address"].lower() != main.lower())
-    rules = Rules(
-        domain=domain, limit=int(limit), window=int(window), alias_limit=int(alias_limit), synonyms=tuple(synonyms)
-    )
     try:
-        planned = plan(ordered, lists, rules)
+        planned = plan_of_site(accounts, lists, main, domain, **settings)
     except PlanError as error:
         raise AnsibleFilterError(f"mail_accounts: {error}") from error
-    return [
-        {**account, "limit": place.limit, "lists": sorted(place.lists)}
-        for account, place in zip(ordered, planned, strict=True)
-    ]
+    return [{**account, "limit": place.limit, "lists": sorted(place.lists)} for account, place in planned]
 
 
 class FilterModule:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from ansible_collections.lists.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
-    is_address,
     list_address,
     list_addresses,
 )
@@ -18,7 +17,11 @@ DAY_SECONDS = 86_400
 
 
 class PlanError(ValueError):
-    """No plan is possible; the message names all reasons, and how many accounts it would take."""
+    """No plan is possible. `reasons` are all of them, the last one being what would help."""
+
+    def __init__(self, reasons: Iterable[str]) -> None:
+        self.reasons = list(reasons)
+        super().__init__("\n".join(self.reasons))
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Rules:
     """Seconds."""
     synonyms: tuple[str, ...] = ()
     """Domains that the provider treats as `domain`."""
+    aliases_bind: bool = True
+    """Whether a list goes only where its aliases can be. A lone account takes all; the alias report says what helps."""
 
     @property
     def aliases_per_list(self) -> int:
@@ -71,71 +76,84 @@ def needs(lists: Iterable[Mapping], domain: str) -> dict[str, int]:
     """
     return {
         list_address(str(item["name"]), domain): math.ceil(
-            (item.get("members") or 0) * float(item.get("posts_per_day") or 0)
+            int(item.get("members") or 0) * float(item.get("posts_per_day") or 0)
         )
         for item in lists
         if item.get("state", "present") == "present"
     }
 
 
+def plan_of_site(
+    accounts: Iterable[Mapping],
+    lists: Iterable[Mapping],
+    main: str,
+    domain: str,
+    *,
+    limit: int = 1440,
+    window: int = DAY_SECONDS,
+    alias_limit: int = 50,
+    synonyms: Iterable[str] = (),
+    reserve: int | None = None,
+) -> list[tuple[Mapping, Planned]]:
+    """Plan from the operator's variables: the accounts with their places in the plan, `main` first.
+
+    Raises PlanError.
+    """
+    ordered = sorted(accounts, key=lambda account: str(account["address"]).lower() != main.lower())
+    rules = Rules(
+        domain,
+        limit=int(limit),
+        window=int(window),
+        alias_limit=int(alias_limit),
+        synonyms=tuple(synonyms),
+        reserve=Rules.reserve if reserve is None else int(reserve),
+        aliases_bind=len(ordered) > 1,
+    )
+    return list(zip(ordered, plan(ordered, lists, rules), strict=True))
+
+
 def plan(accounts: Iterable[Mapping], lists: Iterable[Mapping], rules: Rules) -> list[Planned]:
     """Place every list on an account; raise PlanError with every reason when that is impossible.
 
-    An account's own `lists` stay where they are. The others are placed in the order in which they are declared, each on
-    the account with the most recipients per day left, so that a list which is added at the end moves no other.
+    `accounts`: as in the operator's `mail_accounts`; each has an address of its own, and `lists` that are declared and
+    with no other account. They stay where they are. The others are placed in the order in which they are declared, each
+    on the account with the most recipients per day left, so that a list which is added at the end moves no other.
     """
     accounts = list(accounts)
     wanted = needs(lists, rules.domain)
-    problems = _problems(accounts, wanted, rules)
-    if problems:
-        raise PlanError("\n".join(problems))
     planned = [_empty(account, number == 0, rules) for number, account in enumerate(accounts)]
     pinned = {
         list_address(name, rules.domain): number
         for number, account in enumerate(accounts)
         for name in account.get("lists") or ()
     }
+    homeless = _homeless(planned, wanted, pinned, rules) if rules.aliases_bind else []
+    if homeless:
+        raise PlanError(homeless)
     for address, number in pinned.items():
         planned[number] = _with(planned[number], address, wanted[address], rules)
-    loose = [address for address in wanted if address not in pinned]
     unplaced = []
-    for address in loose:
-        number = _best(planned, wanted[address], rules)
+    for address in [address for address in wanted if address not in pinned]:
+        number = _best(planned, address, wanted[address], rules)
         if number is None:
             unplaced.append(address)
         else:
             planned[number] = _with(planned[number], address, wanted[address], rules)
-    overfull = [account for account in planned if not _fits(account)]
+    overfull = [account for account in planned if not _fits(account, rules)]
     if unplaced or overfull:
         raise PlanError(_shortage(planned, unplaced, overfull, wanted, rules))
     return planned
 
 
-def _problems(accounts: list[Mapping], wanted: Mapping[str, int], rules: Rules) -> list[str]:
-    problems = []
-    seen: dict[str, str] = {}
-    for account in accounts:
-        address = str(account["address"])
-        if not is_address(address):
-            problems.append(f"mail_accounts: {address!r} is no full address, such as mailman@{rules.domain}")
-        for name in account.get("lists") or ():
-            full = list_address(name, rules.domain)
-            if full not in wanted:
-                problems.append(f"mail_accounts: {address} has the list {name}, which mailman_lists doesn't declare")
-            elif full in seen:
-                problems.append(f"mail_accounts: the list {name} is with {seen[full]} and with {address}; keep one")
-            elif not _same_service(full, address, rules):
-                problems.append(
-                    f"mail_accounts: {address} can't have {full} as an alias: its domain differs;"
-                    f" use a mailbox of {full.rpartition('@')[2]}"
-                )
-            seen[full] = address
-    problems += [
-        f"mail_accounts: {address} is given twice"
-        for address in sorted({str(a["address"]).lower() for a in accounts})
-        if sum(str(a["address"]).lower() == address for a in accounts) > 1
-    ]
-    return problems
+def _homeless(planned: list[Planned], wanted: Mapping[str, int], pinned: Mapping[str, int], rules: Rules) -> list[str]:
+    """Lists whose addresses can't be aliases of the mailbox that they are with, or of any."""
+    found = []
+    for address in wanted:
+        possible = [planned[pinned[address]]] if address in pinned else planned
+        if not any(_same_service(address, account.address, rules) for account in possible):
+            where = f"{possible[0].address} can't" if address in pinned else "no account can"
+            found.append(f"{where} have {address} as an alias; use a mailbox of {address.rpartition('@')[2]}")
+    return found
 
 
 def _same_service(list_address_: str, account: str, rules: Rules) -> bool:
@@ -159,42 +177,40 @@ def _with(account: Planned, address: str, need: int, rules: Rules) -> Planned:
     return replace(account, lists={**account.lists, address: need}, aliases=account.aliases + rules.aliases_per_list)
 
 
-def _fits(account: Planned) -> bool:
-    return account.aliases <= account.alias_limit and account.needed <= account.per_day
+def _fits(account: Planned, rules: Rules) -> bool:
+    return account.needed <= account.per_day and (not rules.aliases_bind or account.aliases <= account.alias_limit)
 
 
-def _best(planned: list[Planned], need: int, rules: Rules) -> int | None:
+def _best(planned: list[Planned], address: str, need: int, rules: Rules) -> int | None:
     """The account with the most recipients left, then the most aliases left, then the first; None without room."""
     candidates = [
         (account.needed - account.per_day, account.aliases - account.alias_limit, number)
         for number, account in enumerate(planned)
-        if account.aliases + rules.aliases_per_list <= account.alias_limit and account.needed + need <= account.per_day
+        if _fits(_with(account, address, need, rules), rules)
+        and (not rules.aliases_bind or _same_service(address, account.address, rules))
     ]
     return min(candidates)[2] if candidates else None
 
 
 def _shortage(
     planned: list[Planned], unplaced: list[str], overfull: list[Planned], wanted: Mapping[str, int], rules: Rules
-) -> str:
-    lines = [
-        f"mail_accounts: {account.address} has {account.aliases} aliases of {account.alias_limit}"
-        f" and {account.needed} recipients a day of {account.per_day}"
-        for account in overfull
-    ]
-    lines += [f"mail_accounts: no account has room for {name} ({wanted[name]} recipients a day)" for name in unplaced]
+) -> list[str]:
+    lines = [f"{_load(account)}: that is too much" for account in overfull]
+    lines += [f"no account has room for {name} ({wanted[name]} recipients a day)" for name in unplaced]
     too_big = [name for name, need in wanted.items() if need > max(account.per_day for account in planned)]
     if too_big:
         lines.append(
             f"{', '.join(too_big)}: a list can't be spread over accounts; ask the provider to raise the limit of one"
             " (and set its limit), make a digest list of it, or split it"
         )
-    elif rules.aliases_per_list > rules.alias_limit:
+    elif rules.aliases_bind and rules.aliases_per_list > rules.alias_limit:
         lines.append(
             f"a list takes {rules.aliases_per_list} aliases, a mailbox has {rules.alias_limit}: use a paid plan"
         )
     else:
-        lines.append(f"{accounts_needed(planned, wanted, rules)} accounts would do; there are {len(planned)}")
-    return "\n".join(lines)
+        enough = accounts_needed(planned, wanted, replace(rules, aliases_bind=True))
+        lines.append(f"{enough} accounts would do; there {'is' if len(planned) == 1 else 'are'} {len(planned)}")
+    return lines
 
 
 def accounts_needed(planned: list[Planned], wanted: Mapping[str, int], rules: Rules) -> int:
@@ -204,22 +220,18 @@ def accounts_needed(planned: list[Planned], wanted: Mapping[str, int], rules: Ru
     largest = max(planned, key=lambda account: account.per_day)
     bins = [replace(account, lists={}, aliases=int(number == 0)) for number, account in enumerate(planned)]
     for address, need in sorted(wanted.items(), key=lambda item: (-item[1], item[0])):
-        number = _best(bins, need, rules)
+        number = _best(bins, address, need, rules)
         if number is None:
-            bins.append(usual if need <= usual.per_day else replace(largest, lists={}, aliases=0))
+            more = usual if need <= usual.per_day else replace(largest, lists={}, aliases=0)
+            bins.append(replace(more, address=f"@{address.rpartition('@')[2]}"))
             number = len(bins) - 1
         bins[number] = _with(bins[number], address, need, rules)
     # At least one more than there are: with the lists where they are pinned, these are not enough.
     return max(len([account for account in bins if account.lists]), len(planned) + 1)
 
 
-def describe(planned: Iterable[Planned]) -> list[str]:
-    """Return the plan as lines for a person."""
-    lines = []
-    for account in planned:
-        lines.append(
-            f"{account.address}: {account.aliases} of {account.alias_limit} aliases,"
-            f" {account.needed} of {account.per_day} recipients a day"
-        )
-        lines += [f"  {address} ({need} a day)" for address, need in account.lists.items()]
-    return lines
+def _load(account: Planned) -> str:
+    return (
+        f"{account.address}: {account.aliases} of {account.alias_limit} aliases,"
+        f" {account.needed} of {account.per_day} recipients a day"
+    )

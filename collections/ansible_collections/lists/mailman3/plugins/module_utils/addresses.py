@@ -14,7 +14,7 @@ SITE_LOCAL_PART = "postorius"
 
 _ADDRESS = re.compile(r"[^@\s\"<>(),;:\\]+@[^@\s]+")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)", re.IGNORECASE)
-_ALL_DIGITS = re.compile(r"[0-9]+")
+_TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
 
 
 def is_domain(text: str) -> bool:
@@ -24,7 +24,7 @@ def is_domain(text: str) -> bool:
         len(text) <= 253
         and len(labels) >= 2
         and all(_LABEL.fullmatch(label) for label in labels)
-        and not _ALL_DIGITS.fullmatch(labels[-1])
+        and bool(_TOP_LEVEL.fullmatch(labels[-1]))
     )
 
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Secrets that are made on the host and never travel.
+"""Secrets that are made on a host.
 
-A template holds a marker where the value belongs; the host puts the value in its place.
+A template holds a marker where the value belongs; the host puts the value in its place. None leaves the host, but for
+those that two hosts of a split site share.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from pathlib import Path
 DIRECTORY = "/etc/listkit/secrets"
 PLACEHOLDER = "made-on-the-host"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-MARKER = re.compile(r"__host_secret:([a-z][a-z0-9_]*)__")
+# Of characters that neither a URL nor a quoted string has to escape.
+MARKER = re.compile(r"__host_secret\.([a-z][a-z0-9_]*)__")
 ENTROPY_BYTES = 32
 
 
@@ -22,7 +24,7 @@ def marker(name: str) -> str:
     """Return the marker of secret `name`; raises ValueError when the name cannot be a file's name."""
     if not NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name for a secret: small letters, digits and _, such as 'rest_password'")
-    return f"__host_secret:{name}__"
+    return f"__host_secret.{name}__"
 
 
 def names_in(text: str) -> list[str]:
@@ -48,14 +50,15 @@ def make(name: str, directory: str = DIRECTORY) -> str:
 
     The value is hexadecimal, so that it needs no quoting in any configuration file.
     """
-    existing = read(name, directory)
-    if existing:
-        return existing
+    return read(name, directory) or keep(name, secrets.token_hex(ENTROPY_BYTES), directory)
+
+
+def keep(name: str, value: str, directory: str = DIRECTORY) -> str:
+    """Make `value` the secret `name`, and return it."""
     folder = Path(directory)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    value = secrets.token_hex(ENTROPY_BYTES)
     # A crash must leave either no file or the whole value: other files may already carry it.
     new = folder / f".{name}.new"
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

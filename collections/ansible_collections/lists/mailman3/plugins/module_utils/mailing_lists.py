@@ -16,6 +16,16 @@ from ansible_collections.lists.mailman3.plugins.module_utils.addresses import li
 from ansible_collections.lists.mailman3.plugins.module_utils.rest import Api, segment
 
 ROLES = {"owners": "owner", "moderators": "moderator"}
+# What modules take for a list.
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "owners": {"type": "list", "elements": "str"},
+    "moderators": {"type": "list", "elements": "str"},
+    "settings": {"type": "dict", "default": {}},
+    "style": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
 
 
 @dataclass(frozen=True)

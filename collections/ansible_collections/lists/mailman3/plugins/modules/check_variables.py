@@ -12,7 +12,10 @@ description:
   - Reads the argument specs of all roles and reports everything that is wrong with the inventory at once. For each
     problem it names the variable, what is wrong with it, and a right value.
   - Takes no connection to the host. Put it at the head of the first play.
-  - Finds misspelt names too, of variables as well as of keys inside of them.
+  - Finds misspelt names too, of variables as well as of keys inside of them, and names that the plays of this file set
+    and would overrule.
+  - A switch or a number of the operator's may be text that spells it, as an INI inventory brings it; the plays convert
+    it. Those of the roles may not, and a number is no text.
   - Never prints the value of an option with C(no_log).
 author: The kit's authors (@listkit)
 attributes:
@@ -51,6 +54,6 @@ msg:
   type: str
   returned: failure
   sample: |-
-    1 variable is not right; nothing was changed:
+    1 value is not right; nothing was changed:
     mail_account: 'mailman' has no @: a full e-mail address is needed (for example mailman@example.org)
 """

@@ -55,32 +55,22 @@ EXAMPLES = r"""
 RETURN = r"""#"""
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.lists.mailman3.plugins.module_utils import rest, rest_module
+from ansible_collections.lists.mailman3.plugins.module_utils import mailing_lists, rest, rest_module
 from ansible_collections.lists.mailman3.plugins.module_utils.addresses import is_address
-from ansible_collections.lists.mailman3.plugins.module_utils.mailing_lists import Declaration, converge_list
 
 
 def converge(module, api):
     """Bring the list to its state."""
     if not is_address(module.params["name"]):
         raise ValueError(f"name: {module.params['name']!r} is not a full address (for example members@example.org)")
-    declared = Declaration.of(module.params, domain="", defaults={})
-    return [converge_list(api, declared, check=module.check_mode)], {}
+    declared = mailing_lists.Declaration.of(module.params, domain="", defaults={})
+    return [mailing_lists.converge_list(api, declared, check=module.check_mode)], {}
 
 
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        argument_spec={
-            **rest.ARGUMENTS,
-            "name": {"type": "str", "required": True},
-            "description": {"type": "str"},
-            "owners": {"type": "list", "elements": "str"},
-            "moderators": {"type": "list", "elements": "str"},
-            "settings": {"type": "dict", "default": {}},
-            "style": {"type": "str"},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        },
+        argument_spec={**rest.ARGUMENTS, **mailing_lists.ARGUMENTS},
         supports_check_mode=True,
     )
     rest_module.run(module, converge)

@@ -85,16 +85,6 @@ drift:
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.lists.mailman3.plugins.module_utils import mailing_lists, rest, rest_module
 
-LIST = {
-    "name": {"type": "str", "required": True},
-    "description": {"type": "str"},
-    "owners": {"type": "list", "elements": "str"},
-    "moderators": {"type": "list", "elements": "str"},
-    "settings": {"type": "dict", "default": {}},
-    "style": {"type": "str"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-}
-
 
 def converge(module, api):
     """Bring domains and lists to their states, and look at the others."""
@@ -117,7 +107,7 @@ def main():
         argument_spec={
             **rest.ARGUMENTS,
             "domain": {"type": "str", "required": True},
-            "lists": {"type": "list", "elements": "dict", "default": [], "options": LIST},
+            "lists": {"type": "list", "elements": "dict", "default": [], "options": mailing_lists.ARGUMENTS},
             "defaults": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,

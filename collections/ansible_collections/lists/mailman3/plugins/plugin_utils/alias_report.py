@@ -81,7 +81,8 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool) -> str:
     aliases = box.aliases()
     if catch_all:
         parts = [
-            f"{box.address} is declared a catch-all: it receives the {len(aliases)} addresses below without aliases."
+            f"{box.address} is declared a catch-all: it receives the {len(aliases)} addresses below without aliases.",
+            "The service takes mail only from a mailbox's own address and its aliases: what isn't an alias can't send.",
         ]
     else:
         parts = [
@@ -115,5 +116,4 @@ def _advice(box: Mailbox, limit: int) -> str:
         )
     else:
         lines.append(f"- a mail plan with more aliases: one list needs {per_list}, and the web interface 1;")
-    lines.append("- a catch-all mailbox, with mail_catch_all: true.")
     return "\n".join(lines)

@@ -7,12 +7,14 @@ is missing: whether it is required is the spec's business.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.lists.mailman3.plugins.module_utils import list_settings
+from ansible_collections.lists.mailman3.plugins.module_utils.accounts import PlanError, plan_of_site
 from ansible_collections.lists.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
     SUB_ADDRESSES,
@@ -46,9 +48,19 @@ FILES = {
     "acme_ca_file": "CERTIFICATE",
     "database_ca_file": "CERTIFICATE",
 }
-# The relay's `relay_budget_reserve` and `relay_recipients_per_message` by default.
-SMALLEST_LIMIT = 200
+SMALL_LETTERS = ("fqdn", "mailman_domain")
+# Of an account's limit, posts never take the first; a message of the other's size needs as much at once.
+OF_THE_RELAY = ("relay_budget_reserve", "relay_recipients_per_message")
 AT_LEAST_ONE = {"mail_alias_limit": 50, "mail_account_limit": 1440, "mail_budget_window": 86400}
+DEMAND = {"members": "250", "posts_per_day": "0.5"}
+PLAN = {
+    "domain": "mailman_domain",
+    "limit": "mail_account_limit",
+    "window": "mail_budget_window",
+    "alias_limit": "mail_alias_limit",
+    "synonyms": "mail_domain_synonyms",
+    "reserve": "relay_budget_reserve",
+}
 SECRET_EXAMPLE = "\"{{ lookup('env', 'MAIL_PASSWORD') }}\", with that variable exported"  # noqa: S105 -- shows how, holds none
 
 # Mailman's own rule for names, `listname_chars`.
@@ -65,14 +77,52 @@ def _given(values: Values, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     return ((name, str(values[name])) for name in names if name in values)
 
 
+def plan_problems(values: Values) -> list[Problem]:
+    """Return why the declared lists don't fit the accounts; all `values` are there and right."""
+    settings = {name: values[variable] for name, variable in PLAN.items() if variable in values}
+    accounts = values["mail_accounts"] or [{"address": values["mail_account"]}]
+    try:
+        plan_of_site(accounts, values["mailman_lists"], values["mail_account"], **settings)
+    except PlanError as error:
+        example = f"[…, {{address: lists2@{values['mailman_domain']}, password: …}}]"
+        return [Problem("mail_accounts", reason, example) for reason in error.reasons]
+    return []
+
+
 def host_names(values: Values) -> Problems:
     """Names of hosts and domains are fully qualified, and no addresses."""
     for name, text in _given(values, HOST_NAMES):
         if not is_domain(text) and not (text == "" and name in MAY_BE_EMPTY):
             yield Problem(name, f"{text!r} is not a fully qualified domain name", HOST_NAMES[name])
+        elif name in SMALL_LETTERS:
+            yield from _capitals(name, text)
     for number, text in enumerate(values.get("mail_domain_synonyms", []), start=1):
+        where = f"mail_domain_synonyms[#{number}]"
         if not is_domain(str(text)):
-            yield Problem(f"mail_domain_synonyms[#{number}]", f"{text!r} is not a domain", "example.net")
+            yield Problem(where, f"{text!r} is not a domain", "example.net")
+        else:
+            yield from _capitals(where, str(text))
+
+
+def _capitals(name: str, text: str) -> Problems:
+    """Mailman keeps domains in small letters, and would take another spelling for another domain."""
+    if text != text.lower():
+        yield Problem(name, f"{text!r} has capitals, and a domain is written in small letters", text.lower())
+
+
+def web_hosts(values: Values) -> Problems:
+    """Each mail domain has one web host, and the main one's is the main name."""
+    example = "{example.net: lists.example.net}"
+    for domain, host in values.get("mailman_web_hosts", {}).items():
+        where = f"mailman_web_hosts[{domain}]"
+        if not is_domain(str(domain)):
+            yield Problem("mailman_web_hosts", f"{domain!r} is not a mail domain", example)
+        if not is_domain(str(host)):
+            yield Problem(where, f"{host!r} is not a fully qualified domain name", example)
+        yield from _capitals(where, str(domain))
+        yield from _capitals(where, str(host))
+        if domain == values.get("mailman_domain") and host != values.get("fqdn"):
+            yield Problem(where, "is mailman_domain, whose web host is fqdn", f"fqdn: {host}")
 
 
 def addresses(values: Values) -> Problems:
@@ -112,23 +162,24 @@ def numbers(values: Values) -> Problems:
     for name, example in AT_LEAST_ONE.items():
         if name in values and int(values[name]) < 1:
             yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
-    limit = int(values.get("mail_account_limit", SMALLEST_LIMIT))
-    if 1 <= limit < SMALLEST_LIMIT:
-        yield _bad_limit("mail_account_limit", limit)
+    if int(values.get("mail_account_limit", 0)) >= 1:
+        yield from _bad_limit("mail_account_limit", values["mail_account_limit"], values)
     if not 1 <= int(values.get("database_port", 5432)) <= 65535:
         yield Problem("database_port", f"{values['database_port']} is no port: 1 to 65535", "5432")
 
 
-def _bad_limit(where: str, limit: int) -> Problem:
-    reason = f"is {limit}; posts would wait for ever below {SMALLEST_LIMIT}: the reserve and one full message"
-    return Problem(where, reason, "1440")
+def _bad_limit(where: str, limit: Any, values: Values) -> Problems:
+    smallest = sum(int(values.get(name, 0)) for name in OF_THE_RELAY)
+    if int(limit) < smallest:
+        reason = f"is {limit}; posts would wait for ever below {smallest}: the reserve and one full message"
+        yield Problem(where, reason, "1440")
 
 
 def certificate(values: Values) -> Problems:
     """A certificate of the operator's own has two files, and nothing else has any."""
     own = values.get("tls_mode") == "files"
-    for name in ("tls_certificate_file", "tls_key_file"):
-        given = bool(values.get(name))
+    for name, text in _given(values, ("tls_certificate_file", "tls_key_file")):
+        given = bool(text)
         if own and not given:
             yield Problem(name, "is needed with tls_mode: files", f"/home/ana/lists/{name}.pem")
         if given and not own:
@@ -159,7 +210,7 @@ def acme(values: Values) -> Problems:
 
 def database(values: Values) -> Problems:
     """Another host wants a password."""
-    if values.get("database_host") and not values.get("database_password"):
+    if values.get("database_host") and values.get("database_password") == "":
         yield Problem("database_password", "is needed with database_host", SECRET_EXAMPLE)
 
 
@@ -177,6 +228,8 @@ def _items(entry: Mapping[str, Any], key: str) -> list[Any]:
 
 def list_names(values: Values) -> Problems:
     """Names of lists are ones that Mailman takes, and their addresses are free."""
+    mailboxes = {str(values.get("mail_account")).lower(), *(_address(entry) for entry in _accounts(values))}
+    synonyms = {str(domain).lower() for domain in values.get("mail_domain_synonyms", [])}
     for where, item in _lists(values):
         name = item["name"]
         local, at, domain = name.partition("@")
@@ -186,10 +239,14 @@ def list_names(values: Values) -> Problems:
             )
         elif at and not is_domain(domain):
             yield Problem(f"{where}.name", f"{domain!r} is not a domain", "members@example.org")
+        elif domain.lower() in synonyms:
+            yield Problem(
+                f"{where}.name", f"{domain} is in mail_domain_synonyms: mailman_domain's lists get its mail", local
+            )
         elif local.lower() == SITE_LOCAL_PART:
             yield Problem(f"{where}.name", f"{name!r} is the address that the web interface writes from", "members")
-        elif list_address(name, str(values.get("mailman_domain"))) == str(values.get("mail_account")).lower():
-            yield Problem(f"{where}.name", f"{name!r} is the mailbox's own address", "members")
+        elif list_address(name, str(values.get("mailman_domain"))) in mailboxes:
+            yield Problem(f"{where}.name", f"{name!r} is a mailbox's own address", "members")
         elif any(local.lower().endswith(f"-{sub}") for sub in SUB_ADDRESSES):
             yield Problem(
                 f"{where}.name",
@@ -219,6 +276,25 @@ def list_people(values: Values) -> Problems:
                     yield Problem(f"{where}.{key}[#{number}]", f"{text!r} is not an e-mail address", "ana@example.org")
 
 
+def demand(values: Values) -> Problems:
+    """Members and posts a day are given together, and can be multiplied."""
+    for where, item in _lists(values):
+        given = {key: item[key] for key in DEMAND if item.get(key) is not None}
+        for key, value in given.items():
+            if not _is_amount(value):
+                yield Problem(f"{where}.{key}", f"must be 0 or more, not {value}", DEMAND[key])
+        for key in DEMAND.keys() - given.keys() if given else ():
+            yield Problem(f"{where}.{key}", f"is missing: {next(iter(given))} alone says nothing", DEMAND[key])
+
+
+def _is_amount(value: Any) -> bool:
+    """Return whether a number is 0 or more; what isn't a number at all is the spec's business."""
+    try:
+        return 0 <= float(value) < math.inf
+    except (TypeError, ValueError):
+        return True
+
+
 def settings_of_lists(values: Values) -> Problems:
     """Settings are Mailman's, with values that it takes."""
     for where, item in _lists(values):
@@ -231,21 +307,29 @@ def settings_of_lists(values: Values) -> Problems:
             yield Problem(f"{where}.description", "must be a single line", "News for our members")
 
 
+def _accounts(values: Values) -> list[Mapping[str, Any]]:
+    return [entry for entry in values.get("mail_accounts", []) if isinstance(entry, Mapping)]
+
+
+def _address(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("address", "")).lower()
+
+
 def accounts(values: Values) -> Problems:
     """Accounts are different ones with their own lists, and the site's own is among them."""
-    entries = [entry for entry in values.get("mail_accounts", []) if isinstance(entry, Mapping)]
+    entries = _accounts(values)
     addresses_seen: set[str] = set()
     placed: dict[str, str] = {}
     for number, entry in enumerate(entries, start=1):
-        where, address = f"mail_accounts[#{number}]", str(entry.get("address", "")).lower()
+        where, address = f"mail_accounts[#{number}]", _address(entry)
         if not is_address(address):
             yield _bad_address(f"{where}.address", address, "lists2@example.org")
         if address in addresses_seen:
             yield Problem(f"{where}.address", f"{address} is declared already", "lists2@example.org")
         addresses_seen.add(address)
         yield from _bad_secret(f"{where}.password", str(entry.get("password", "")))
-        if "limit" in entry and str(entry["limit"]).isdigit() and int(entry["limit"]) < SMALLEST_LIMIT:
-            yield _bad_limit(f"{where}.limit", int(entry["limit"]))
+        if str(entry.get("limit", "")).isdigit():
+            yield from _bad_limit(f"{where}.limit", entry["limit"], values)
         yield from _placements(where, entry, placed, values)
     main = str(values.get("mail_account", "")).lower()
     if entries and main and main not in addresses_seen:
@@ -256,7 +340,7 @@ def accounts(values: Values) -> Problems:
 
 def _placements(where: str, entry: Mapping[str, Any], placed: dict[str, str], values: Values) -> Problems:
     domain = str(values.get("mailman_domain", ""))
-    declared = {list_address(item["name"], domain) for _where, item in _lists(values)}
+    declared = {list_address(item["name"], domain) for _where, item in _lists(values) if item.get("state") != "absent"}
     for number, name in enumerate(_items(entry, "lists"), start=1):
         address = list_address(str(name), domain)
         if address in placed:
@@ -270,6 +354,7 @@ def _placements(where: str, entry: Mapping[str, Any], placed: dict[str, str], va
 
 RULES = (
     host_names,
+    web_hosts,
     addresses,
     secrets,
     administrator,
@@ -281,6 +366,7 @@ RULES = (
     list_names,
     list_duplicates,
     list_people,
+    demand,
     settings_of_lists,
     accounts,
 )

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible.module_utils.common.parameters import DEFAULT_TYPE_VALIDATORS
 from ansible_collections.lists.mailman3.plugins.plugin_utils.problem import Problem
 
 _EXAMPLE = re.compile(r"for example V\((?P<example>.*?)\)(?=[.,; ]|$)")
@@ -23,11 +23,16 @@ _SAMPLES = {
 _TYPES = {
     "str": "text",
     "int": "a whole number",
+    "float": "a number",
     "bool": "true or false",
     "list": "a list",
     "dict": "a dictionary",
     "path": "a path",
 }
+# What Ansible's filter `bool` knows; for any other word it guesses.
+_SWITCHES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+_WHOLE = re.compile(r"-?[0-9]+")
+_QUOTE = """is read as a number: put it in quotes; in a host's own line of an INI inventory in two kinds, '"…"'"""
 CLOSE = 0.75
 
 
@@ -49,25 +54,33 @@ def suggestion(name: str, known: Iterable[str]) -> str | None:
     return close[0] if close else None
 
 
-def check(name: str, value: Any, option: Mapping[str, Any], secret: bool = False) -> list[Problem]:
-    """Return all problems of variable `name` with `value`; `secret`: it stands inside of a secret."""
+def check(
+    name: str, value: Any, option: Mapping[str, Any], *, secret: bool = False, literal: bool = False
+) -> list[Problem]:
+    """Return all problems of variable `name` with `value`.
+
+    `secret`: it stands inside of a secret; `literal`: nobody turns text into the number or the switch that it spells.
+    """
     secret = secret or option.get("no_log", False)
     kind, choices = option.get("type", "str"), option.get("choices")
     shown = "" if secret else f", not {value!r}"
     if value is None:
         return [Problem(name, "is empty", example(option))]
-    if not _has_type(value, kind):
-        return [Problem(name, f"must be {_TYPES.get(kind, kind)}{shown}", example(option))]
+    wrong = _wrong_type(name, value, kind, shown, literal)
+    if wrong:
+        return [Problem(name, wrong, example(option))]
     if choices and str(value) not in map(str, choices):
         return [Problem(name, f"must be one of {', '.join(map(str, choices))}{shown}", example(option))]
     if kind == "list":
-        return _check_items(name, value, option, secret)
+        return _check_items(name, value, option, secret, literal)
     if kind == "dict" and "options" in option:
-        return check_keys(name, value, option["options"], secret)
+        return _check_keys(name, value, option["options"], secret, literal)
     return []
 
 
-def check_keys(name: str, value: Mapping[str, Any], options: Mapping[str, Any], secret: bool = False) -> list[Problem]:
+def _check_keys(
+    name: str, value: Mapping[str, Any], options: Mapping[str, Any], secret: bool, literal: bool
+) -> list[Problem]:
     """Return all problems of the dictionary `value`: unknown keys, missing ones, wrong ones."""
     problems = []
     for key in [str(key) for key in value if key not in options]:
@@ -77,34 +90,53 @@ def check_keys(name: str, value: Mapping[str, Any], options: Mapping[str, Any], 
         problems.append(Problem(f"{name}.{key}", f"is unknown; {hint}", f"{right}: {example(options[right])}"))
     for key, option in options.items():
         if key in value:
-            problems += check(f"{name}.{key}", value[key], option, secret)
+            problems += check(f"{name}.{key}", value[key], option, secret=secret, literal=literal)
         elif option.get("required"):
             problems.append(Problem(f"{name}.{key}", "is missing", example(option)))
     return problems
 
 
-def _check_items(name: str, value: Any, option: Mapping[str, Any], secret: bool) -> list[Problem]:
+def _check_items(name: str, value: Any, option: Mapping[str, Any], secret: bool, literal: bool) -> list[Problem]:
     inherited = {key: option[key] for key in ("options", "choices", "description") if key in option}
     element = {**inherited, "type": option.get("elements", "raw")}
     return [
         problem
         for number, item in enumerate(value, start=1)
-        for problem in check(f"{name}[#{number}]", item, element, secret)
+        for problem in check(f"{name}[#{number}]", item, element, secret=secret, literal=literal)
     ]
 
 
-def _has_type(value: Any, kind: str) -> bool:
-    """Return whether Ansible takes `value` for a `kind`; stricter where its leniency hides mistakes."""
-    if kind == "str":
-        return isinstance(value, (str, int, float)) and not isinstance(value, bool)
-    if kind == "list":
-        return isinstance(value, list)
-    if kind == "dict":
-        return isinstance(value, Mapping)
-    if kind == "int" and isinstance(value, (bool, float)):
-        return False
-    try:
-        DEFAULT_TYPE_VALIDATORS[kind](value)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _wrong_type(name: str, value: Any, kind: str, shown: str, literal: bool) -> str | None:
+    """Return why `value` is no `kind`; stricter than Ansible, whose leniency hides mistakes."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind in ("str", "path") and is_number:
+        return _QUOTE
+    spelt = _spelt(value, kind) if isinstance(value, str) else None
+    if literal and spelt is not None:
+        right = json.dumps(spelt)
+        return f"is text: in YAML write {right}, in an INI inventory {spelt}, with -e '{{\"{name}\": {right}}}'"
+    is_whole = is_number and isinstance(value, int)
+    fits = {
+        "str": isinstance(value, str),
+        "path": isinstance(value, str),
+        "list": isinstance(value, list),
+        "dict": isinstance(value, Mapping),
+        "bool": isinstance(value, bool) or spelt is not None or (not literal and is_whole and value in (0, 1)),
+        "int": is_whole or spelt is not None,
+        "float": is_number or spelt is not None,
+    }
+    return None if fits.get(kind, True) else f"must be {_TYPES.get(kind, kind)}{shown}"
+
+
+def _spelt(text: str, kind: str) -> bool | int | float | None:
+    """Return the switch or the number that `text` spells; None if it doesn't."""
+    if kind == "bool":
+        return _SWITCHES.get(text.lower())
+    if kind == "int":
+        return int(text) if _WHOLE.fullmatch(text) else None
+    if kind == "float":
+        try:
+            return float(text)
+        except ValueError:
+            return None
+    return None

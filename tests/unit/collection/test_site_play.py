@@ -1,0 +1,242 @@
+"""The plays: nothing is done before the variables are checked, and every role gets what the operator meant."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.lists.mailman3.plugins.plugin_utils import spec_check
+from ansible_run import KIT, Run, ansible_playbook
+
+GUIDE = """\
+fqdn=lists.example.org
+mail_host=mail.infomaniak.com
+mail_account=mailman@example.org
+mail_password="the-device-password"
+mailman_user=admin
+mailman_password="the-web-password"
+mailman_domain=example.org
+mailman_email=admin@example.org
+"""
+PLAYS = yaml.safe_load((KIT / "playbooks/site.yml").read_text())
+# What the plays set: each name belongs to one role, so they can stand side by side.
+WIRING = {name: value for play in PLAYS for name, value in play.get("vars", {}).items()}
+
+
+def options(role: str) -> dict:
+    """The specs of a role's variables, by name."""
+    spec = yaml.safe_load((KIT / "roles" / role / "meta/argument_specs.yml").read_text())
+    return spec["argument_specs"]["main"]["options"]
+
+
+OPERATORS = options("site")
+ROLES = {name: option for path in KIT.glob("roles/*") for name, option in options(path.name).items()}
+
+
+class Inventory:
+    """An INI inventory with one host, whose ssh only notes that it was called."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._called = folder / "called"
+        self._ssh = folder / "ssh"
+        self._ssh.write_text(f"#!/bin/sh\ntouch {self._called}\nexit 255\n")
+        self._ssh.chmod(0o755)
+
+    @property
+    def host_was_called(self) -> bool:
+        """Whether anything connected to the host."""
+        return self._called.exists()
+
+    def run(self, playbook: Path, *arguments: str, settings: str = "", host: str = "mailman") -> Run:
+        """Run a playbook; `settings` come after the guide's in `[all:vars]`."""
+        inventory = self._folder / "inventory"
+        connection = f"ansible_host=192.0.2.1 ansible_ssh_executable={self._ssh}"
+        inventory.write_text(f"{host} {connection}\n[all:vars]\n{GUIDE}{settings}\n")
+        return ansible_playbook(KIT, "-i", str(inventory), str(playbook), *arguments)
+
+    def given(self, *arguments: str, settings: str = "", names: tuple[str, ...] = ()) -> dict:
+        """Return what the plays give the roles, by name; also these private `names` of the roles."""
+        answer, playbook = self._folder / "answer.json", self._folder / "play.yml"
+        private = [yaml.safe_load(path.read_text()) for path in KIT.glob("roles/*/vars/main.yml")]
+        wanted = [*(name for name in WIRING if name[0] != "_"), *names]
+        content = f"{{{{ dict({wanted} | zip([{', '.join(wanted)}])) | to_json }}}}"
+        write = {"ansible.builtin.copy": {"content": content, "dest": str(answer), "mode": "0600"}}
+        play = {
+            "hosts": "mailman",
+            "gather_facts": False,
+            "vars": {name: value for part in [*private, WIRING] for name, value in part.items()},
+            # It has no tasks. Another role must not stand here: it would deploy this machine.
+            "roles": ["site"],
+            "tasks": [{**write, "delegate_to": "localhost"}],
+        }
+        playbook.write_text(yaml.safe_dump([play]))
+        run = self.run(playbook, *arguments, settings=settings)
+        assert run.returncode == 0, run.output
+        return json.loads(answer.read_text())
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    """The guide's inventory."""
+    return Inventory(tmp_path)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tags", "web"], ["--tags", "lists"], ["--check", "--tags", "verify"]])
+def test_a_wrong_value_stops_the_run_before_a_host_is_called(inventory, arguments):
+    run = inventory.run(KIT / "playbook.yml", *arguments, settings="mailman_domain=example")
+    assert run.returncode == 2, run.output
+    assert "1 value is not right; nothing was changed:" in run.output
+    assert not inventory.host_was_called
+
+
+def test_what_an_ini_inventory_makes_of_values_is_told(inventory):
+    settings = """\
+mail_password=12345678901
+mailman_password=pw-one
+mailman_user=12e3
+fqdn=Lists.Example.org
+database_host=db.example.org
+database_password=98765#x
+relay_budget=false
+base_unattended_upgrades=no
+mailman_lists=[{'name': 2025}]
+"""
+    run = inventory.run(KIT / "playbook.yml", "-e", "relay_queue_days=3", settings=settings)
+    for line in (
+        "mail_password: is read as a number: put it in quotes",
+        "mailman_user: is read as a number: put it in quotes",
+        "database_password: is read as a number: put it in quotes",
+        "fqdn: 'Lists.Example.org' has capitals",
+        "relay_budget: is text: in YAML write false, in an INI inventory False, with -e '{\"relay_budget\": false}'",
+        "base_unattended_upgrades: is text: in YAML write false, in an INI inventory False",
+        "relay_queue_days: is text: in YAML write 3, in an INI inventory 3, with -e '{\"relay_queue_days\": 3}'",
+        "mailman_lists[#1].name: is read as a number: put it in quotes",
+    ):
+        assert line in run.output, run.output
+    assert "8 values are not right" in run.output
+    assert "12345678901" not in run.output and "98765" not in run.output
+
+
+@pytest.mark.parametrize("password", ['"12345678901"', "0123", '"1234#5"'])
+def test_a_password_that_stays_text_is_right(inventory, password):
+    assert inventory.run(KIT / "playbook.yml", settings=f"mail_password={password}").returncode == 4
+    assert inventory.host_was_called
+
+
+def test_a_name_that_the_plays_set_is_no_operators(inventory):
+    names = [name for name in WIRING if name in ROLES]
+    run = inventory.run(KIT / "playbook.yml", settings="\n".join(f"{name}=x" for name in names))
+    told = run.output.replace("\n", " ")
+    for name in names:
+        assert f" {name}: is set " in told, name
+    for name, source in (
+        ("relay_port", "mail_port"),
+        ("web_tls_certificate_file", "tls_certificate_file"),
+        ("core_verp_probes", "mail_plus_senders"),
+        ("relay_list_demand", "mailman_domain and mailman_lists"),
+    ):
+        assert f" {name}: is set from {source}: set that instead" in told, name
+
+
+def test_a_misspelling_is_no_hint_at_a_name_that_the_plays_set(inventory):
+    run = inventory.run(KIT / "playbook.yml", settings="relay_prot=465")
+    assert "relay_prot: is unknown" in run.output and "relay_port" not in run.output
+
+
+def test_a_right_inventory_gets_to_the_host(inventory):
+    assert inventory.run(KIT / "playbook.yml").returncode == 4
+    assert inventory.host_was_called
+
+
+@pytest.mark.parametrize("arguments", [[], ["--tags", "web"]])
+def test_an_inventory_without_the_host_is_named(inventory, arguments):
+    run = inventory.run(KIT / "playbook.yml", *arguments, host="lists")
+    assert run.returncode == 2 and "The inventory has no host called mailman" in run.output
+
+
+# Everything that isn't text, as an INI inventory or `-e` brings it.
+WORDS = {
+    "mail_port": "465",
+    "mail_alias_limit": "20",
+    "mail_account_limit": "500",
+    "mail_budget_window": "3600",
+    "mail_catch_all": "no",
+    "mail_plus_senders": "false",
+    "mailman_web_signup": "false",
+    "mailman_web_password_force": "no",
+    "database_port": "5433",
+}
+MEANT = {
+    "relay_port": 465,
+    "relay_budget_window": 3600,
+    "relay_plus_senders": False,
+    "core_verp_probes": False,
+    "core_verp_delivery_interval": 0,
+    "lists_alias_limit": 20,
+    "lists_catch_all": False,
+    "web_signup": False,
+    "web_superuser_password_force": False,
+    "web_database_port": 5433,
+}
+
+
+def test_every_switch_and_number_is_tried():
+    kinds = {name: option["type"] for name, option in OPERATORS.items()}
+    assert sorted(WORDS) == sorted(name for name, kind in kinds.items() if kind in ("bool", "int", "float"))
+
+
+@pytest.mark.parametrize("on_the_command_line", [False, True])
+def test_words_are_what_they_spell(inventory, on_the_command_line):
+    words = [f"{name}={word}" for name, word in WORDS.items()]
+    found = (
+        inventory.given(*(part for word in words for part in ("-e", word)))
+        if on_the_command_line
+        else inventory.given(settings="\n".join(words))
+    )
+    assert {name: found[name] for name in MEANT} == MEANT
+    assert found["relay_accounts"][0]["limit"] == 500
+    assert [*map(str, wrong_types(found))] == []
+
+
+def wrong_types(found: dict) -> list:
+    """What the roles get of another type than they ask for."""
+    return [
+        problem for name, value in found.items() for problem in spec_check.check(name, value, ROLES[name], literal=True)
+    ]
+
+
+def test_a_switch_that_is_on_is_on(inventory):
+    names = ("mail_catch_all", "mail_plus_senders", "mailman_web_signup", "mailman_web_password_force")
+    found = inventory.given(settings="\n".join(f"{name}=yes" for name in names))
+    wanted = ("lists_catch_all", "relay_plus_senders", "core_verp_probes", "web_signup", "web_superuser_password_force")
+    assert [found[name] for name in wanted] == [True] * 5
+    assert found["core_verp_delivery_interval"] == 1
+
+
+@pytest.mark.parametrize("budget", [True, False])
+def test_the_budget_is_looked_at_where_there_is_one(inventory, budget):
+    found = inventory.given(settings=f"relay_budget={budget}")
+    assert ("listkit-budget.service" in found["verify_units"]) == budget
+    assert "listkit-bridge.service" in found["verify_units"]
+
+
+def test_the_check_and_the_plan_reserve_the_same(inventory):
+    lists = "mailman_lists=[{'name': 'members', 'members': 1400, 'posts_per_day': 1}]"
+    assert inventory.given(settings=f"{lists}\nrelay_budget_reserve=20")["relay_accounts"]
+
+
+def test_mail_to_a_mailbox_itself_is_for_the_sites_owner(inventory):
+    accounts = [{"address": f"{name}@example.org", "password": "pw"} for name in ("Lists", "lists2")]
+    settings = f"mail_account=Lists@example.org\nmail_accounts={accounts}\nbridge_owner_local_parts=['postorius']"
+    found = inventory.given(settings=settings, names=("_bridge_owner_local_parts",))
+    assert found["_bridge_owner_local_parts"] == ["postorius", "lists", "lists2"]
+
+
+def test_every_domain_with_lists_is_the_bridges(inventory):
+    lists = [{"name": "members"}, {"name": "Press@Example.com"}]
+    found = inventory.given(settings=f"mail_domain_synonyms=['example.net']\nmailman_lists={lists}")
+    assert found["bridge_domains"] == {"example.org": ["example.net"], "example.com": []}
+    assert found["web_domains"] == {"example.org": "lists.example.org", "example.com": "lists.example.org"}
