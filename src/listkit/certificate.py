@@ -1,15 +1,16 @@
 """`listkit certificate`: the web server's certificate, from nothing to the hundredth renewal.
 
 `ensure` puts the best certificate in place that can be had without asking anybody: the authority's, the operator's own,
-or a self-signed one. `renew` does that too, asks the ACME authority when it is time, and has nginx take what is new.
+or a self-signed one. `renew` does that too, asks the ACME authority when it is time, and has nginx take what is new;
+what nginx refused to take it offers again at the next run.
 
 Reads `/etc/listkit/certificate.json` (written by the role `web`): `mode` ("letsencrypt", "selfsigned" or "files"),
 `names` (list of host names, the main one first), `email`, `directory` (the authority's URL), `ca_file`,
 `check_reachable` (bool), `addresses` (what the names should lead to; looked up when empty), `certificate_file` and
 `key_file` (mode "files").
 
-Exit status: 0 all is well or the name doesn't lead here yet (a warning says so), 1 what is needed can't be had, 2 the
-configuration can't be read.
+Exit status: 0 all is well or the main name doesn't lead here yet (a warning says so), 1 what is needed can't be had,
+for one of the names at least, 2 the configuration can't be read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -67,7 +68,11 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Status:
-    """What is in place. `temporary`: it stands in for the authority's; `wanted`: it is time to ask the authority."""
+    """What is in place.
+
+    `changed`: the web server has yet to take it; `temporary`: it stands in for the authority's; `wanted`: `renew` has
+    something to ask, or to try again.
+    """
 
     changed: bool
     temporary: bool
@@ -82,10 +87,11 @@ def best(configuration: Configuration, installed: Pair | None, now: float) -> Pa
     if configuration.mode == "files":
         return _own_files(configuration)
     if configuration.mode == "letsencrypt":
-        # One that lacks a name which was added later is still better for the main name than one that nobody trusts.
-        pair = acme.issued()
-        if pair and pair.certificate.covers(configuration.names[:1]):
-            return pair
+        # One that lacks a name which was added later is still better for the main name than one that nobody trusts, and
+        # so is what is in place while the authority's can't be used.
+        for pair in (acme.issued(), installed):
+            if pair and pair.certificate.covers(configuration.names[:1]) and not pair.certificate.self_signed:
+                return pair
     if installed:
         certificate = installed.certificate
         if certificate.self_signed and certificate.names == set(configuration.names) and not certificate.is_due(now):
@@ -97,10 +103,10 @@ def _own_files(configuration: Configuration) -> Pair:
     pair = Pair.read(Path(configuration.certificate_file), Path(configuration.key_file))
     if pair is None:
         raise CertificateError(
-            f"web_tls_mode is files, but {configuration.certificate_file or 'web_tls_certificate_file'} or "
-            f"{configuration.key_file or 'web_tls_key_file'} is missing on this host"
+            f"tls_mode is files, but {configuration.certificate_file} or {configuration.key_file} is missing on this "
+            "host: run the playbook, which brings them"
         )
-    pair.check_key()
+    pair.check()
     missing = [name for name in configuration.names if not pair.certificate.covers([name])]
     if missing:
         raise CertificateError(f"{configuration.certificate_file} isn't for {', '.join(missing)}")
@@ -111,14 +117,14 @@ def ensure(configuration: Configuration, store: Store, now: float, dry_run: bool
     """Put the best certificate in place that can be had without asking anybody."""
     installed = store.installed()
     pair = best(configuration, installed, now)
-    changed = pair != installed
-    if changed and not dry_run:
+    new = pair != installed
+    if new and not dry_run:
         store.install(pair)
     certificate = pair.certificate
     return Status(
-        changed=changed,
+        changed=new or not store.served,
         temporary=configuration.mode == "letsencrypt" and certificate.self_signed,
-        wanted=is_wanted(configuration, now),
+        wanted=is_wanted(configuration, configuration.names, now),
         self_signed=certificate.self_signed,
         names=sorted(certificate.names),
         expires=_moment(certificate.not_after),
@@ -129,54 +135,93 @@ def _moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def is_wanted(configuration: Configuration, now: float) -> bool:
-    """Whether it is time to ask the authority."""
+def is_wanted(configuration: Configuration, names: Sequence[str], now: float) -> bool:
+    """Whether it is time to ask the authority for a certificate for `names`."""
     if configuration.mode != "letsencrypt":
         return False
     pair = acme.issued()
-    return pair is None or not pair.certificate.covers(configuration.names) or pair.certificate.is_due(now)
+    if pair is None or acme.issuer() != configuration.directory:
+        return True
+    return not pair.certificate.covers(names) or pair.certificate.is_due(now)
 
 
 def ask_authority(configuration: Configuration, now: float) -> None:
-    """Get a certificate from the authority. `CertificateError`: not now; `acme.Unreachable`: asking is pointless."""
+    """Get a certificate from the authority for the main name, and for as many of the others as can be had.
+
+    `CertificateError` names the problems of the rest, `acme.Unreachable` those for which the authority wasn't asked.
+    """
     record = ROOT / "attempts.json"
     attempts = acme.Attempts.load(record, configuration.question)
     if now < attempts.next_at:
         raise CertificateError(
             f"{attempts.reason} (asked {attempts.failures} times; again at {_moment(attempts.next_at)})"
         )
+    problems = {}
     if configuration.check_reachable:
-        acme.check_reachable(configuration.names, configuration.addresses)
+        problems = acme.unreachable(configuration.names, configuration.addresses)
+    names = [name for name in configuration.names if name not in problems]
+    if configuration.names[0] in names and is_wanted(configuration, names, now):
+        try:
+            _obtain(configuration, names, now)
+        except CertificateError as error:
+            reason = "; ".join([str(error), *problems.values()])
+            attempts.failed(now, reason)
+            attempts.save(record)
+            raise CertificateError(reason) from error
+        record.unlink(missing_ok=True)
+    if problems:
+        raise acme.Unreachable("; ".join(problems.values()))
+
+
+def _obtain(configuration: Configuration, names: list[str], now: float) -> None:
+    """Ask for a certificate for `names`, and again without those that the authority refuses if these can't wait."""
+
+    def ask(names: list[str]) -> None:
+        acme.obtain(names, configuration.email, configuration.directory, configuration.ca_file or None)
+
     try:
-        acme.obtain(configuration.names, configuration.email, configuration.directory, configuration.ca_file or None)
-    except CertificateError as error:
-        attempts.failed(now, str(error))
-        attempts.save(record)
+        ask(names)
+    except acme.Refused as refused:
+        others = [name for name in names if name not in refused.names]
+        if others != names and names[0] in others and is_wanted(configuration, others, now):
+            ask(others)
         raise
-    record.unlink(missing_ok=True)
 
 
 def renew(configuration: Configuration, store: Store, now: float) -> int:
     """Ask the authority if it is time, put what is best in place, have nginx take it; return the exit status."""
-    status, failure = 0, ""
-    if is_wanted(configuration, now):
+    problem: CertificateError | None = None
+    before = store.installed()
+    if is_wanted(configuration, configuration.names, now):
         try:
             ask_authority(configuration, now)
-        except acme.Unreachable as unreachable:
-            status, failure = int(acme.issued() is not None), str(unreachable)
         except CertificateError as error:
-            status, failure = 1, str(error)
+            problem = error
     result = ensure(configuration, store, now)
+    if problem:
+        what = "the old certificate stays"
+        if result.temporary:
+            what = "a temporary self-signed certificate stays"
+        elif store.installed() != before:
+            what = "a new certificate is"
+        print(f"{what} in place, until {result.expires}: {problem}", file=sys.stderr)
     if result.changed:
-        _reload_web_server()
-    if failure:
-        kind = "a temporary self-signed" if result.temporary else "the old"
-        print(f"{kind} certificate stays in place, until {result.expires}: {failure}", file=sys.stderr)
-    return status
+        have_served(store)
+        print(f"nginx took the certificate for {', '.join(result.names)}, until {result.expires}")
+    waits = isinstance(problem, acme.Unreachable) and acme.issued() is None and result.temporary
+    return int(problem is not None and not waits)
 
 
-def _reload_web_server() -> None:
-    subprocess.run(["systemctl", "try-reload-or-restart", "nginx.service"], check=True)
+def have_served(store: Store) -> None:
+    """Have the web server, if it runs, take what is in place; `CertificateError` when it refuses."""
+    answer = subprocess.run(
+        ["systemctl", "try-reload-or-restart", "nginx.service"], capture_output=True, text=True, check=False
+    )
+    if answer.returncode:
+        raise CertificateError(
+            f"nginx doesn't take the new certificate; `nginx -t` says why: {' '.join(answer.stderr.split())}"
+        )
+    store.mark_served()
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import secrets
+import shutil
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -37,8 +39,16 @@ CHATTER = (
 """How certbot begins the lines that explain nothing."""
 
 
-class Unreachable(Exception):
+class Unreachable(CertificateError):
     """The authority couldn't reach this host under its names: asking would only spend an attempt."""
+
+
+class Refused(CertificateError):
+    """The authority gave no certificate. `names`: those that it holds against us, as far as it says."""
+
+    def __init__(self, reason: str, names: Sequence[str]) -> None:
+        super().__init__(reason)
+        self.names = names
 
 
 @dataclass
@@ -90,19 +100,18 @@ def record_lines(name: str, addresses: Sequence[str]) -> str:
     return " and ".join(f"{name}. {'AAAA' if ':' in address else 'A'} {address}" for address in addresses)
 
 
-def check_reachable(names: Sequence[str], addresses: Sequence[str]) -> None:
-    """Raise `Unreachable`, with the records to create, unless each name leads back to this host's port 80."""
+def unreachable(names: Sequence[str], addresses: Sequence[str]) -> dict[str, str]:
+    """Return the names that don't lead back to this host's port 80, each with why, and the records to create."""
     token = secrets.token_urlsafe(24)
     file = WEBROOT / CHALLENGES / f"listkit-{token}"
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
         file.write_text(token)
         file.chmod(0o644)
-        problems = [problem for name in names for problem in _problems(name, addresses, file.name, token)]
+        problems = {name: "; ".join(_problems(name, addresses, file.name, token)) for name in names}
     finally:
         file.unlink(missing_ok=True)
-    if problems:
-        raise Unreachable("; ".join(problems))
+    return {name: problem for name, problem in problems.items() if problem}
 
 
 def _problems(name: str, own: Sequence[str], file: str, token: str) -> Iterator[str]:
@@ -135,9 +144,26 @@ def _fetch(name: str, address: str, path: str, expected: str) -> str:
 
 
 def issued() -> Pair | None:
-    """Return what the authority issued last, if anything."""
+    """Return what the authority issued last, if it can be used: a killed certbot may leave the key of another one."""
     lineage = ROOT / "live" / NAME
-    return Pair.read(lineage / "fullchain.pem", lineage / "privkey.pem")
+    return Pair.usable(lineage / "fullchain.pem", lineage / "privkey.pem")
+
+
+def issuer() -> str:
+    """Return the directory of the authority that was asked last, as certbot keeps it."""
+    try:
+        kept = (ROOT / "renewal" / f"{NAME}.conf").read_text()
+    except OSError:
+        return ""
+    found = re.search(r"^server\s*=\s*(\S+)", kept, re.M)
+    return found[1].strip("\"'") if found else ""
+
+
+def _forget() -> None:
+    """Take away what certbot keeps of the certificate: it stumbles over files that it left half-written itself."""
+    for folder in ("live", "archive"):
+        shutil.rmtree(ROOT / folder / NAME, ignore_errors=True)
+    (ROOT / "renewal" / f"{NAME}.conf").unlink(missing_ok=True)
 
 
 def certbot_command(names: Sequence[str], email: str, directory: str) -> list[str]:
@@ -148,6 +174,8 @@ def certbot_command(names: Sequence[str], email: str, directory: str) -> list[st
         *("--config-dir", str(ROOT), "--work-dir", str(ROOT / "work"), "--logs-dir", str(ROOT / "logs")),
         *("--max-log-backups", "10", "--cert-name", NAME, "--key-type", "ecdsa"),
         *("--force-renewal", "--renew-with-new-domains", "--webroot", "--webroot-path", str(WEBROOT)),
+        # Else it keeps a real certificate when the directory is changed to that of a staging authority.
+        "--break-my-certs",
         *(argument for name in names for argument in ("--domain", name)),
     ]
 
@@ -161,6 +189,8 @@ def obtain(
 ) -> Pair:
     """Ask the authority at `directory` for a certificate. `ca_file`: whom to believe about its own certificate."""
     WEBROOT.mkdir(parents=True, exist_ok=True)
+    if issued() is None or not issuer():
+        _forget()
     environment = dict(os.environ, **({"REQUESTS_CA_BUNDLE": ca_file} if ca_file else {}))
     command = certbot_command(names, email, directory)
     try:
@@ -168,10 +198,16 @@ def obtain(
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CertificateError(f"certbot: {error}") from error
     if answer.returncode:
-        raise CertificateError(f"the authority at {directory} gave none: {explanation(answer.stderr + answer.stdout)}")
+        said = answer.stderr + answer.stdout
+        reason = f"the authority at {directory} gave none: {explanation(said)}"
+        raise Refused(reason, re.findall(r"^\s*Domain:\s*(\S+)", said, re.M))
     pair = issued()
-    if pair is None:
-        raise CertificateError(f"certbot reports success, but there is no certificate under {ROOT / 'live' / NAME}")
+    # What isn't recognised would be asked for again at once, until the authority has enough of it.
+    if pair is None or not pair.certificate.covers(names) or issuer() != directory:
+        raise CertificateError(
+            f"certbot reports success, but the certificate of {directory} for {', '.join(names)} isn't under "
+            f"{ROOT / 'live' / NAME}"
+        )
     return pair
 
 

@@ -37,6 +37,10 @@ TRUSTED_HEADERS = 'add_header Strict-Transport-Security "max-age=63072000" alway
 SELF_SIGNED_HEADERS = "# No Strict-Transport-Security: browsers would refuse to go on with a self-signed certificate.\n"
 
 
+MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+"""What OpenSSL says of another certificate's key, and of one of another kind."""
+
+
 class CertificateError(Exception):
     """A certificate can't be read, made or used; the text says what to do about it."""
 
@@ -109,15 +113,35 @@ class Pair:
         except FileNotFoundError:
             return None
 
+    @classmethod
+    def usable(cls, chain: Path, key: Path) -> Pair | None:
+        """Read both files; None unless a web server can use them."""
+        pair = cls.read(chain, key)
+        try:
+            if pair:
+                pair.check()
+        except CertificateError:
+            return None
+        return pair
+
     @property
     def certificate(self) -> Certificate:
         """What the first certificate of the chain says."""
         return parse(self.chain)
 
-    def check_key(self) -> None:
-        """Raise `CertificateError` unless the key belongs to the certificate."""
-        if openssl("x509", "-noout", "-pubkey", stdin=self.chain) != openssl("pkey", "-pubout", stdin=self.key):
-            raise CertificateError("the private key doesn't belong to the certificate")
+    def check(self) -> None:
+        """Raise `CertificateError` unless a web server can use it: the whole chain, and the key that belongs to it."""
+        with tempfile.TemporaryDirectory() as folder:
+            chain, key = Path(folder) / "chain", Path(folder) / "key"
+            chain.write_bytes(self.chain)
+            key.write_bytes(self.key)
+            try:
+                # Without a password, OpenSSL asks whoever sits at the terminal for the one of an encrypted key.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key, password="")
+            except ssl.SSLError as error:
+                if error.reason in MISMATCHES:
+                    raise CertificateError("the private key doesn't belong to the certificate") from error
+                raise CertificateError(f"the certificate, its chain or its key can't be used: {error}") from error
 
 
 def make_self_signed(names: Sequence[str]) -> Pair:
@@ -137,6 +161,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._served = root / "served"
 
     @property
     def live(self) -> Path:
@@ -144,12 +169,21 @@ class Store:
         return self._root / "live"
 
     def installed(self) -> Pair | None:
-        """What the web server is told to use, if anything; what can't be read counts as nothing."""
-        pair = Pair.read(self.live / "fullchain.pem", self.live / "privkey.pem")
+        """What the web server is told to use, if anything; what can't be used counts as nothing."""
+        pair = Pair.usable(self.live / "fullchain.pem", self.live / "privkey.pem")
+        return pair if (self.live / "headers.conf").exists() else None
+
+    @property
+    def served(self) -> bool:
+        """Whether the web server has taken what is in `live/` now."""
         try:
-            return pair if pair and (self.live / "headers.conf").exists() and pair.certificate else None
-        except CertificateError:
-            return None
+            return self._served.read_text() == str(self.live.readlink())
+        except OSError:
+            return False
+
+    def mark_served(self) -> None:
+        """Remember that the web server has taken what is in `live/` now."""
+        self._served.write_text(str(self.live.readlink()))
 
     def install(self, pair: Pair) -> None:
         """Put `pair` in place, and forget what was there before."""

@@ -1,7 +1,9 @@
 """`listkit check`: look at every station of a message's way, say what is wrong and what to do about it.
 
 Reads `/etc/listkit/check.json` (written by the role `verify`): `fqdn` (str), `units` (the systemd units that must be
-active), `listeners` (the TCP ports that may listen to the outside), `certificate_days` (int: fewer left is a failure).
+active), `listeners` (the TCP ports that may listen to the outside), `links` (the loopback ports that lead to other
+hosts, each with `name`, `port`, `protocol`, `address`, `link_port`), `certificate_days` (int: fewer left is a failure),
+`lists` (by address, the settings that each declared list must have).
 
 Exit status: 0 all well, 1 something is wrong, 2 the configuration can't be read.
 """
@@ -9,13 +11,18 @@ Exit status: 0 all well, 1 something is wrong, 2 the configuration can't be read
 from __future__ import annotations
 
 import argparse
+import base64
+import functools
 import ipaddress
 import json
+import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +30,28 @@ from pathlib import Path
 CONFIGURATION = Path("/etc/listkit/check.json")
 TIMEOUT_SECONDS = 10
 DAY_SECONDS = 86_400
+# What one says first to a daemon, and how its answer begins. PostgreSQL is asked whether it has TLS.
+PROTOCOLS = {
+    "smtp": (b"", b"220"),
+    "http": (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1."),
+    "postgresql": (struct.pack("!ii", 8, 80877103), b""),
+}
+LEAST_FREE_BYTES = 512 * 1024**2
+REST_URL = "http://127.0.0.1:8001/3.1"
+REST_PASSWORD = Path("/etc/listkit/secrets/rest_password")
+QUEUES = Path("/var/lib/mailman3/queue")
+BUDGET_STATUS = Path("/run/listkit-budget/status.json")
+BRIDGE_CONFIGURATION = Path("/etc/listkit/bridge.json")
+BRIDGE_METRICS = Path("/run/listkit-bridge/metrics.prom")
+GROWING = tuple(map(Path, ("/", "/var/lib/mailman3", "/var/lib/postgresql", "/var/log", "/var/spool/postfix")))
+"""Directories that fill up, each perhaps on a disk of its own."""
+SECRET_FILES = (
+    "etc/listkit/secrets/*",
+    "etc/mailman3/listkit-hyperkitty.cfg",
+    "etc/mailman3/mailman.cfg",
+    "etc/mailman3/mailman-web.py",
+    "etc/postfix/sasl_passwd*",
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +74,134 @@ def check_units(units: Iterable[str]) -> Iterator[Finding]:
     answer = subprocess.run(["systemctl", "is-active", "--", *units], capture_output=True, text=True, check=False)
     for unit, state in zip(units, answer.stdout.split(), strict=True):
         yield Finding(unit, state == "active", state, f"journalctl -u {unit} -n 50 says why")
+
+
+def check_jobs() -> Iterator[Finding]:
+    """None of the kit's jobs has failed the last time it ran."""
+    command = ["systemctl", "list-units", "--failed", "--plain", "--no-legend", "listkit-*"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=True)
+    failed = [line.split()[0] for line in answer.stdout.splitlines()]
+    yield Finding(
+        "jobs",
+        not failed,
+        f"failed: {', '.join(failed)}" if failed else "none has failed",
+        f"journalctl -u {failed[0] if failed else ''} -n 50 says why; systemctl start runs it again",
+    )
+
+
+def check_disks(directories: Iterable[Path] = GROWING, least: int = LEAST_FREE_BYTES) -> Iterator[Finding]:
+    """There is room, for bytes and for files."""
+    full = []
+    for directory in filter(Path.exists, directories):
+        disk = os.statvfs(directory)
+        if disk.f_bavail * disk.f_frsize < least or (disk.f_files and disk.f_favail == 0):
+            full.append(str(directory))
+    yield Finding(
+        "disks",
+        not full,
+        f"less than {least // 1024**2} MiB free at {', '.join(full)}" if full else "there is room",
+        "df -h and df -i show it; journalctl --vacuum-size=50M and apt-get clean make some room",
+    )
+
+
+def check_secrets(root: Path = Path("/")) -> Iterator[Finding]:
+    """No file with a secret can be read by others."""
+    files = sorted(path for pattern in SECRET_FILES for path in root.glob(pattern))
+    open_ones = [str(path) for path in files if path.stat().st_mode & 0o007]
+    yield Finding(
+        "secrets",
+        not open_ones,
+        f"others can read {', '.join(open_ones)}" if open_ones else f"{len(files)} files, closed to others",
+        "run the playbook, which sets the modes; renew the secret if somebody may have read it",
+    )
+
+
+def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
+    """Mailman hasn't set a message aside that it couldn't handle."""
+    shunted = len(list(queues.glob("shunt/*.pck")))
+    unreadable = len(list(queues.glob("bad/*")))
+    yield Finding(
+        "messages set aside",
+        not shunted + unreadable,
+        f"{shunted} in {queues}/shunt, {unreadable} in {queues}/bad",
+        "/var/log/mailman3/mailman.log says why; `runuser -u list -- mailman unshunt` handles the first anew, "
+        "`mailman qfile FILE` shows one; remove what isn't wanted",
+    )
+
+
+def check_outgoing(status: Path = BUDGET_STATUS) -> Iterator[Finding]:
+    """No mail account pauses because the provider refused it.
+
+    Not even for its quota, which the budget keeps: somebody else sends, or the limit is lower than configured.
+    """
+    try:
+        accounts = json.loads(status.read_text())["accounts"]
+    except FileNotFoundError:
+        return  # without a budget; a budget that should run and doesn't is a unit that isn't active
+    pausing = [account for account in accounts if account["pause"]]
+    yield Finding(
+        "outgoing mail",
+        not pausing,
+        "; ".join(f"{account['address']} pauses: {account['pause']['reply']}" for account in pausing)
+        or "nothing pauses",
+        f"{pausing[0]['pause']['advice'] if pausing else ''}; then `mail-budget resume`",
+    )
+
+
+def check_incoming(metrics: Path = BRIDGE_METRICS, configuration: Path = BRIDGE_CONFIGURATION) -> Iterator[Finding]:
+    """The bridge is logged in to every mailbox."""
+    try:
+        lines = metrics.read_text().splitlines()
+        accounts = json.loads(configuration.read_text())["mailboxes"]
+    except FileNotFoundError:
+        return  # a bridge that should run and doesn't is a unit that isn't active
+    connected = {line.split('"')[1] for line in lines if line.startswith("listkit_bridge_up{") and line.endswith(" 1")}
+    away = [account for account in accounts if account.lower() not in connected]
+    yield Finding(
+        "incoming mail",
+        not away,
+        f"not logged in to {', '.join(away)}" if away else "logged in to every mailbox",
+        "journalctl -u listkit-bridge -n 50 says why; a refused password is mended in the inventory, and deployed",
+    )
+
+
+def check_lists(declared: dict[str, dict[str, object]]) -> Iterator[Finding]:
+    """Mailman answers, which it can't without its database, and has the declared lists with their settings."""
+    fix = "journalctl -u mailman3 -u 'postgresql*' -n 50 says why"
+    try:
+        existing = {entry["fqdn_listname"] for entry in _rest("lists").get("entries", [])}
+        deviating = [
+            f"{address}: {name} is {config[name]}"
+            for address in sorted(existing & set(declared))
+            for config in [_rest(f"lists/{address}/config")]
+            for name, value in declared[address].items()
+            if config[name] != value
+        ]
+    except (OSError, ValueError) as error:
+        yield Finding("Mailman's REST API", False, str(error), fix)
+        return
+    yield Finding("Mailman's REST API", True, f"{len(existing)} lists")
+    missing = sorted(set(declared) - existing)
+    yield Finding(
+        "declared lists",
+        not missing,
+        f"missing: {', '.join(missing)}" if missing else f"all {len(declared)} there",
+        "run the playbook, which makes them, or take them out of mailman_lists",
+    )
+    yield Finding(
+        "settings of the declared lists",
+        not deviating,
+        "; ".join(deviating) or "as declared",
+        "run the playbook, which sets them again, or declare the change in mailman_lists",
+    )
+
+
+def _rest(path: str) -> dict:
+    """What Mailman's REST API answers. Raises OSError when it doesn't, ValueError when it isn't JSON."""
+    login = base64.b64encode(f"restadmin:{REST_PASSWORD.read_text().strip()}".encode()).decode()
+    request = urllib.request.Request(f"{REST_URL}/{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310 -- http
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- the same
+        return json.load(answer)
 
 
 def check_listeners(allowed: Iterable[int], sockets: str | None = None) -> Iterator[Finding]:
@@ -81,6 +238,23 @@ def check_greeting(what: str, port: int, greeting: bytes, fix: str) -> Iterator[
         yield Finding(what, seen.startswith(greeting), seen.decode(errors="replace").strip(), fix)
 
 
+def check_link(link: dict) -> Iterator[Finding]:
+    """The daemon behind a link answers; the link itself takes a connection even when nothing is behind it."""
+    request, greeting = PROTOCOLS[link["protocol"]]
+    what, far = f"link {link['name']}", f"{link['address']} port {link['link_port']}"
+    try:
+        with socket.create_connection(("127.0.0.1", link["port"]), TIMEOUT_SECONDS) as connection:
+            connection.settimeout(TIMEOUT_SECONDS)
+            connection.sendall(request)
+            seen = connection.recv(200)
+    except OSError as error:
+        seen, shown = b"", str(error)
+    else:
+        shown = "answers" if seen else "the connection ends at once"
+    fix = f"see that {far} can be reached and its daemon runs; journalctl -u listkit-link says more, on both hosts"
+    yield Finding(what, bool(seen) and seen.startswith(greeting), f"{far}: {shown}", fix)
+
+
 def check_web(fqdn: str, days: int) -> Iterator[Finding]:
     """The list page is served over TLS under the site's name, and its certificate is good for a while."""
     # A temporary self-signed certificate is no fault of the web interface; `listkit certificate` reports on it.
@@ -99,9 +273,12 @@ def check_web(fqdn: str, days: int) -> Iterator[Finding]:
         yield Finding("web interface", False, str(error), "journalctl -u nginx -u mailman3-web -n 50 says why")
         return
     yield Finding("web interface", " 200 " in f"{status} ", status, "journalctl -u mailman3-web -n 50 says why")
-    left = (_expiry(certificate) - time.time()) / DAY_SECONDS
+    left, named = (_expiry(certificate) - time.time()) / DAY_SECONDS, _names(certificate, fqdn)
     yield Finding(
-        "certificate", left > days, f"{left:.0f} days left", "journalctl -u 'listkit-certificate*' -n 50 says why"
+        "certificate",
+        left > days and named,
+        f"{left:.0f} days left, {'' if named else 'not '}for {fqdn}",
+        "journalctl -u 'listkit-certificate*' -n 50 says why",
     )
 
 
@@ -113,16 +290,32 @@ def _expiry(certificate: bytes) -> float:
     return ssl.cert_time_to_seconds(answer.stdout.decode().strip().partition("=")[2])
 
 
+def _names(certificate: bytes, host: str) -> bool:
+    """Whether a DER certificate is for `host`."""
+    command = ["openssl", "x509", "-inform", "DER", "-noout", "-checkhost", host]
+    # Whether it exits with 1 depends on its version; what it says doesn't.
+    answer = subprocess.run(command, input=certificate, capture_output=True, check=False)
+    return b"does match" in answer.stdout
+
+
 def look_at(configuration: dict) -> list[Finding]:
     """Run every check that the configuration names."""
     checks: list[Callable[[], Iterator[Finding]]] = [
         lambda: check_units(configuration["units"]),
+        check_jobs,
         lambda: check_listeners(configuration["listeners"]),
+        check_disks,
+        check_secrets,
+        check_outgoing,
+        check_incoming,
     ]
+    checks += [functools.partial(check_link, link) for link in configuration["links"]]
     if "mailman3.service" in configuration["units"]:
-        checks.append(
-            lambda: check_greeting("Mailman's LMTP server", 8024, b"220", "journalctl -u mailman3 -n 50 says why")
-        )
+        checks += [
+            lambda: check_greeting("Mailman's LMTP server", 8024, b"220", "journalctl -u mailman3 -n 50 says why"),
+            lambda: check_lists(configuration["lists"]),
+            check_set_aside,
+        ]
     if "postfix@-.service" in configuration["units"] or "postfix.service" in configuration["units"]:
         checks.append(lambda: check_greeting("the relay", 25, b"220", "journalctl -u 'postfix*' -n 50 says why"))
     if "nginx.service" in configuration["units"]:

@@ -1,9 +1,11 @@
-"""Talking to systemd: readiness, status and the watchdog (sd_notify(3))."""
+"""Talking to systemd: readiness, status and the watchdog (sd_notify(3)), and its journal."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import sys
 
 
 def notify(message: str) -> None:
@@ -21,3 +23,20 @@ def watchdog_seconds() -> float | None:
     """Within how many seconds systemd wants to hear from us, or None."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1_000_000 if microseconds.isdigit() else None
+
+
+def log_to_journal() -> None:
+    """Log to stderr. The journal adds the time, and takes the level from the prefix (sd-daemon(3))."""
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    if os.environ.get("JOURNAL_STREAM"):
+        logging.getLogger().handlers[0].setFormatter(_JournalFormatter("%(message)s"))
+
+
+class _JournalFormatter(logging.Formatter):
+    """Puts the syslog level before every line."""
+
+    _LEVELS = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"))
+
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = next((mark for level, mark in self._LEVELS if record.levelno >= level), "<7>")
+        return "\n".join(prefix + line for line in super().format(record).splitlines())

@@ -16,6 +16,8 @@ _LOCAL = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+", re.IGNORECASE)
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?", re.IGNORECASE)
 # The last group is empty where the closing quote is missing; the pattern always matches, and so takes linear time.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\(?:.|\Z))*("?)', re.DOTALL)
+# The sub-addresses whose tag Mailman reads. Kept at others, each tag would make one more delivery of the same message.
+_TAGGED = frozenset({"confirm", "bounces"})
 _COMMENT = re.compile(r"\([^()]*\)")
 
 
@@ -45,7 +47,7 @@ class AddressBook:
     suffixes: sub-addresses without their dash ("bounces", "owner", …).
     domains: each of our mail domains and its synonyms, mapped to the domain that Mailman knows.
     mailbox: the address of the mailbox being read, in lower case.
-    owners: the addresses whose mail is the site owner's.
+    owners: the addresses whose mail is the site owner's, at the domains that Mailman knows, in lower case.
     """
 
     lists: frozenset[str]
@@ -56,26 +58,28 @@ class AddressBook:
 
     def meaning(self, address: str) -> Meaning:
         """Say what an address (as `addresses_in` returns it) means to us."""
-        local, _, domain = address.rpartition("@")
-        if domain not in self.domains:
-            return Meaning(Kind.FOREIGN)
-        domain = self.domains[domain]
+        local, _, written = address.rpartition("@")
+        domain = self.domains.get(written, written)
         base, plus, tag = local.partition("+")
         if self._is_list(base, domain):
             return Meaning(Kind.LIST, f"{base}@{domain}")
         if self._is_subaddress(base, domain):
-            return Meaning(Kind.LIST, f"{base}{plus}{tag}@{domain}")
+            kept = f"{plus}{tag}" if base.rpartition("-")[2] in _TAGGED else ""
+            return Meaning(Kind.LIST, f"{base}{kept}@{domain}")
+        # Only now: somebody may have made a list in Postorius in a domain that the inventory doesn't name.
+        if written not in self.domains:
+            return Meaning(Kind.FOREIGN)
         plain = f"{base}@{domain}"
         if plain == self._canonical(self.mailbox):
             return Meaning(Kind.MAILBOX)
-        if plain in {self._canonical(owner) for owner in self.owners}:
+        if plain in self.owners:
             return Meaning(Kind.OWNER)
         return Meaning(Kind.UNKNOWN)
 
     def is_owner(self, address: str) -> bool:
         """Tell whether mail for this address is the site owner's, even where it is the mailbox itself."""
         untagged = re.sub(r"\+[^@]*", "", address)
-        return self._canonical(untagged) in {self._canonical(owner) for owner in self.owners}
+        return self._canonical(untagged) in self.owners
 
     def _is_list(self, local: str, domain: str) -> bool:
         return f"{local}@{domain}" in self.lists

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from listkit import systemd
@@ -30,10 +30,7 @@ def main(argv: list[str]) -> int:
     Returns 0 after an orderly stop, 1 when a thread died (systemd starts the bridge anew), 2 for a bad configuration.
     """
     arguments = _parser().parse_args(argv)
-    # The journal adds the time, and takes the level from the prefix (sd-daemon(3)).
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-    if os.environ.get("JOURNAL_STREAM"):
-        logging.getLogger().handlers[0].setFormatter(_JournalFormatter("%(message)s"))
+    systemd.log_to_journal()
     try:
         if arguments.check:
             check(arguments.config)
@@ -51,16 +48,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--credentials", type=Path, help="the directory of the passwords (default: systemd's)")
     parser.add_argument("--check", action="store_true", help="only check the configuration")
     return parser
-
-
-class _JournalFormatter(logging.Formatter):
-    """Puts the syslog level before every line, as systemd's journal reads it."""
-
-    _LEVELS = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"))
-
-    def format(self, record: logging.LogRecord) -> str:
-        prefix = next((mark for level, mark in self._LEVELS if record.levelno >= level), "<7>")
-        return "\n".join(prefix + line for line in super().format(record).splitlines())
 
 
 class Service:
@@ -135,8 +122,9 @@ class Service:
     def _end(self, workers: list[Worker], threads: list[threading.Thread]) -> None:
         for worker in workers:
             worker.stop.set()
+        deadline = time.monotonic() + _STOP_SECONDS
         for worker, thread in zip(workers, threads, strict=True):
-            thread.join(_STOP_SECONDS)
+            thread.join(max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
                 worker.abandon()
         self._write_metrics()

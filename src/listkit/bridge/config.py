@@ -283,9 +283,9 @@ class _Reader:
     def _keep_days(self, raw: Any) -> KeepDays:
         fields = KeepDays.__dataclass_fields__
         raw = self._table("keep_days", raw, set(fields))
-        values = {name: self._number(f"keep_days.{name}", raw[name], 0, 3650) for name in raw if name in fields}
+        values = {name: self._number(f"keep_days.{name}", raw[name], 0, 10_000) for name in raw if name in fields}
         keep = KeepDays(**values)
-        if keep.processed and keep.delivered <= keep.processed:
+        if keep.delivered and keep.delivered <= keep.processed:
             self._problem("keep_days.delivered", "must be more than keep_days.processed", str(keep.processed + 30))
         return keep
 
@@ -319,7 +319,9 @@ class _Reader:
         local_parts = raw.get("local_parts", ["mailman", "postorius"])
         return SiteOwner(
             address=self._text("site_owner.address", raw.get("address"), _ADDRESS, "admin@example.org").lower(),
-            local_parts=tuple(self._texts("site_owner.local_parts", local_parts, r"[^@\s]+", "postorius")),
+            local_parts=tuple(
+                part.lower() for part in self._texts("site_owner.local_parts", local_parts, r"[^@\s]+", "postorius")
+            ),
             relay=self._server("site_owner.relay", raw.get("relay", {}), 25),
         )
 

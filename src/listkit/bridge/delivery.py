@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ from listkit.bridge.message import (
     rendered,
 )
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import Fate, Verdict, fate, verdict
+from listkit.bridge.policy import RECIPIENTS_AT_MOST, Fate, Verdict, fate, verdict
 from listkit.bridge.routing import Route, route
 from listkit.bridge.transfer import Reply, Transfer, TransferError
 
@@ -34,20 +34,29 @@ _OWNER = "the site owner"
 
 
 class MailmanAway(Exception):
-    """Mailman can't be reached: no message can be delivered for now."""
+    """Mailman can't be reached: no message can be delivered for now.
+
+    with_message: it had begun to take a message; that one may be what it can't bear.
+    """
+
+    def __init__(self, text: str, *, with_message: bool) -> None:
+        super().__init__(text)
+        self.with_message = with_message
 
 
 @dataclass(slots=True)
 class Incoming:
     """A message that was read from the mailbox.
 
-    spool: the whole message, normalised. seen: when it was first seen (`time.monotonic`). times_550: how often Mailman
-    answered 550 to it before. replay: see `delivery_id`.
+    spool: the whole message, normalised. seen: when it was first seen (`time.monotonic`). beat: called before each
+    delivery, to tell that it gets on. times_550: how often Mailman answered 550 to it before. replay: see
+    `delivery_id`.
     """
 
     spool: BinaryIO
     internal_date: str
     seen: float
+    beat: Callable[[], None] = lambda: None
     times_550: int = 0
     replay: str = ""
 
@@ -70,6 +79,10 @@ class _Letter:
     incoming: Incoming
     head: Head
     identity: bytes
+
+
+# Makes the delivery of that name; says what that came to, and what the server answered.
+_Attempt = Callable[[str], tuple[Verdict, object]]
 
 
 class InFlight:
@@ -112,7 +125,11 @@ class Postman:
         self._journal = journal
         self._in_flight = in_flight
         self._metrics = metrics
+        names = configuration.site_owner.local_parts if configuration.site_owner else ()
+        domains = set(configuration.domains.values())
+        self._owners = frozenset(f"{name}@{domain}" for name in names for domain in domains)
         self._lmtp: Transfer | None = None
+        self.last_taken = float("-inf")  # when Mailman last took a message, by time.monotonic
 
     def handle(self, incoming: Incoming) -> Outcome:
         """Bring a message to everybody who gets it and say what became of it.
@@ -128,6 +145,9 @@ class Postman:
         outcome.via = found.via
         if not found.has_home:
             return self._without_home(outcome, found, certain)
+        if len(found.recipients) > RECIPIENTS_AT_MOST:
+            outcome.notes.append(f"names {len(found.recipients)} addresses of lists, of at most {RECIPIENTS_AT_MOST}")
+            return outcome
         letter = _Letter(incoming, head, content_identity(head, incoming.spool, incoming.internal_date))
         verdicts = [self._to_list(letter, recipient, outcome) for recipient in found.recipients]
         if found.to_owner:
@@ -139,10 +159,29 @@ class Postman:
             outcome.fate = fate(verdicts)
         return outcome
 
+    def connect(self) -> Transfer:
+        """Connect to Mailman, unless that is done. Raises `MailmanAway`."""
+        # A message may take longer to fetch than Mailman's server waits for a command.
+        if self._lmtp is not None and not self._lmtp.answers():
+            self._drop()
+        if self._lmtp is None:
+            server = self._configuration.lmtp
+            try:
+                self._lmtp = Transfer(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
+            except TransferError as error:
+                self._metrics.set("mailman_up", 0)
+                raise MailmanAway(str(error), with_message=False) from error
+        return self._lmtp
+
     def rest(self) -> None:
         """Nothing more to do for now: let the connection to Mailman go."""
         if self._lmtp is not None:
             self._lmtp.close()
+            self._lmtp = None
+
+    def _drop(self) -> None:
+        if self._lmtp is not None:
+            self._lmtp.drop()
             self._lmtp = None
 
     def _route(self, head: Head, seen: float) -> tuple[Route, bool]:
@@ -156,14 +195,12 @@ class Postman:
         return route(fields, self._book(), headers), certain
 
     def _book(self) -> AddressBook:
-        owner_of_site = self._configuration.site_owner
-        names = owner_of_site.local_parts if owner_of_site else ()
         return AddressBook(
             lists=self._lists.addresses,
             suffixes=self._configuration.list_suffixes,
             domains=self._configuration.domains,
             mailbox=self._mailbox.account,
-            owners=frozenset(f"{name}@{domain}" for name in names for domain in self._configuration.domains),
+            owners=self._owners,
         )
 
     def _without_home(self, outcome: Outcome, found: Route, certain: bool) -> Outcome:
@@ -177,39 +214,46 @@ class Postman:
         return outcome
 
     def _to_list(self, letter: _Letter, recipient: str, outcome: Outcome) -> Verdict:
+        def attempt(delivery: str) -> tuple[Verdict, object]:
+            reply = self._hand_over(letter, recipient, delivery)
+            return self._decide(letter, recipient, reply, outcome), reply
+
+        decided, new = self._once(letter, recipient, outcome, attempt)
+        if new:
+            self.last_taken = time.monotonic()
+            self._metrics.add("delivered_total", mailbox=self._mailbox.account)
+        return decided
+
+    def _once(self, letter: _Letter, recipient: str, outcome: Outcome, attempt: _Attempt) -> tuple[Verdict, bool]:
+        """Make a delivery unless it was made before, or is being made; the second value says whether it was now."""
+        letter.incoming.beat()
         delivery = delivery_id(letter.identity, recipient, letter.incoming.replay)
         with self._in_flight.claim(delivery) as ours:
             if not ours:
                 outcome.notes.append(f"{recipient}: a copy of it is being delivered")
-                return Verdict.AGAIN
+                return Verdict.AGAIN, False
             if self._journal.is_delivered(delivery):
                 self._metrics.add("duplicates_total", mailbox=self._mailbox.account)
                 outcome.notes.append(f"{recipient}: delivered before as {delivery}")
-                return Verdict.TAKEN
-            reply = self._hand_over(letter, recipient, delivery)
-            decided = self._decide(letter, recipient, reply, outcome)
+                return Verdict.TAKEN, False
+            decided, answer = attempt(delivery)
             if decided is Verdict.TAKEN:
                 self._journal.record_delivered(delivery, recipient)
-                self._metrics.add("delivered_total", mailbox=self._mailbox.account)
-            outcome.notes.append(f"{recipient}: {decided.value} as {delivery} ({reply})")
-            return decided
+            outcome.notes.append(f"{recipient}: {decided.value} as {delivery} ({answer})")
+            return decided, decided is Verdict.TAKEN
 
     def _hand_over(self, letter: _Letter, recipient: str, delivery: str) -> Reply:
         blocks = rendered(letter.head, letter.incoming.spool, delivery, letter.identity, self._mailbox.domain)
+        lmtp = self.connect()
         try:
-            if self._lmtp is None:
-                server = self._configuration.lmtp
-                self._lmtp = Transfer(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
-            reply = self._lmtp.deliver(envelope_sender(letter.head), recipient, blocks)
+            reply = lmtp.deliver(envelope_sender(letter.head), recipient, blocks)
         except BaseException as error:
             # In the middle of DATA the next command would become part of the message.
-            if self._lmtp is not None:
-                self._lmtp.drop()
-                self._lmtp = None
+            self._drop()
             if not isinstance(error, TransferError):
                 raise
             self._metrics.set("mailman_up", 0)
-            raise MailmanAway(str(error)) from error
+            raise MailmanAway(str(error), with_message=True) from error
         self._metrics.set("mailman_up", 1)
         return reply
 
@@ -232,20 +276,17 @@ class Postman:
         if reason:
             outcome.notes.append(f"{_OWNER}: {reason}")
             return []
-        delivery = delivery_id(letter.identity, site_owner.address, letter.incoming.replay)
-        if self._journal.is_delivered(delivery):
-            outcome.notes.append(f"{_OWNER}: sent on before")
-            return [Verdict.TAKEN]
-        try:
-            reply = self._send_on(letter, site_owner.address)
-        except TransferError as error:
-            outcome.notes.append(f"{_OWNER}: {error}")
-            return [Verdict.AGAIN]
-        decided = verdict(reply.code, list_exists=False, times_550=0)
-        if decided is Verdict.TAKEN:
-            self._journal.record_delivered(delivery, site_owner.address)
+
+        def attempt(_delivery: str) -> tuple[Verdict, object]:
+            try:
+                reply = self._send_on(letter, site_owner.address)
+            except TransferError as error:
+                return Verdict.AGAIN, error
+            return verdict(reply.code, list_exists=False, times_550=0), reply
+
+        decided, new = self._once(letter, site_owner.address, outcome, attempt)
+        if new:
             self._metrics.add("owner_total", mailbox=self._mailbox.account)
-        outcome.notes.append(f"{_OWNER}: {decided.value} ({reply})")
         return [decided]
 
     def _send_on(self, letter: _Letter, address: str) -> Reply:

@@ -1,4 +1,4 @@
-"""A thin IMAP client: what the bridge needs of RFC 3501, IDLE (2177), UIDPLUS (4315), MOVE (6851) and WITHIN (5032).
+"""A thin IMAP client: what the bridge needs of RFC 3501, IDLE (2177), UIDPLUS (4315) and MOVE (6851).
 
 `imaplib` has no IDLE before Python 3.14 and holds a whole message in memory; this client reads a message in slices, and
 every wait of its has a limit. Any error means that the connection is of no use any more.
@@ -7,7 +7,6 @@ every wait of its has a limit. Any error means that the connection is of no use 
 from __future__ import annotations
 
 import base64
-import datetime
 import re
 import select
 import socket
@@ -22,6 +21,8 @@ _LINE_OCTETS = 8 * 1_048_576
 _RECV_OCTETS = 65_536
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+# A server in trouble, which says nothing about the password (RFC 5530).
+_TROUBLE_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
 _CODE = re.compile(r"^(?:OK|NO|BAD|BYE|PREAUTH) \[([A-Z-]+)", re.IGNORECASE)
 
 
@@ -30,7 +31,11 @@ class ImapError(Exception):
 
 
 class LoginRefused(ImapError):
-    """The server answered NO to the account and password."""
+    """The server answered NO to the account and password, and not because of trouble of its own."""
+
+
+class Refused(ImapError):
+    """The server says no to a move or a deletion. The connection is as good as before."""
 
 
 class CertificateRefused(ImapError):
@@ -54,10 +59,11 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A selected folder."""
+    """A selected folder; `uidnext` is above every UID in it so far, and 0 where the server doesn't tell."""
 
     name: str
     uidvalidity: int
+    uidnext: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +141,9 @@ class Imap:
             answer = self._exchange("AUTHENTICATE PLAIN", initial)
         else:
             answer = self._exchange(f"LOGIN {_quoted(account)} {_quoted(password)}")
-        if not answer.text.upper().startswith("OK"):
+        if answer.text.upper().startswith("NO") and answer.code not in _TROUBLE_CODES:
             raise LoginRefused(answer.text)
+        self._demand(answer, "login")
 
     def prepare(self) -> None:
         """Learn what the server can do for who is logged in. Raises `ImapError` when that isn't enough."""
@@ -177,11 +184,11 @@ class Imap:
         if answer.text.upper().startswith("NO"):
             return None
         self._demand(answer, "SELECT")
-        for response in untagged:
-            if found := re.search(r"\[UIDVALIDITY (\d+)\]", response.text, re.IGNORECASE):
-                self.selected = Selected(folder, int(found[1]))
-                return self.selected
-        raise ImapError(f"the server gave no UIDVALIDITY for {folder}")
+        uidvalidity = _told(untagged, "UIDVALIDITY")
+        if not uidvalidity:
+            raise ImapError(f"the server gave no UIDVALIDITY for {folder}")
+        self.selected = Selected(folder, uidvalidity, _told(untagged, "UIDNEXT"))
+        return self.selected
 
     def search(self, criteria: str) -> list[int]:
         """Return the UIDs of the messages of the selected folder that meet the criteria, ascending."""
@@ -193,28 +200,24 @@ class Imap:
                 uids.update(int(word) for word in rest.split() if word.isdigit())
         return sorted(uids)
 
-    def search_older(self, days: int) -> list[int]:
-        """Return the UIDs of messages that arrived more than `days` days ago, by the server's clock where it can."""
-        if "WITHIN" in self._capabilities:
-            return self.search(f"OLDER {days * 86_400}")
-        return self.search(f"BEFORE {_imap_date(days)}")
-
     def slices(self, uid: int) -> Iterator[Slice]:
         """Yield a message of the selected folder piece by piece; nothing when it is gone.
 
         Raises `ImapError` when the message turns out shorter than the server said: never half a message.
         """
-        offset = 0
+        offset, last = 0, SLICE_OCTETS
         while True:
             piece = self._slice(uid, offset)
             if piece is None and offset == 0:
                 return
-            if piece is None or (not piece.octets and offset < piece.size):
+            # A slice that was short and one with nothing in it are the end in truth: the size that the server gives may
+            # be wrong for messages with bare LF.
+            if piece is None or (not piece.octets and offset < piece.size and last == SLICE_OCTETS):
                 raise ImapError(f"message {uid} ended after {offset} octets")
             yield piece
-            offset += len(piece.octets)
-            # The size that the server gives may be wrong for messages with bare LF; a short slice is the end in truth.
-            if len(piece.octets) < SLICE_OCTETS:
+            last = len(piece.octets)
+            offset += last
+            if not last or (last < SLICE_OCTETS and offset >= piece.size):
                 return
 
     def _slice(self, uid: int, offset: int) -> Slice | None:
@@ -230,23 +233,31 @@ class Imap:
         return None
 
     def move(self, uids: list[int], folder: str) -> None:
-        """Move messages of the selected folder. Where the server has no MOVE a crash leaves a copy, never a loss."""
+        """Move messages of the selected folder. Where the server has no MOVE a crash leaves a copy, never a loss.
+
+        Raises `Refused`.
+        """
         for group in _groups(uids):
             if "MOVE" in self._capabilities:
-                self._command(f"UID MOVE {group} {self._folder(folder)}")
+                self._insist(f"UID MOVE {group} {self._folder(folder)}")
             else:
-                self._command(f"UID COPY {group} {self._folder(folder)}")
+                self._insist(f"UID COPY {group} {self._folder(folder)}")
                 self._delete(group)
 
     def delete(self, uids: list[int]) -> None:
-        """Delete messages of the selected folder for good."""
+        """Delete messages of the selected folder for good. Raises `Refused`."""
         for group in _groups(uids):
             self._delete(group)
 
     def _delete(self, group: str) -> None:
-        self._command(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
+        self._insist(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
         # A plain EXPUNGE would also take what a human has marked in the webmail.
-        self._command(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
+        self._insist(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
+
+    def _insist(self, command: str) -> None:
+        answer = self._exchange(command)
+        if not answer.text.upper().startswith("OK"):
+            raise Refused(f"{' '.join(command.split(' ')[:2])}: {answer.text}")
 
     def wait_for_news(self, seconds: float, wake: socket.socket) -> None:
         """IDLE on the selected folder until something happens there, `wake` becomes readable or the time is over."""
@@ -400,6 +411,14 @@ class Imap:
         self._buffer += received
 
 
+def _told(responses: list[Response], code: str) -> int:
+    """The number in a response code such as [UIDNEXT 7], or 0."""
+    for response in responses:
+        if found := re.search(rf"\[{code} (\d+)\]", response.text, re.IGNORECASE):
+            return int(found[1])
+    return 0
+
+
 def _groups(uids: list[int], size: int = 200) -> Iterator[str]:
     """Command lines have a limit of their own at many servers."""
     for start in range(0, len(uids), size):
@@ -412,9 +431,3 @@ def _quoted(text: str) -> str:
 
 def _unquoted(text: str) -> bytes:
     return re.sub(r"\\(.)", r"\1", text).encode("utf-8", "surrogateescape")
-
-
-def _imap_date(days_ago: int) -> str:
-    day = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=days_ago)
-    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-    return f"{day.day}-{months[day.month - 1]}-{day.year}"

@@ -1,8 +1,8 @@
 """What must survive kill -9 and a power cut, in one SQLite file.
 
 Deliveries are written with `synchronous=FULL`: a delivery that was recorded stays recorded. What only helps (messages
-in hand, failed logins, the last known lists) is written with `NORMAL`, which survives kill -9 but may lose its last
-moments in a power cut.
+in hand, failed logins, marks in folders, the last known lists) is written with `NORMAL`, which survives kill -9 but may
+lose its last moments in a power cut.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from listkit.bridge.policy import FailedLogin, Moment
+from listkit.bridge.imap import Selected
+from listkit.bridge.policy import FailedLogin, Moment, is_another_day
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,9 @@ CREATE INDEX IF NOT EXISTS delivered_at ON delivered (at);
 CREATE TABLE IF NOT EXISTS in_hand (message TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, refused INTEGER NOT NULL,
     boot TEXT NOT NULL, monotonic REAL NOT NULL, wall REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
+    uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, boot TEXT NOT NULL, monotonic REAL NOT NULL,
+    wall REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS lists (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -104,10 +108,37 @@ class Journal:
         query = "SELECT refused, boot, monotonic, wall FROM failed_logins WHERE mailbox = ? ORDER BY id"
         return [FailedLogin(Moment(*moment), bool(refused)) for refused, *moment in self._rows(query, mailbox)]
 
+    def refusals(self, mailboxes: Sequence[str]) -> list[Moment]:
+        """When logins to any of these mailboxes were refused, each since its last good one; oldest first."""
+        of_these = f"refused = 1 AND mailbox IN ({', '.join('?' * len(mailboxes))})"
+        query = f"SELECT boot, monotonic, wall FROM failed_logins WHERE {of_these} ORDER BY id"  # noqa: S608 (only marks)
+        return [Moment(*moment) for moment in self._rows(query, *mailboxes)]
+
     def forget_failed_logins(self, mailbox: str) -> None:
         """A login went well."""
         with self._writing() as quick:
             quick.execute("DELETE FROM failed_logins WHERE mailbox = ?", (mailbox,))
+
+    def mark(self, mailbox: str, selected: Selected, moment: Moment, days: int) -> int:
+        """Note once a day where a folder ends; return the UID below which messages lay there `days` days ago, or 0.
+
+        The dates of the messages don't tell: a message that is moved keeps the date of its first arrival. Days are
+        counted by marks, so that a clock that is set makes nothing old.
+        """
+        folder = (mailbox, selected.name, selected.uidvalidity)
+        with self._writing() as quick:
+            quick.execute("DELETE FROM marks WHERE mailbox = ? AND folder = ? AND uidvalidity != ?", folder)
+            newest_first = "FROM marks WHERE mailbox = ? AND folder = ? AND uidvalidity = ? ORDER BY id DESC"
+            newest = quick.execute(f"SELECT boot, monotonic, wall {newest_first}", folder).fetchone()
+            if newest is None or is_another_day(Moment(*newest), moment):
+                row = (*folder, selected.uidnext, moment.boot, moment.monotonic, moment.wall)
+                quick.execute("INSERT INTO marks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
+            old = quick.execute(f"SELECT id, uidnext {newest_first} LIMIT 1 OFFSET ?", (*folder, days)).fetchone()
+            if old is None:
+                return 0
+            number, uidnext = old
+            quick.execute("DELETE FROM marks WHERE mailbox = ? AND folder = ? AND id < ?", (*folder[:2], number))
+            return uidnext
 
     def known_lists(self) -> frozenset[str]:
         """The lists as last remembered."""
@@ -120,7 +151,9 @@ class Journal:
             quick.executemany("INSERT INTO lists VALUES (?)", [(address,) for address in addresses])
 
     def prune(self, keep_days: int) -> None:
-        """Forget deliveries and messages in hand older than `keep_days`."""
+        """Forget deliveries and messages in hand older than `keep_days`; 0 is never."""
+        if not keep_days:
+            return
         before = time.time() - keep_days * 86_400
         with self._writing() as quick:
             quick.execute("DELETE FROM delivered WHERE at < ?", (before,))

@@ -47,8 +47,8 @@ class KnownLists:
             asked = time.monotonic()
             try:
                 addresses = self._fetch()
-            except (OSError, ValueError, http.client.HTTPException) as error:
-                log.warning("Mailman's REST API at %s doesn't tell its lists: %s", self._url, error)
+            except (OSError, ValueError, http.client.HTTPException, LookupError, AttributeError, TypeError) as error:
+                log.warning("Mailman's REST API at %s doesn't tell its lists: %r", self._url, error)
                 return False
             self._asked = asked
             if addresses != self._addresses:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 DELIVERY_HEADER = "X-Listkit-Delivery"
 
-# RFC 5321 allows 1,000 octets with the CRLF; Mailman's LMTP server answers 500 to more. Postfix folds in the same way.
+# RFC 5321 allows 1,000 octets with the CRLF. What is longer Postfix would fold on its way out, in the same way.
 LINE_OCTETS = 990
 HEAD_OCTETS = 1_048_576
 _CARRY_OCTETS = 65_536
@@ -120,22 +120,23 @@ def read_head(spool: BinaryIO) -> Head:
     Raises `HeadTooLarge`.
     """
     spool.seek(0)
-    fields: list[Field] = []
+    fields: list[tuple[str, list[bytes]]] = []
     offset = 0
     while line := spool.readline():
         if offset + len(line) > HEAD_OCTETS:
             raise HeadTooLarge(f"the header is larger than {HEAD_OCTETS} octets")
         if line == b"\r\n":
-            return Head(tuple(fields), offset + len(line))
+            offset += len(line)
+            break
         if fields and line[:1] in b" \t":
-            fields[-1:] = [Field(fields[-1].name, fields[-1].raw + line)]
+            fields[-1][1].append(line)
         elif found := _FIELD.match(line):
             # "Name :" is RFC 5322's obsolete form; Mailman would call it a defect.
-            fields.append(Field(found[1].decode("ascii").lower(), found[1] + b":" + line[found.end() :]))
+            fields.append((found[1].decode("ascii").lower(), [found[1] + b":" + line[found.end() :]]))
         elif fields or not line.startswith(b"From "):
             break
         offset += len(line)
-    return Head(tuple(fields), offset)
+    return Head(tuple(Field(name, b"".join(lines)) for name, lines in fields), offset)
 
 
 def content_identity(head: Head, spool: BinaryIO, internal_date: str) -> bytes:
@@ -177,15 +178,21 @@ def rendered(head: Head, spool: BinaryIO, delivery: str, identity: bytes, domain
     """Yield the message as Mailman gets it, in blocks of whole lines.
 
     The delivery header stands on top and nowhere else: a stranger who wrote one of his own can't make Mailman believe
-    that a post was taken before. A missing Message-ID is made from the content, so that a second try has the same.
+    that a post was taken before. A missing Message-ID is made from the content, so that a second try has the same; one
+    that isn't ASCII counts as missing, because Mailman can't hash it.
     """
     top = f"{DELIVERY_HEADER}: {delivery}\r\n"
-    if not head.first("message-id"):
+    fields = [field for field in head.fields if field.name != DELIVERY_HEADER.lower() and not _is_foul_id(field)]
+    if not any(field.name == "message-id" for field in fields):
         top += f"Message-ID: <{identity.hex()[:32]}@{domain}>\r\n"
-    yield top.encode() + b"".join(f.raw for f in head.fields if f.name != DELIVERY_HEADER.lower()) + b"\r\n"
+    yield top.encode() + b"".join(field.raw for field in fields) + b"\r\n"
     spool.seek(head.body_offset)
     while lines := spool.readlines(_CHUNK_OCTETS):
         yield b"".join(lines)
+
+
+def _is_foul_id(field: Field) -> bool:
+    return field.name == "message-id" and not (field.value and field.value.isascii())
 
 
 def envelope_sender(head: Head) -> str:

@@ -15,7 +15,7 @@ _FIGURES = {
     "certificate_refused": ("gauge", "1 while the mail service's certificate isn't accepted"),
     "mailman_up": ("gauge", "1 while Mailman accepts connections"),
     "last_contact_timestamp_seconds": ("gauge", "when the mail service last answered well"),
-    "seconds_since_contact": ("gauge", "seconds since the mail service last answered well"),
+    "seconds_since_contact": ("gauge", "seconds since the mail service last answered well, or since the start"),
     "waiting_messages": ("gauge", "messages that are in the mailbox and not yet delivered"),
     "oldest_waiting_seconds": ("gauge", "age of the oldest message that is not yet delivered, 0 for none"),
     "folder_messages": ("gauge", "messages in a folder that is only reported"),
@@ -55,6 +55,11 @@ class Metrics:
         """The mail service answered well, now."""
         with self._lock:
             self._values[_key("last_contact_timestamp_seconds", labels)] = time.time()
+            self._since[_key("seconds_since_contact", labels)] = time.monotonic()
+
+    def await_contact(self, **labels: str) -> None:
+        """Count the seconds without a contact from now on."""
+        with self._lock:
             self._since[_key("seconds_since_contact", labels)] = time.monotonic()
 
     def oldest_waiting(self, arrived: float | None, **labels: str) -> None:

@@ -27,6 +27,8 @@ def reason_to_keep(head: Head) -> str:
         return "it was sent on to the site owner before"
     if any(field.name == "return-path" and field.value == "<>" for field in head.fields):
         return "bounces aren't sent on to the site owner: they could be of the copy itself"
+    if head.first("auto-submitted").lower().startswith("auto-replied"):
+        return "automatic answers aren't sent on to the site owner: they could be to the copy itself"
     return ""
 
 

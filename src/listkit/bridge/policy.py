@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOUR_SECONDS = 3600
+DAY_SECONDS = 86_400
 LOGINS_AN_HOUR = 10
 # The first wait and the longest.
 _REFUSED_SECONDS = (60, HOUR_SECONDS)
 _UNANSWERED_SECONDS = (5, 640)
 
+# More recipients than anybody means to write to at once.
+RECIPIENTS_AT_MOST = 50
+
 # How often "no such mailbox" must be repeated for a list that Mailman's REST API says exists.
 TIMES_550_IS_DOUBTED = 5
 CRASHES_ALLOWED = 3
+# How often Mailman may break the connection off over one message. As long as it takes no other it may be Mailman that
+# is broken: a day's worth of tries.
+_HANG_UPS_ALLOWED = 10
+_HANG_UPS_ALLOWED_ALONE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,12 @@ class Moment:
         return max(0.0, later.wall - self.wall)
 
 
+def is_another_day(last: Moment, now: Moment) -> bool:
+    """Whether a day has passed; a clock that was set back over a reboot starts another."""
+    set_back = last.boot != now.boot and now.wall < last.wall
+    return set_back or last.seconds_until(now) >= DAY_SECONDS
+
+
 def _boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -58,12 +72,17 @@ class FailedLogin:
     refused: bool
 
 
-def login_wait(failed: Sequence[FailedLogin], now: Moment, *, restarted: bool) -> float:
-    """The seconds to wait before the next login, after these that failed in a row (oldest first).
+def login_wait(
+    failed: Sequence[FailedLogin], now: Moment, *, restarted: bool, refused_at_host: Sequence[Moment] = ()
+) -> float:
+    """The seconds to wait before a mailbox's next login, after these that failed in a row (oldest first).
 
     After a refusal one minute, doubling up to an hour; after a login without an answer five seconds, doubling up to ten
     minutes; in any case no more than `LOGINS_AN_HOUR` in any hour. A fresh start (perhaps with a corrected password)
     tries at once, within that limit.
+
+    refused_at_host: the refusals of all mailboxes at the same host, oldest first. It bans our address, not a mailbox:
+        a mailbox that was refused keeps to the limit together with the others that were. One that wasn't is free.
     """
     if not failed:
         return 0.0
@@ -72,9 +91,17 @@ def login_wait(failed: Sequence[FailedLogin], now: Moment, *, restarted: bool) -
         first, longest = _REFUSED_SECONDS if failed[-1].refused else _UNANSWERED_SECONDS
         full = min(longest, first * 2 ** min(len(failed) - 1, 30))
         wait = full - failed[-1].moment.seconds_until(now)
-    if len(failed) >= LOGINS_AN_HOUR:
-        wait = max(wait, HOUR_SECONDS - failed[-LOGINS_AN_HOUR].moment.seconds_until(now))
-    return max(0.0, wait)
+    wait = max(wait, _until_another_may_fail([attempt.moment for attempt in failed], now))
+    if failed[-1].refused:
+        wait = max(wait, _until_another_may_fail(refused_at_host, now))
+    return wait
+
+
+def _until_another_may_fail(failures: Sequence[Moment], now: Moment) -> float:
+    """The seconds until fewer than `LOGINS_AN_HOUR` failures lie in the past hour."""
+    if len(failures) < LOGINS_AN_HOUR:
+        return 0.0
+    return max(0.0, HOUR_SECONDS - failures[-LOGINS_AN_HOUR].seconds_until(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +142,14 @@ def verdict(code: int, *, list_exists: bool | None, times_550: int) -> Verdict:
         doubted = list_exists is None or (list_exists and times_550 < TIMES_550_IS_DOUBTED)
         return Verdict.AGAIN if doubted else Verdict.REFUSED
     return Verdict.REFUSED if code >= 500 else Verdict.AGAIN
+
+
+def is_unbearable(hang_ups: int, *, others_taken: bool) -> bool:
+    """Whether a message over which Mailman broke the connection off so often is given up.
+
+    others_taken: whether Mailman took any other message since it did so first.
+    """
+    return hang_ups >= (_HANG_UPS_ALLOWED if others_taken else _HANG_UPS_ALLOWED_ALONE)
 
 
 class Fate(enum.Enum):

@@ -53,13 +53,23 @@ class Transfer:
         """
         for name, line in (("MAIL", f"MAIL FROM:<{sender}>"), ("RCPT", f"RCPT TO:<{recipient}>"), ("DATA", "DATA")):
             reply = self._command(name, line)
-            if reply.code >= 400 or (name == "DATA" and reply.code != 354):
+            if reply.code >= 400:
                 self._command("RSET", "RSET")
                 return reply
+        if reply.code != 354:
+            # Taken for the final reply it would be a message that nobody has.
+            raise TransferError(f"{self._peer} answered DATA with {reply.code} before it had the message")
         for block in blocks:
             self._send(_dots_doubled(block))
         self._send(b".\r\n")
         return self._read("DATA")
+
+    def answers(self) -> bool:
+        """Whether the server is still there."""
+        try:
+            return self._command("NOOP", "NOOP").code < 400
+        except TransferError:
+            return False
 
     def close(self) -> None:
         """Say goodbye and close the connection; a lost one is no error."""

@@ -23,11 +23,11 @@ from typing import BinaryIO
 from listkit.bridge import imap
 from listkit.bridge.config import Configuration, Folders, Mailbox
 from listkit.bridge.delivery import Incoming, MailmanAway, Outcome, Postman
-from listkit.bridge.imap import CertificateRefused, Imap, ImapError, LoginRefused, Selected
+from listkit.bridge.imap import CertificateRefused, Imap, ImapError, LoginRefused, Refused, Selected
 from listkit.bridge.journal import Journal
 from listkit.bridge.message import Normaliser
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import CRASHES_ALLOWED, Backoff, Fate, Moment, login_wait
+from listkit.bridge.policy import CRASHES_ALLOWED, Backoff, Fate, Moment, is_unbearable, login_wait
 
 log = logging.getLogger(__name__)
 
@@ -90,40 +90,56 @@ class Stop:
 
 @dataclass(slots=True)
 class Deferral:
-    """A message that waits for its next try."""
+    """A message, or the moves out of a folder, that wait for the next try."""
 
     failures: int = 0
     due: float = 0.0
     times_550: int = 0
+    hang_ups: int = 0
+    first_hang_up: float = 0.0
+    missing: bool = False
 
 
 class _Moves:
-    """Collects the moves out of one folder, so that many messages cost one command."""
+    """Collects the moves out of one folder, so that many messages cost one command.
+
+    refusals: what the server said to each target that it refuses to move to; no further move there is tried.
+    """
 
     def __init__(self, server: Imap, folders: Folders, *, delete_processed: bool) -> None:
         self._server = server
         self._folders = folders
         self._delete_processed = delete_processed
         self._waiting: dict[str, list[int]] = {}
+        self.refusals: dict[str, Refused] = {}
 
-    def add(self, uid: int, fate: Fate) -> str:
-        """Plan what is to be done with a message, and say it."""
-        deletes = fate is Fate.PROCESSED and self._delete_processed
-        target = "" if deletes else getattr(self._folders, fate.value)
-        uids = self._waiting.setdefault(target, [])
+    def target(self, fate: Fate) -> str:
+        """The folder for messages of this fate; empty when they are deleted."""
+        return "" if fate is Fate.PROCESSED and self._delete_processed else getattr(self._folders, fate.value)
+
+    def add(self, uid: int, fate: Fate) -> None:
+        """Plan what is to be done with a message; many plans together are carried out."""
+        uids = self._waiting.setdefault(self.target(fate), [])
         uids.append(uid)
         if len(uids) >= _MOVES_AT_ONCE:
             self.flush()
-        return f"to {target}" if target else "deleted"
 
     def flush(self) -> None:
         """Make the planned moves."""
         for target in list(self._waiting):
             uids = self._waiting.pop(target)
-            if target:
-                self._server.move(uids, target)
-            else:
-                self._server.delete(uids)
+            if target in self.refusals:
+                continue
+            try:
+                if target:
+                    self._server.move(uids, target)
+                else:
+                    self._server.delete(uids)
+            except Refused as refusal:
+                self.refusals[target] = refusal
+                if target:
+                    # Somebody may have removed it; the next try finds it.
+                    self._server.create(target)
 
 
 class Worker:
@@ -143,19 +159,28 @@ class Worker:
         self._in_hand = ""
         self._deferred: dict[str, Deferral] = {}
         self._arrived: dict[str, float] = {}
+        # What was decided on, and may still be in its folder because the connection broke before the move.
+        self._decided: dict[str, Fate] = {}
+        self._has_decided = False
+        self._logged_in = float("inf")
+        # The folders out of which the mail service refuses to move a message.
+        self._refused: dict[str, Deferral] = {}
         self._waiting: dict[str, int] = {}
         self._reported: dict[str, int] = {}
         self._mailman_failures = 0
         self._mailman_due = 0.0
+        # Whether messages wait for Mailman alone: it being away is no reason to look again when none does.
+        self._held_up = False
         self._seen = time.monotonic()
         self._pruned = float("-inf")
 
     def run(self) -> None:
         """Work until stopped; nothing but that ends it."""
+        self._show_figures()
         failures = 0
         restarted = True
         while not self.stop.demanded():
-            began = time.monotonic()
+            self._logged_in = float("inf")
             try:
                 self._session(restarted=restarted)
             except Stopping:
@@ -163,11 +188,22 @@ class Worker:
             except Exception as error:
                 restarted = False
                 self._gauge("up", 0)
-                # A session that lasted starts the count anew: the first reconnect is at once.
-                failures = 0 if time.monotonic() - began > _RECONNECT.longest else failures + 1
+                # A session that lasted, or got on, starts the count anew: the first reconnect is at once.
+                good = self._has_decided or time.monotonic() - self._logged_in > _RECONNECT.longest
+                failures = 0 if good else failures + 1
                 self._pause(self._wait_after(error, failures))
         self._gauge("up", 0)
         self._postman.rest()
+
+    def _show_figures(self) -> None:
+        """Have every figure there before anything went well: one that is missing raises no alarm."""
+        for figure in ("up", "certificate_refused", "waiting_messages"):
+            self._gauge(figure, 0)
+        self._metrics.await_contact(mailbox=self.mailbox.account)
+        self._gauge("login_refused", 0)
+        with contextlib.suppress(sqlite3.Error):
+            last = self._journal.failed_logins(self.mailbox.account)[-1:]
+            self._gauge("login_refused", any(attempt.refused for attempt in last))
 
     def abandon(self) -> None:
         """The process ends although a message is in hand: that isn't the message's fault."""
@@ -208,6 +244,7 @@ class Worker:
 
     def _session(self, *, restarted: bool) -> None:
         """Connect and work. Raises `Stopping`, or whatever ended the session."""
+        self._has_decided = False
         context = ssl.create_default_context(cafile=self.mailbox.ca_file)
         self._await_permission_to_log_in(restarted=restarted)
         self.heart.beat()
@@ -227,10 +264,17 @@ class Worker:
             server.close()
 
     def _await_permission_to_log_in(self, *, restarted: bool) -> None:
-        attempts = self._journal.failed_logins(self.mailbox.account)
-        wait = login_wait(attempts, Moment.now(), restarted=restarted)
-        if wait > 0:
-            log.warning("%s: %d logins failed; next try in %.0f s", self.mailbox.account, len(attempts), wait)
+        account, host = self.mailbox.account, self.mailbox.host
+        together = [mailbox.account for mailbox in self._configuration.mailboxes if mailbox.host == host]
+        while True:
+            attempts = self._journal.failed_logins(account)
+            refusals = self._journal.refusals(together)
+            wait = login_wait(attempts, Moment.now(), restarted=restarted, refused_at_host=refusals)
+            if not wait:
+                return
+            log.warning("%s: %d logins failed; next try in %.0f s", account, len(attempts), wait)
+            # Mailboxes that wait for the same moment must not all take it.
+            wait *= self._chance.uniform(1, 1.1)
             self.heart.beat(wait + _STEP_SECONDS)
             self.stop.wait(wait)
 
@@ -242,6 +286,7 @@ class Worker:
         except LoginRefused:
             self._journal.login_refused(attempt)
             raise
+        self._logged_in = time.monotonic()
         self._journal.forget_failed_logins(self.mailbox.account)
         server.prepare()
         for figure, value in (("up", 1), ("login_refused", 0), ("certificate_refused", 0)):
@@ -259,11 +304,13 @@ class Worker:
     def _round(self, server: Imap) -> None:
         """Take what is in every folder, report and prune."""
         folders = self.mailbox.folders
+        self._held_up = False
         for folder in (*folders.fetch, folders.replay):
             if folder == folders.fetch[0] or server.count(folder):
                 self._take_folder(server, folder)
             else:
                 self._forget_gone(folder, frozenset())
+                self._tell_waiting(folder, 0)
         for folder in folders.report:
             self._report(folder, server.count(folder) or 0)
         if time.monotonic() - self._pruned > _PRUNE_SECONDS:
@@ -287,11 +334,13 @@ class Worker:
                 ends = min(ends, time.monotonic() + self._until_due())
 
     def _until_due(self) -> float:
-        """The seconds until something is due for its next try; at least a moment, so that nothing can spin."""
+        """The seconds until something can be tried again; at least a moment, so that nothing can spin."""
         dues = [deferral.due for deferral in self._deferred.values()]
-        if self._mailman_failures:
+        if self._held_up:
             dues.append(self._mailman_due)
-        return max(_MOMENT_SECONDS, min(dues) - time.monotonic()) if dues else float("inf")
+        deliveries = max(min(dues, default=float("inf")), self._mailman_due)
+        moves = min((deferral.due for deferral in self._refused.values()), default=float("inf"))
+        return max(_MOMENT_SECONDS, min(deliveries, moves) - time.monotonic())
 
     def _report(self, folder: str, count: int) -> None:
         self._metrics.set("folder_messages", count, mailbox=self.mailbox.account, folder=folder)
@@ -308,13 +357,23 @@ class Worker:
         self._journal.prune(keep.delivered)
 
     def _prune_folder(self, server: Imap, folder: str, days: int, most: int | None = None) -> None:
-        if not server.select(folder):
+        self.heart.beat()
+        selected = server.select(folder)
+        if selected is None:
             return
-        doomed = set(server.search_older(days)) if days else set()
+        doomed = set()
+        if days:
+            old = self._journal.mark(self.mailbox.account, selected, Moment.now(), days)
+            # "1:0" would be the two of them, in the other order.
+            doomed.update(server.search(f"UID 1:{old - 1} UNDELETED") if old > 1 else ())
         if most is not None:
-            doomed.update(server.search("ALL")[:-most])
+            doomed.update(server.search("UNDELETED")[:-most])
         if doomed:
-            server.delete(sorted(doomed))
+            try:
+                server.delete(sorted(doomed))
+            except Refused as refusal:
+                log.error("%s: %s can't be pruned: %s", self.mailbox.account, folder, refusal)
+                return
             log.info("%s: %d messages pruned from %s", self.mailbox.account, len(doomed), folder)
 
     # A folder's messages
@@ -322,17 +381,25 @@ class Worker:
     def _take_folder(self, server: Imap, folder: str) -> None:
         selected = server.select(folder)
         if selected is None:
+            self._forget_gone(folder, frozenset())
+            self._tell_waiting(folder, 0)
             return
         self._seen = time.monotonic()
         uids = server.search("UNDELETED")
         self._forget_gone(folder, frozenset(_key(self.mailbox, selected, uid) for uid in uids))
-        self._tell_waiting(folder, len(uids))
-        if self._mailman_due > time.monotonic():
-            return
         moves = _Moves(server, self.mailbox.folders, delete_processed=self._configuration.delete_processed)
+        uids = self._make_late_moves(selected, uids, moves)
+        self._tell_waiting(folder, len(uids))
+        due = self._in_order(selected, uids)
+        if due and self._mailman_due > time.monotonic():
+            self._held_up = True
+            due = []
         left = len(uids)
         try:
-            for uid in self._in_order(selected, uids):
+            if due:
+                # Before anything is fetched: it would be for nothing while Mailman is down.
+                self._postman.connect()
+            for uid in due:
                 left -= self._take_message(server, selected, uid, moves)
                 self._tell_waiting(folder, left)
                 if self.stop.demanded():
@@ -341,13 +408,39 @@ class Worker:
             self._mailman_away(error)
         self._postman.rest()
         moves.flush()
+        self._note_refusals(folder, moves)
         self.stop.wait(0)
 
+    def _make_late_moves(self, selected: Selected, uids: list[int], moves: _Moves) -> list[int]:
+        """Make the moves that a broken connection kept us from; return the messages that are still to be handled.
+
+        Fetched again, they would use up a connection that breaks often before it gets to any new message.
+        """
+        decided = {uid: self._decided.get(_key(self.mailbox, selected, uid)) for uid in uids}
+        if self._refused.get(selected.name, Deferral()).due <= time.monotonic():
+            for uid, fate in decided.items():
+                if fate:
+                    moves.add(uid, fate)
+            moves.flush()
+            if not moves.refusals:
+                self._refused.pop(selected.name, None)
+        return [uid for uid, fate in decided.items() if not fate]
+
+    def _note_refusals(self, folder: str, moves: _Moves) -> None:
+        """What can't be moved stays decided on and is moved later; meanwhile the rest flows."""
+        if not moves.refusals:
+            return
+        wait = self._put_off(self._refused.setdefault(folder, Deferral()))
+        for target, refusal in moves.refusals.items():
+            what = f"moved to {target}" if target else "deleted"
+            message = "%s: what is done in %s can't be %s (%s); it stays, again in %.0f s"
+            log.error(message, self.mailbox.account, folder, what, refusal, wait)
+
     def _in_order(self, selected: Selected, uids: list[int]) -> list[int]:
-        """The messages that are due, oldest first; those that were in hand at a crash last, so that the rest flows."""
+        """The messages that are due, oldest first; what failed, or was in hand at a crash, comes last: others flow."""
         now = time.monotonic()
         due = [uid for uid in uids if self._deferral(selected, uid).due <= now]
-        suspects = self._journal.suspects()
+        suspects = self._journal.suspects() | {key for key, deferral in self._deferred.items() if deferral.failures}
         return sorted(due, key=lambda uid: (_key(self.mailbox, selected, uid) in suspects, uid))
 
     def _take_message(self, server: Imap, selected: Selected, uid: int, moves: _Moves) -> bool:
@@ -357,10 +450,14 @@ class Worker:
         crashes = self._journal.take_in_hand(key)
         try:
             outcome = self._handle(server, selected, uid, crashes)
-        except (ImapError, MailmanAway, OSError, sqlite3.Error):
+        except (ImapError, MailmanAway, OSError, sqlite3.Error) as error:
             # The world's fault, not the message's.
             with contextlib.suppress(sqlite3.Error):
                 self._journal.put_down(key)
+            hung_up = isinstance(error, MailmanAway) and error.with_message
+            if isinstance(error, ImapError) or hung_up:
+                # Unless one of the servers can't bear this one: the others are tried before it.
+                self._defer(key, hung_up=hung_up)
             raise
         except Exception:
             # It stays "in hand": that is how crashes are counted.
@@ -370,14 +467,18 @@ class Worker:
             return False
         finally:
             self._in_hand = ""
-        gone = outcome is None or self._finish(selected, uid, outcome, moves)
-        self._journal.put_down(key)
-        return gone
+        try:
+            return self._is_gone(selected, uid) if outcome is None else self._finish(selected, uid, outcome, moves)
+        finally:
+            self._journal.put_down(key)
 
     def _handle(self, server: Imap, selected: Selected, uid: int, crashes: int) -> Outcome | None:
-        """Handle one message; None when it is gone."""
+        """Handle one message; None when there was nothing to fetch."""
         if crashes >= CRASHES_ALLOWED:
             return Outcome(Fate.FAILED, notes=[f"it crashed the handler {crashes} times"])
+        deferral = self._deferral(selected, uid)
+        if is_unbearable(deferral.hang_ups, others_taken=self._postman.last_taken > deferral.first_hang_up):
+            return Outcome(Fate.FAILED, notes=[f"Mailman broke the connection off {deferral.hang_ups} times over it"])
         key = _key(self.mailbox, selected, uid)
         with self._spooled(server, uid) as (spool, internal_date):
             if not internal_date:
@@ -389,7 +490,8 @@ class Worker:
                     spool,
                     internal_date,
                     seen=self._seen,
-                    times_550=self._deferral(selected, uid).times_550,
+                    beat=self.heart.beat,
+                    times_550=deferral.times_550,
                     replay=key if selected.name == self.mailbox.folders.replay else "",
                 )
             )
@@ -410,6 +512,18 @@ class Worker:
             self._contact()
             yield spool, internal_date  # type: ignore[misc]
 
+    def _is_gone(self, selected: Selected, uid: int) -> bool:
+        """Whether a message that can't be fetched is gone; when it is listed once more it isn't."""
+        key = _key(self.mailbox, selected, uid)
+        wait = self._defer(key)
+        deferral = self._deferred[key]
+        if deferral.missing:
+            message = "%s: %s/%d is listed, but the mail service doesn't hand it out; again in %.0f s"
+            log.warning(message, self.mailbox.account, selected.name, uid, wait)
+            return False
+        deferral.missing = True
+        return True
+
     def _finish(self, selected: Selected, uid: int, outcome: Outcome, moves: _Moves) -> bool:
         """Plan and log what becomes of a message; True when it leaves its folder."""
         account, key = self.mailbox.account, _key(self.mailbox, selected, uid)
@@ -417,7 +531,9 @@ class Worker:
         if leaves:
             self._deferred.pop(key, None)
             self._arrived.pop(key, None)
-            where = moves.add(uid, outcome.fate)
+            self._decided[key] = outcome.fate
+            self._has_decided = True
+            where = f"to {target}" if (target := moves.target(outcome.fate)) else "deleted"
         else:
             self._metrics.add("deferred_total", mailbox=account)
             where = f"again in {self._defer(key, met_550=outcome.met_550):.0f} s"
@@ -434,12 +550,16 @@ class Worker:
             _printable("; ".join(outcome.notes), 1000),
             where,
         )
+        if leaves:
+            # Last: it may make the moves, and the connection may break at that.
+            moves.add(uid, outcome.fate)
         return leaves
 
     def _mailman_away(self, error: MailmanAway) -> None:
         self._mailman_failures += 1
         wait = _MAILMAN_AWAY.wait(self._mailman_failures, self._chance)
         self._mailman_due = time.monotonic() + wait
+        self._held_up = True
         log.warning("%s: Mailman doesn't take mail (%s); again in %.1f s", self.mailbox.account, error, wait)
 
     # Messages that wait
@@ -447,20 +567,28 @@ class Worker:
     def _deferral(self, selected: Selected, uid: int) -> Deferral:
         return self._deferred.get(_key(self.mailbox, selected, uid), Deferral())
 
-    def _defer(self, key: str, *, met_550: bool = False) -> float:
+    def _defer(self, key: str, *, met_550: bool = False, hung_up: bool = False) -> float:
         deferral = self._deferred.setdefault(key, Deferral())
-        deferral.failures += 1
         deferral.times_550 += met_550
+        if hung_up:
+            deferral.hang_ups += 1
+            deferral.first_hang_up = deferral.first_hang_up or time.monotonic()
+        return self._put_off(deferral)
+
+    def _put_off(self, deferral: Deferral) -> float:
+        deferral.failures += 1
         wait = _MESSAGE.wait(deferral.failures, self._chance)
         deferral.due = time.monotonic() + wait
         return wait
 
     def _forget_gone(self, folder: str, present: frozenset[str]) -> None:
         """Forget waiting messages of a folder that somebody else took away."""
-        of_folder = f"{self.mailbox.account}/{folder}/"
-        for memory in (self._deferred, self._arrived):
-            for key in [key for key in memory if key.startswith(of_folder) and key not in present]:
+        of_folder = f"{self.mailbox.account}/{folder}"
+        for memory in (self._deferred, self._arrived, self._decided):
+            for key in [key for key in memory if _folder_of(key) == of_folder and key not in present]:
                 del memory[key]
+        if not any(_folder_of(key) == of_folder for key in self._decided):
+            self._refused.pop(folder, None)
 
     def _tell_waiting(self, folder: str, count: int) -> None:
         self._waiting[folder] = count
@@ -477,6 +605,11 @@ class Worker:
 def _key(mailbox: Mailbox, selected: Selected, uid: int) -> str:
     """Name one message for as long as the server keeps its UIDs."""
     return f"{mailbox.account}/{selected.name}/{selected.uidvalidity}/{uid}"
+
+
+def _folder_of(key: str) -> str:
+    """The account and the folder in a message's name; another folder's name may begin with this one's."""
+    return key.rsplit("/", 2)[0]
 
 
 def _seconds(internal_date: str) -> float:

@@ -7,8 +7,10 @@ The valve releases what fits the account's sliding window, one message after the
     schedule    which message goes next; pure
     replies     what an answer of the provider means: one table
     ledger      what left when, who is paused, which message is in trouble; SQLite
+    outlook     what one account has before it at a moment
     postfix     the queue: what is where, release, hold, expire
-    valve       brings the five together, again and again
+    valve       brings the six together, again and again
+    service     the valve as a process, and the files with its numbers
     forecast    what the lists need against what the accounts may
     report      the numbers as a table, as JSON and as Prometheus metrics
     command     `listkit budget`

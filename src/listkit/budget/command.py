@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
+import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from listkit import systemd
 from listkit.budget import accounts, forecast, ledger, report
 from listkit.budget.service import STATUS, serve
 
@@ -32,7 +34,12 @@ def main(argv: list[str]) -> int:
         return arguments.do(arguments)
     except (ValueError, OSError) as error:
         print(f"listkit budget: {error}", file=sys.stderr)
-        return 2
+    except sqlite3.Error as error:
+        print(
+            f"listkit budget: {arguments.ledger}: {error}: only root can read it, once the valve has made it",
+            file=sys.stderr,
+        )
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -48,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     forecasts = commands.add_parser("forecast", help="compare what the lists need with what the accounts may")
     forecasts.add_argument("--json", action="store_true", help="print JSON instead of a table")
     forecasts.set_defaults(do=_forecast)
-    resume = commands.add_parser("resume", help="end the pause of an account after its cause is gone")
+    resume = commands.add_parser("resume", help="try what an account was refused again, after the cause is gone")
     resume.add_argument("account", nargs="?", help="its address; without it, all accounts")
     resume.set_defaults(do=_resume)
     commands.add_parser("serve", help="run the valve").set_defaults(do=_serve)
@@ -98,11 +105,14 @@ def _resume(arguments: argparse.Namespace) -> int:
     book = ledger.Ledger(arguments.ledger)
     for address in [arguments.account.lower()] if arguments.account else known:
         book.resume(address)
+        book.retry(address)
+    # The valve sleeps until the queue changes.
+    subprocess.run(["systemctl", "kill", "--signal=SIGIO", "listkit-budget.service"], check=False)
     return 0
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    systemd.log_to_journal()
     serve(accounts.load(arguments.configuration), arguments.ledger, arguments.status)
     return 0
 

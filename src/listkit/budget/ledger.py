@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from listkit.budget.replies import Meaning
@@ -19,7 +19,7 @@ PATH = Path("/var/lib/listkit/budget/ledger.sqlite3")
 SCHEMA = """
 create table if not exists charge (
     queue_id text not null, account text not null, list text not null, urgent integer not null,
-    recipients integer not null, spent_at real
+    recipients integer not null, spent_at real, released_at real not null default 0
 );
 create unique index if not exists open_charge on charge (queue_id) where spent_at is null;
 create index if not exists charge_by_time on charge (account, spent_at);
@@ -43,6 +43,7 @@ class OpenCharge:
     list: str
     urgent: bool
     recipients: int
+    released_at: float
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ class Ledger:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(SCHEMA)
+            self._complete_older_ledger()
+
+    def _complete_older_ledger(self) -> None:
+        """Ledgers of the first deployments don't say when a message was released."""
+        if "released_at" not in [row["name"] for row in self._db.execute("pragma table_info(charge)")]:
+            self._db.execute("alter table charge add column released_at real not null default 0")
 
     def close(self) -> None:
         """Release the file."""
@@ -103,8 +110,8 @@ class Ledger:
     def open(self, charge: OpenCharge) -> None:
         """Write down that Postfix is about to be told to release a message."""
         self._db.execute(
-            "insert into charge values (?, ?, ?, ?, ?, null)",
-            (charge.queue_id, charge.account, charge.list, charge.urgent, charge.recipients),
+            "insert into charge values (?, ?, ?, ?, ?, null, ?)",
+            (charge.queue_id, charge.account, charge.list, charge.urgent, charge.recipients, charge.released_at),
         )
 
     def settle(self, queue_id: str, recipients: int, now: float) -> None:
@@ -117,18 +124,26 @@ class Ledger:
         else:
             self._db.execute("delete from charge where queue_id = ? and spent_at is null", (queue_id,))
 
+    def count_again(self, before: float, now: float) -> None:
+        """Count twice what was released `before`: the service may have taken it when Postfix was cut off, unheard."""
+        with self.together():
+            unheard = [charge for charge in self.open_charges() if charge.released_at < before]
+            for charge in unheard:
+                self.settle(charge.queue_id, charge.recipients, now)
+                self.open(replace(charge, released_at=now))
+
     def open_charges(self) -> list[OpenCharge]:
         """The messages on their way."""
-        rows = self._db.execute("select queue_id, account, list, urgent, recipients from charge where spent_at is null")
-        return [OpenCharge(row[0], row[1], row[2], bool(row[3]), row[4]) for row in rows]
+        rows = self._db.execute(
+            "select queue_id, account, list, urgent, recipients, released_at from charge where spent_at is null"
+        )
+        return [OpenCharge(**{**row, "urgent": bool(row["urgent"])}) for row in rows]
 
     def charges(self, account: str, since: float) -> list[Charge]:
         """What an account has sent since then, and what is on its way."""
-        rows = self._db.execute(
-            "select recipients, list, urgent, spent_at from charge"
-            " where account = ? and (spent_at is null or spent_at >= ?)",
-            (account, since),
-        )
+        # Two questions, because SQLite answers `or` without the index.
+        query = "select recipients, list, urgent, spent_at from charge where account = ? and spent_at "
+        rows = [*self._db.execute(query + ">= ?", (account, since)), *self._db.execute(query + "is null", (account,))]
         return [Charge(row[0], row[1], bool(row[2]), row[3]) for row in rows]
 
     def first_charge(self) -> float | None:
@@ -167,10 +182,22 @@ class Ledger:
 
     def troubles(self) -> dict[str, Trouble]:
         """The messages that were refused, by queue id."""
-        rows = self._db.execute("select * from trouble").fetchall()
-        made = (Trouble(**{**row, "meaning": Meaning(row["meaning"]), "suspect": bool(row["suspect"])}) for row in rows)
+        made = map(_trouble, self._db.execute("select * from trouble").fetchall())
         return {trouble.queue_id: trouble for trouble in made}
+
+    def trouble_of(self, queue_id: str) -> Trouble | None:
+        """Why this message was refused, if it was."""
+        row = self._db.execute("select * from trouble where queue_id = ?", (queue_id,)).fetchone()
+        return _trouble(row) if row else None
+
+    def retry(self, account: str) -> None:
+        """Let the account's refused messages be tried at once."""
+        self._db.execute("update trouble set not_before = 0 where account = ?", (account,))
 
     def end_trouble(self, queue_id: str) -> None:
         """The message has left, or may be tried at once."""
         self._db.execute("delete from trouble where queue_id = ?", (queue_id,))
+
+
+def _trouble(row: sqlite3.Row) -> Trouble:
+    return Trouble(**{**row, "meaning": Meaning(row["meaning"]), "suspect": bool(row["suspect"])})

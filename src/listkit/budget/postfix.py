@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import stat
 import subprocess
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +17,10 @@ from pathlib import Path
 
 SPOOL = Path("/var/spool/postfix")
 TIMEOUT_SECONDS = 120
+# An envelope of 100 recipients takes 10 kB, and the valve has little memory.
+ENVELOPES_AT_ONCE = 100
+
+log = logging.getLogger("listkit.budget")
 
 
 class Place(StrEnum):
@@ -45,6 +51,14 @@ class Queue:
 
     def __init__(self, spool: Path = SPOOL) -> None:
         self._spool = spool
+        self.unreadable: set[str] = set()
+
+    def started(self) -> float:
+        """When Postfix was started: what it was handing over until then, it begins anew."""
+        try:
+            return (self._spool / "pid/master.pid").stat().st_mtime
+        except FileNotFoundError:
+            return 0
 
     def places(self) -> dict[str, Place]:
         """Where every message is.
@@ -56,35 +70,45 @@ class Queue:
         for place in (*Place, Place.INCOMING, Place.ACTIVE, Place.DEFERRED):
             for queue_id in self._ids(place):
                 found.setdefault(queue_id, place)
+        self.unreadable &= found.keys()
         return found
 
     def _ids(self, place: Place) -> Iterator[str]:
-        for _, _, names in os.walk(self._spool / place):
-            yield from names
+        for folder, _, names in os.walk(self._spool / place):
+            yield from (name for name in names if place is not Place.HOLD or _finished(Path(folder, name)))
 
-    def envelopes(self, queue_ids: Iterable[str]) -> dict[str, Envelope]:
-        """The envelopes of these messages, without those that have left meanwhile."""
+    def envelopes(self, queue_ids: Iterable[str]) -> Iterator[Envelope]:
+        """The envelopes of these messages, without those that have left meanwhile or can't be read."""
         queue_ids = list(queue_ids)
-        if not queue_ids:
-            return {}
-        argv = ["postcat", "-ehq", *queue_ids]
-        answer = _run(argv, check=False)
+        for start in range(0, len(queue_ids), ENVELOPES_AT_ONCE):
+            yield from self._envelopes(queue_ids[start : start + ENVELOPES_AT_ONCE])
+
+    def _envelopes(self, queue_ids: list[str]) -> Iterator[Envelope]:
+        answer = _run(["postcat", "-ehq", *queue_ids], check=False)
         found = {envelope.queue_id: envelope for envelope in parse_postcat(answer.stdout)}
+        yield from found.values()
         if not answer.returncode:
-            return found
+            return
         # postcat stops at the first message that is gone.
-        missing = set(queue_ids) - found.keys()
+        missing = [queue_id for queue_id in queue_ids if queue_id not in found]
         if len(queue_ids) > 1:
-            return found | {name: envelope for one in missing for name, envelope in self.envelopes([one]).items()}
-        if missing & self.places().keys():
-            raise _failure(argv, answer)
-        return found
+            for queue_id in missing:
+                yield from self._envelopes([queue_id])
+        else:
+            self._note_unreadable(missing, answer.stderr.strip())
+
+    def _note_unreadable(self, queue_ids: list[str], reason: str) -> None:
+        """One file that nobody can read mustn't keep the others from leaving."""
+        for queue_id in (set(queue_ids) & self.places().keys()) - self.unreadable:
+            log.error("%s can't be read and stays where it is: %s", queue_id, reason)
+            self.unreadable.add(queue_id)
 
     def reasons(self, queue_ids: Container[str]) -> dict[str, dict[str, str]]:
         """Why Postfix could not deliver these messages: what was said about each recipient, by message."""
         found = {}
         # The listing holds every recipient of the whole queue: look at it line by line.
-        with subprocess.Popen(["postqueue", "-j"], stdout=subprocess.PIPE, text=True, errors="replace") as listing:
+        argv = ["timeout", str(TIMEOUT_SECONDS), "postqueue", "-j"]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, errors="replace") as listing:
             for line in listing.stdout:
                 queue_id = line.partition('"queue_id": "')[2].partition('"')[0]
                 if queue_id in queue_ids:
@@ -94,7 +118,7 @@ class Queue:
                         if "delay_reason" in recipient
                     }
         if listing.returncode:
-            raise PostfixError(f"postqueue -j: exit {listing.returncode}")
+            raise PostfixError(f"{' '.join(argv)}: exit {listing.returncode}")
         return found
 
     def release(self, queue_id: str) -> None:
@@ -110,6 +134,17 @@ class Queue:
         """Return a message to its sender: its remaining recipients bounce."""
         _run(["postsuper", "-f", queue_id])
         _run(["postqueue", "-i", queue_id])
+
+
+def _finished(file: Path) -> bool:
+    """Whether Postfix has written a queue file to its end.
+
+    It moves a new message to hold a moment before that. Of such a file `postcat -h` prints the beginning without end.
+    """
+    try:
+        return bool(file.stat().st_mode & stat.S_IXUSR)
+    except FileNotFoundError:
+        return False
 
 
 def parse_postcat(text: str) -> Iterator[Envelope]:

@@ -44,6 +44,11 @@ class Meaning(StrEnum):
         return self in (Meaning.UNCLEAR, Meaning.LATER, Meaning.CONTENT, Meaning.POLICY)
 
     @property
+    def about_a_recipient(self) -> bool:
+        """Whether it bounces in the end."""
+        return self in (Meaning.RECIPIENT, Meaning.RECIPIENT_LATER)
+
+    @property
     def may_have_been_counted(self) -> bool:
         """Whether the service may have counted the recipients although it gave no positive answer."""
         return self is Meaning.UNCLEAR
@@ -87,7 +92,8 @@ PAUSES = {
     Meaning.DOWN: Backoff(30, 15 * MINUTE),
     Meaning.UNCLEAR: Backoff(MINUTE, 15 * MINUTE),
     Meaning.LATER: Backoff(MINUTE, 15 * MINUTE),
-    Meaning.CONTENT: Backoff(MINUTE, HOUR),
+    # The next refusal is another message's: this one rests.
+    Meaning.CONTENT: Backoff(MINUTE, MINUTE),
 }
 """How long an account pauses."""
 
@@ -101,6 +107,9 @@ RETRIES = {
 
 SUSPECT_RETRY = Backoff(15 * MINUTE, 4 * HOUR)
 """The same for a message that was refused again and again for what may be its own sake."""
+
+SUSPECT_PAUSE = Backoff(MINUTE, MINUTE)
+"""How long an account pauses that only such a message was refused of; the next message tells if it is more."""
 
 
 @dataclass(frozen=True)

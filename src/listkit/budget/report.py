@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from listkit.budget.accounts import Account
 from listkit.budget.forecast import Forecast
 from listkit.budget.ledger import Trouble
+from listkit.budget.outlook import Outlook
 from listkit.budget.replies import ADVICE
-from listkit.budget.valve import Held, Valve
+from listkit.budget.valve import Valve
 from listkit.budget.window import room, used
 
 Snapshot = dict[str, Any]
@@ -21,18 +21,16 @@ PREFIX = "listkit_budget"
 
 def snapshot(valve: Valve, now: float) -> Snapshot:
     """All numbers of this moment; `listkit budget --json` prints it as it is."""
-    troubles = valve.ledger.troubles()
     return {
         "time": now,
-        "accounts": [_account(valve, account, troubles, now) for account in valve.site.accounts],
-        "refused_messages": [_trouble(trouble) for trouble in troubles.values()],
+        "accounts": [_account(outlook, now) for outlook in valve.outlooks],
+        "refused_messages": [_trouble(trouble) for trouble in valve.ledger.troubles().values()],
+        "unreadable_messages": sorted(valve.queue.unreadable),
     }
 
 
-def _account(valve: Valve, account: Account, troubles: dict[str, Trouble], now: float) -> Snapshot:
-    charges = valve.ledger.charges(account.address, now - account.limits.window)
-    pause = valve.ledger.pause_of(account.address)
-    held = [message for message in valve.held.values() if message.account == account]
+def _account(outlook: Outlook, now: float) -> Snapshot:
+    account, charges, pause, waiting = outlook.account, outlook.charges, outlook.pause, outlook.waiting
     return {
         "address": account.address,
         "limit": account.limits.recipients,
@@ -42,9 +40,9 @@ def _account(valve: Valve, account: Account, troubles: dict[str, Trouble], now: 
         "left": room(charges, account.limits, now, urgent=True),
         "left_for_posts": room(charges, account.limits, now, urgent=False),
         "on_the_way": sum(charge.recipients for charge in charges if charge.spent_at is None),
-        "queued_messages": len(held),
-        "queued_recipients": sum(message.recipients for message in held),
-        "next_release": valve.next_release(account, troubles, now),
+        "queued_messages": len(waiting),
+        "queued_recipients": sum(message.recipients for message in waiting),
+        "next_release": outlook.next_release(now),
         "pause": pause
         and {
             "meaning": pause.meaning.value,
@@ -54,15 +52,15 @@ def _account(valve: Valve, account: Account, troubles: dict[str, Trouble], now: 
             "refusals": pause.failures,
             "advice": ADVICE[pause.meaning],
         },
-        "lists": _lists(account, charges, held),
+        "lists": _lists(outlook, now),
     }
 
 
-def _lists(account: Account, charges: Iterable, held: Iterable[Held]) -> list[Snapshot]:
-    sent, queued = Counter(), defaultdict(list)
-    for charge in charges:
+def _lists(outlook: Outlook, now: float) -> list[Snapshot]:
+    sent, queued, releases = Counter(), defaultdict(list), outlook.next_releases(now)
+    for charge in outlook.charges:
         sent[charge.list] += charge.recipients
-    for message in held:
+    for message in outlook.waiting:
         queued[message.list].append(message.recipients)
     return [
         {
@@ -70,8 +68,9 @@ def _lists(account: Account, charges: Iterable, held: Iterable[Held]) -> list[Sn
             "used": sent[address],
             "queued_messages": len(queued[address]),
             "queued_recipients": sum(queued[address]),
+            "next_release": releases.get(address),
         }
-        for address in sorted(account.lists.keys() | sent.keys() | queued.keys())
+        for address in sorted(outlook.account.lists.keys() | sent.keys() | queued.keys())
     ]
 
 
@@ -102,7 +101,7 @@ def table(seen: Snapshot, now: float) -> Iterator[str]:
         )  # fmt: skip
         for entry in account["lists"]:
             counts = entry["used"], "", "", entry["queued_recipients"], entry["queued_messages"]
-            yield layout.format("  " + entry["list"], *counts, "").rstrip()
+            yield layout.format("  " + entry["list"], *counts, _when(entry["next_release"], now))
         if pause := account["pause"]:
             yield f"  pauses ({pause['meaning']}) until {_when(pause['until'], now)}: {pause['reply']}"
             yield f"    → {pause['advice']}"
@@ -110,6 +109,8 @@ def table(seen: Snapshot, now: float) -> Iterator[str]:
         yield f"message {trouble['queue_id']} ({trouble['meaning']}), next try {_when(trouble['next_try'], now)}:"
         yield f"  {trouble['reply']}"
         yield f"    → {trouble['advice']}"
+    for queue_id in seen["unreadable_messages"]:
+        yield f"message {queue_id} can't be read, and stays: journalctl -u listkit-budget says why"
 
 
 def _when(time: float | None, now: float) -> str:
@@ -171,8 +172,14 @@ def _families(seen: Snapshot) -> Iterator[tuple[str, str, list[tuple[dict[str, s
     yield "used_recipients", "Recipients sent to in the window that ends now.", by_account("used")
     yield "left_recipients", "Recipients that urgent mail may be sent to now.", by_account("left")
     yield "left_for_posts_recipients", "Recipients that posts may be sent to now.", by_account("left_for_posts")
+    yield "on_the_way_recipients", "Recipients of the mail that Postfix is delivering.", by_account("on_the_way")
     yield "queued_recipients", "Recipients of the mail on hold.", by_account("queued_recipients")
     yield "queued_messages", "Messages on hold.", by_account("queued_messages")
+    yield (
+        "next_release_timestamp_seconds",
+        "When the next message may go; missing where none waits, or where it hangs on one that is on its way.",
+        [sample for sample in by_account("next_release") if sample[1] is not None],
+    )
     yield (
         "paused",
         "1 while the provider's answer keeps the account from sending.",
@@ -187,8 +194,19 @@ def _families(seen: Snapshot) -> Iterator[tuple[str, str, list[tuple[dict[str, s
         "Messages that were refused and wait for their next try.",
         [({}, len(seen["refused_messages"]))],
     )
+    yield (
+        "unreadable_messages",
+        "Messages on hold that Postfix can't read.",
+        [({}, len(seen["unreadable_messages"]))],
+    )
     yield "list_used_recipients", "Recipients that a list has sent to in the window that ends now.", by_list("used")
     yield "list_queued_recipients", "Recipients of a list's mail on hold.", by_list("queued_recipients")
+    yield "list_queued_messages", "Messages of a list on hold.", by_list("queued_messages")
+    yield (
+        "list_next_release_timestamp_seconds",
+        "When a list's next message may go; missing where none waits, or where that is too far ahead to tell.",
+        [sample for sample in by_list("next_release") if sample[1] is not None],
+    )
 
 
 def _escape(label: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import logging
+import math
 import os
 import signal
 import sqlite3
@@ -18,11 +19,13 @@ from listkit.budget.accounts import Site
 from listkit.budget.forecast import DAY_SECONDS, OBSERVED_DAYS
 from listkit.budget.ledger import Ledger
 from listkit.budget.postfix import SPOOL, Place, PostfixError, Queue
-from listkit.budget.valve import Valve
+from listkit.budget.valve import LONGEST_SLEEP_SECONDS, Valve
 
 STATUS = Path("/run/listkit-budget/status.json")
 METRICS = "metrics.prom"
 WAIT_AFTER_FAILURE_SECONDS = 5
+SECONDS_BETWEEN_NUMBERS = 1
+SECONDS_BETWEEN_FORGETTING = 3600
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 CHANGED = signal.SIGIO
 
@@ -44,15 +47,41 @@ class Watch:
                 fcntl.fcntl(
                     handle,
                     fcntl.F_NOTIFY,
-                    fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT,
+                    # A file's mode says when Postfix has finished it.
+                    fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT,
                 )
             except OSError as error:
                 log.warning("the kernel does not tell us of changes (%s): looking every few seconds", error)
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep at most so long; return False to stop."""
-        received = signal.sigtimedwait({CHANGED, *STOP_SIGNALS}, max(0, seconds))
+        """Sleep at most so long, and no longer than `LONGEST_SLEEP_SECONDS`; return False to stop."""
+        # A clock that is set back makes what was near far.
+        seconds = max(0, min(seconds, LONGEST_SLEEP_SECONDS))
+        received = signal.sigtimedwait({CHANGED, *STOP_SIGNALS}, seconds)
         return received is None or received.si_signo == CHANGED
+
+    @staticmethod
+    def rest(seconds: float) -> bool:
+        """Sleep so long whatever changes; return False to stop."""
+        return signal.sigtimedwait(STOP_SIGNALS, seconds) is None
+
+
+class Bulletin:
+    """The numbers as files, renewed when a pause or the queue has changed, and otherwise once in a second at most."""
+
+    def __init__(self, valve: Valve, status: Path) -> None:
+        self._valve, self._status = valve, status
+        self._shown: object = None
+        self._renewed_at = 0.0
+
+    def renew(self, now: float) -> float:
+        """Publish what is new; return when that has to be asked again."""
+        seen = [(outlook.pause, len(outlook.waiting)) for outlook in self._valve.outlooks]
+        if seen == self._shown and 0 <= now - self._renewed_at < SECONDS_BETWEEN_NUMBERS:
+            return self._renewed_at + SECONDS_BETWEEN_NUMBERS
+        publish(self._valve, self._status, now)
+        self._shown, self._renewed_at = seen, now
+        return math.inf
 
 
 def serve(site: Site, ledger_path: Path, status: Path, spool: Path = SPOOL) -> None:
@@ -60,18 +89,23 @@ def serve(site: Site, ledger_path: Path, status: Path, spool: Path = SPOOL) -> N
     ledger = Ledger(ledger_path)
     valve = Valve(site, Queue(spool), ledger)
     watch = Watch([spool / Place.HOLD, spool / Place.ACTIVE])
+    bulletin = Bulletin(valve, status)
+    forgotten_at = 0.0
     watching = True
     while watching:
         now = time.time()
         try:
-            due = valve.turn(now)
-            publish(valve, status, now)
-            ledger.forget(now - OBSERVED_DAYS * DAY_SECONDS)
+            due = min(valve.turn(now), bulletin.renew(now))
+            if now - forgotten_at > SECONDS_BETWEEN_FORGETTING:
+                ledger.forget(now - OBSERVED_DAYS * DAY_SECONDS)
+                forgotten_at = now
         except (PostfixError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
-            # The queue and the ledger are as they were, and so are the facts: the next turn starts from them.
+            # The queue and the ledger are as they were, and so are the facts: the next turn starts from them. What the
+            # turn has moved in the queue would wake us at once.
             log.error("%s: %s; next try in %s s", type(error).__name__, error, WAIT_AFTER_FAILURE_SECONDS)
-            due = now + WAIT_AFTER_FAILURE_SECONDS
-        watching = watch.sleep(due - time.time())
+            watching = watch.rest(WAIT_AFTER_FAILURE_SECONDS)
+        else:
+            watching = watch.sleep(due - time.time())
     ledger.close()
 
 

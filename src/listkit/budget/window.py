@@ -6,8 +6,11 @@ the provider starts when the provider has taken the message, which is known only
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,14 @@ class Limits:
         return self.recipients if urgent else self.recipients - self.reserve
 
 
+class Mail(Protocol):
+    """What the window has to know of a message."""
+
+    recipients: int
+    list: str
+    urgent: bool
+
+
 @dataclass(frozen=True)
 class Charge:
     """`recipients` taken for `list` by mail that was urgent or not.
@@ -55,24 +66,44 @@ def used(charges: Iterable[Charge], limits: Limits, now: float) -> int:
     return sum(charge.recipients for charge in charges if charge.counts(now, limits.window))
 
 
-def room(charges: Iterable[Charge], limits: Limits, now: float, urgent: bool) -> int:
-    """How many recipients of this kind may be sent `now`; never negative.
+def room(charges: Iterable[Charge], limits: Limits, now: float, urgent: bool, list_address: str = "") -> int:
+    """How many recipients mail of this kind, of this list, may be sent to `now`; never negative.
 
     Urgent mail may take all that is left. Other mail never takes more than the limit less the reserve, however little
-    urgent mail there is.
+    urgent mail there is. The urgent mail of a list that has had the reserve for itself is no better than other mail:
+    a thousand welcome messages, or a cron job gone mad, leave the reserve to the confirmations of others.
     """
     counting = [charge for charge in charges if charge.counts(now, limits.window)]
+    had = had_by_list(counting, urgent=True)
+    if urgent:
+        had[list_address] += 1
+    flooding = {address for address, recipients in had.items() if recipients > limits.reserve}
     left = limits.recipients - sum(charge.recipients for charge in counting)
-    if not urgent:
-        bulk = sum(charge.recipients for charge in counting if not charge.urgent)
+    if not urgent or list_address in flooding:
+        bulk = sum(charge.recipients for charge in counting if not charge.urgent or charge.list in flooding)
         left = min(left, limits.most(urgent=False) - bulk)
     return max(0, left)
 
 
-def opens_at(charges: Iterable[Charge], limits: Limits, now: float, urgent: bool, recipients: int) -> float | None:
-    """When there is room for `recipients`: `now`, or the first moment at which enough charges have left the window.
+def had_by_list(charges: Iterable[Charge], urgent: bool) -> Counter[str]:
+    """How many recipients the mail of this kind has had, by list."""
+    had = Counter()
+    for charge in charges:
+        if charge.urgent == urgent:
+            had[charge.list] += charge.recipients
+    return had
 
-    None: never, or only once a message that is on its way has arrived.
+
+def fits(charges: Iterable[Charge], limits: Limits, now: float, message: Mail) -> bool:
+    """Whether a message may go `now`. One that is larger than the window may ever hold goes when that is empty."""
+    needed = min(message.recipients, limits.most(message.urgent))
+    return room(charges, limits, now, message.urgent, message.list) >= needed
+
+
+def opens_at(charges: Iterable[Charge], limits: Limits, now: float, message: Mail) -> float | None:
+    """When a message fits: `now`, or the first moment at which enough charges have left the window.
+
+    None: only once a message that is on its way has arrived.
     """
     charges = list(charges)
     # A charge counts up to and including the last moment of its window, so the room opens just after it.
@@ -81,4 +112,7 @@ def opens_at(charges: Iterable[Charge], limits: Limits, now: float, urgent: bool
         for charge in charges
         if charge.spent_at is not None and charge.counts(now, limits.window)
     )
-    return next((time for time in [now, *edges] if room(charges, limits, time, urgent) >= recipients), None)
+    moments = [now, *edges]
+    # Room only grows with time.
+    first = bisect_left(moments, True, key=lambda time: fits(charges, limits, time, message))
+    return moments[first] if first < len(moments) else None

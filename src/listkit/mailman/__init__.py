@@ -1,1 +1,1 @@
-"""What runs inside GNU Mailman core: list styles, the LMTP runner and the master process."""
+"""What runs inside GNU Mailman core: the settings of new lists, the LMTP runner and the master process."""

@@ -5,6 +5,7 @@ the sender's and means nothing. A delivery is that id and one recipient. Mailman
 """
 
 import copy
+import email
 import logging
 import threading
 from contextlib import contextmanager
@@ -13,16 +14,22 @@ from pathlib import Path
 from mailman.config import config
 from mailman.core.switchboard import Switchboard
 from mailman.database.transaction import transactional
+from mailman.email.message import Message
 from mailman.interfaces.listmanager import IListManager
 from mailman.runners import lmtp
 from public import public
 from zope.component import getUtility
 
 from listkit.mailman.deliveries import Deliveries
+from listkit.mailman.hopeless import Failures
 
 HEADER = b"X-Listkit-Delivery: "
 LONGEST_LINE = 1024 * 1024
 """Octets of a line that the server takes; aiosmtpd's own limit of 1001 refuses mail that other servers pass on."""
+LARGEST_MESSAGE = 64 * 1024 * 1024
+"""Octets of a message that the server takes; aiosmtpd's own limit is 32 MiB. The mail service delivers 201 MB, but
+while Mailman takes a message it needs ten times its size in memory, and the smallest host has 2 GiB. It is more than
+the relay sends on, so that Mailman itself tells whoever posts what can't be sent."""
 
 NOT_NOW = "451 4.3.0 Mailman cannot take this now"
 TAKEN = "250 2.0.0 Ok"
@@ -84,6 +91,7 @@ class Handler(lmtp.LMTPHandler):
 
     def __init__(self):
         self._taking = threading.Lock()
+        self._failures = Failures()
         self._deliveries = Deliveries(Path(config.DATA_DIR) / "deliveries", Path(config.QUEUE_DIR))
         recovered = self._deliveries.recover()
         if recovered:
@@ -113,13 +121,16 @@ class Handler(lmtp.LMTPHandler):
 
     def _take(self, delivery, envelope):
         """Return the answer for an envelope with one recipient."""
+        name = f"{delivery}\n{envelope.rcpt_tos[0]}"
         try:
-            return self._take_once(delivery, envelope) if delivery else self._judged(envelope)
-        except Exception:
+            answer = self._take_once(name, envelope) if delivery else self._judged(envelope)
+        except Exception as error:
             log.exception("LMTP: delivery %s", delivery)
-            return NOT_NOW
+            return (delivery and self._failures.refusal(name, error)) or NOT_NOW
+        self._failures.forget(name)
+        return answer
 
-    def _take_once(self, delivery, envelope):
+    def _take_once(self, name, envelope):
         answer = None
 
         def stage():
@@ -130,14 +141,17 @@ class Handler(lmtp.LMTPHandler):
                 raise queues.error
             return queues.staged
 
-        taken = self._deliveries.take(f"{delivery}\n{envelope.rcpt_tos[0]}", stage)
+        taken = self._deliveries.take(name, stage)
         if answer is None:
-            log.info("delivery %s to %s came again and is not posted again", delivery, envelope.rcpt_tos[0])
+            log.info("delivery %s to %s came again and is not posted again", *name.split("\n"))
         return TAKEN if taken else answer
 
     def _judged(self, envelope):
         """Return Mailman's answer; a 550 for a list that exists is an error of its own, no reason to reject mail."""
         answer = self._handle_DATA(None, None, envelope)
+        if answer.startswith("451"):
+            # Mailman keeps to itself what went wrong. If it was the parsing, it goes wrong here as well.
+            email.message_from_bytes(envelope.content, Message)
         if answer.startswith("550") and self._is_list_address(envelope.rcpt_tos[0]):
             return NOT_NOW
         return answer
@@ -162,7 +176,7 @@ class Controller(lmtp.LMTPController):
 
     def factory(self):
         """Return the server of one connection."""
-        server = Server(self.handler)
+        server = Server(self.handler, data_size_limit=LARGEST_MESSAGE)
         server.__ident__ = "GNU Mailman LMTP runner, listkit"
         return server
 

@@ -7,25 +7,42 @@ Reads `/etc/listkit/submission-filter.json`, which the role `relay` writes:
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 CONFIGURATION = Path("/etc/listkit/submission-filter.json")
 # What Mailman adds to a message on its way out: headers, header and footer of the list.
 HEADROOM_BYTES = 64 * 1024
 # An archive in an archive in an archive is read; deeper, or unpacked larger, it says nothing good about itself.
 DEEPEST = 3
-LARGEST_INNER_BYTES = 64 * 1024 * 1024
+LARGEST_UNPACKED_BYTES = 64 * 1024 * 1024
 
 
 class Unreadable(Exception):
     """An archive that can't be looked into any further."""
+
+
+class Allowance:
+    """How much of one message may still be unpacked: a bomb is as good in ten parts as in one."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def unpack(self, stream: BinaryIO) -> bytes:
+        """What `stream` holds, cut off where nothing more is allowed."""
+        content = stream.read(self._left)
+        self._left -= len(content)
+        return content
 
 
 def configuration(path: Path = CONFIGURATION) -> dict:
@@ -56,13 +73,22 @@ def objections(message: Message, size: int, rules: dict) -> list[str]:
 def forbidden_files(message: Message, extensions: Iterable[str]) -> Iterator[list[str]]:
     """The files with such an extension: attached, or inside attached archives. Each as the path of names to it."""
     forbidden = {extension.lower().lstrip(".") for extension in extensions}
+    allowance = Allowance(LARGEST_UNPACKED_BYTES)
     for part in message.walk():
         name = part.get_filename()
         if name is None:
             continue
-        for path in _names([name], part.get_payload(decode=True) or b"", 0):
+        for path in _names([_decoded(name)], part.get_payload(decode=True) or b"", 0, allowance):
             if _extension(path[-1]) in forbidden:
                 yield path
+
+
+def _decoded(name: str) -> str:
+    """The name as mail programs show it: many of them write it as only a header's words may be written (RFC 2047)."""
+    try:
+        return str(make_header(decode_header(name)))
+    except (HeaderParseError, LookupError, ValueError):
+        return name
 
 
 def _extension(name: str) -> str:
@@ -70,45 +96,51 @@ def _extension(name: str) -> str:
     return PurePosixPath(name.rstrip(". ")).suffix.lower().lstrip(".")
 
 
-def _names(path: list[str], content: bytes, depth: int) -> Iterator[list[str]]:
+def _names(path: list[str], content: bytes, depth: int, allowance: Allowance) -> Iterator[list[str]]:
     """The path itself, and the paths of all that is in it if it is an archive."""
     yield path
     if depth == DEEPEST:
         return
     try:
-        for name, inner in _members(content):
-            yield from _names([*path, name], inner, depth + 1)
+        for name, inner in _members(content, allowance):
+            yield from _names([*path, name], inner, depth + 1, allowance)
     except Unreadable:
         # Damaged or encrypted in whole: what the provider can't read either is the poster's business.
         return
 
 
-def _members(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _members(content: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]]:
     """Name and content of each file in an archive; nothing when `content` is none."""
     stream = io.BytesIO(content)
     try:
         if zipfile.is_zipfile(stream):
             with zipfile.ZipFile(stream) as archive:
                 for entry in archive.infolist():
-                    yield entry.filename, _inner_zip(archive, entry)
-        elif content[:2] == b"\x1f\x8b" or content[257:262] == b"ustar":
+                    yield entry.filename, _inner_zip(archive, entry, allowance)
+            return
+        if content[:2] == b"\x1f\x8b":
+            # tarfile would unpack all of it to find the last name, however little of it is read.
+            stream = io.BytesIO(allowance.unpack(gzip.GzipFile(fileobj=io.BytesIO(content))))
+        if stream.getbuffer()[257:262] == b"ustar":
             stream.seek(0)
-            with tarfile.open(fileobj=stream) as archive:
+            with tarfile.open(fileobj=stream, mode="r:") as archive:
                 for entry in archive:
-                    inner = archive.extractfile(entry) if entry.isfile() and entry.size <= LARGEST_INNER_BYTES else None
-                    yield entry.name, inner.read() if inner else b""
+                    # The holes of a sparse file would be unpacked, too.
+                    is_plain = entry.isfile() and not entry.issparse()
+                    yield entry.name, archive.extractfile(entry).read() if is_plain else b""
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
         raise Unreadable(str(error)) from error
 
 
-def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allowance) -> bytes:
     """The content of a member that is an archive itself; of others and of encrypted ones the name is enough."""
     encrypted = entry.flag_bits & 1
     is_archive = _extension(entry.filename) in ("zip", "tar", "gz", "tgz")
-    if encrypted or not is_archive or entry.file_size > LARGEST_INNER_BYTES:
+    if encrypted or not is_archive:
         return b""
     try:
-        return archive.read(entry)
+        with archive.open(entry) as member:
+            return allowance.unpack(member)
     except (NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise Unreadable(str(error)) from error
 

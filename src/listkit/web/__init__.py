@@ -6,3 +6,6 @@ PROJECT = Path("/usr/share/mailman3-web")
 """Debian's Django project: its settings read ours."""
 
 SETTINGS_MODULE = "settings"
+
+SHARE = Path("/usr/local/share/listkit/web")
+"""What the role `web` installs beside the code: `templates/` and `robots.txt`."""

@@ -17,6 +17,9 @@ from listkit.web import PROJECT, SETTINGS_MODULE
 WARMED_PAGES = ("/hyperkitty/", "/accounts/login/")
 """Between them they import nearly all that a page needs; neither asks Mailman's core, which may start later."""
 
+NEEDED_BY_QUEUE = ("django_q.cluster", "haystack.query", "hyperkitty.tasks")
+"""What the pages don't import: the queue forks from this process, too."""
+
 log = logging.getLogger(__name__)
 
 
@@ -34,6 +37,11 @@ def warm(application) -> None:
     from django.conf import settings
     from django.db import connections
 
+    for module in NEEDED_BY_QUEUE:
+        try:
+            importlib.import_module(module)
+        except ImportError:
+            log.warning("%s isn't as expected; processes will take more memory", module, exc_info=True)
     for path in WARMED_PAGES:
         try:
             request(application, settings.ALLOWED_HOSTS[0], path)
@@ -84,9 +92,5 @@ def share_memory() -> None:
 
 gc.disable()
 application = load()
-# What the pages don't import, the queue needs, which forks from this process too.
-for module in ("django_q.cluster", "haystack.query", "hyperkitty.tasks"):
-    importlib.import_module(module)
-
 warm(application)
 share_memory()

@@ -1,8 +1,9 @@
 """`listkit web`: what the role `web` does on the host, in few steps.
 
-`setup` makes sure of a certificate (see `listkit.certificate`) and of what Django's database must hold: the sites
-and the superuser, whose password comes on standard input. It answers at once when nothing it depends on has changed
-since it was last done, and prints `{"changed": bool, "changes": [str], "certificate": {…}}`.
+`setup` makes sure of a certificate (see `listkit.certificate`) that the web server takes if it runs, of what Django's
+database must hold: the sites and the superuser, whose password comes on standard input, and of the pages that the web
+server shows by itself. It answers at once when nothing it depends on has changed since it was last done, and prints
+`{"changed": bool, "changes": [str], "certificate": {…}}`.
 
 `sync` has the archive ask Mailman's core about every list: after settings were changed by the REST API, such as who may
 read an archive. Without it that takes up to five minutes.
@@ -17,6 +18,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import os
+import pwd
 import subprocess
 import sys
 import tempfile
@@ -25,11 +28,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from listkit import certificate
+from listkit.web import SHARE, pages
 
 COMMAND = "/usr/local/bin/listkit"
 ARTEFACT = Path("/usr/local/lib/listkit/listkit.pyz")
 CONFIGURATION = Path("/etc/listkit/web.json")
 SETTINGS = Path("/etc/mailman3/mailman-web.py")
+TEMPLATES = SHARE / "templates"
 STAMP = Path("/var/lib/listkit/web-setup.sha256")
 USER = "www-data"
 
@@ -66,6 +71,8 @@ def as_web_user(*arguments: str, stdin: str = "") -> str:
         user=USER,
         group=USER,
         extra_groups=[],
+        # PostgreSQL's library looks for certificates there, and root's home is closed to this user.
+        env={**os.environ, "HOME": pwd.getpwnam(USER).pw_dir},
         cwd="/",
     )
     if answer.returncode:
@@ -73,31 +80,46 @@ def as_web_user(*arguments: str, stdin: str = "") -> str:
     return answer.stdout
 
 
-def set_up_database(password: str, dry_run: bool) -> list[str]:
-    """Have `listkit.web.setup` do its work; return what it changed."""
-    answer = as_web_user("setup-database", *(["--check"] if dry_run else []), stdin=password)
+def set_up_application(password: str, dry_run: bool) -> list[str]:
+    """Have the database set up and the pages rendered by those who know Django; return what changed."""
+    answer = as_web_user("setup-application", *(["--check"] if dry_run else []), stdin=password)
     # Libraries may greet on standard output while they are imported; the answer is the last line.
-    return json.loads(answer.splitlines()[-1])
+    done = json.loads(answer.splitlines()[-1])
+    return [*done["changes"], *pages.install(done["pages"], dry_run=dry_run)]
 
 
 def set_up(password: str, dry_run: bool) -> dict:
     """Make sure of the certificate and the database; return what there is to say about it."""
     wanted = json.loads(CONFIGURATION.read_text())
+    store = certificate.Store(certificate.ROOT)
     with certificate.alone():
         status = certificate.ensure(
-            certificate.Configuration.load(certificate.CONFIGURATION),
-            certificate.Store(certificate.ROOT),
-            time.time(),
-            dry_run,
+            certificate.Configuration.load(certificate.CONFIGURATION), store, time.time(), dry_run
         )
-    digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT)
-    done = STAMP.exists() and STAMP.read_text() == digest
-    changes = [] if done and not wanted["superuser_password_force"] else set_up_database(password, dry_run)
+    digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT, *sorted(TEMPLATES.rglob("*.html")))
+    done = STAMP.exists() and STAMP.read_text() == digest and pages.is_installed()
+    changes = [] if done and not wanted["superuser_password_force"] else set_up_application(password, dry_run)
     if not done and not dry_run:
         STAMP.write_text(digest)
+    answer = asdict(status)
     if status.changed:
         changes = [f"certificate for {', '.join(status.names)}, until {status.expires}", *changes]
-    return {"changed": bool(changes), "changes": changes, "certificate": asdict(status)}
+        if not dry_run:
+            answer["wanted"] |= not taken_by_web_server(store)
+    return {"changed": bool(changes), "changes": changes, "certificate": answer}
+
+
+def taken_by_web_server(store: certificate.Store) -> bool:
+    """Whether the web server, if it runs, takes the certificate; who renews it says why not.
+
+    That comes later in a deployment: what the web server refuses may be a file that the deployment is about to replace.
+    """
+    try:
+        with certificate.alone():
+            certificate.have_served(store)
+    except certificate.CertificateError:
+        return False
+    return True
 
 
 def check_nginx(file: Path) -> int:
@@ -125,7 +147,8 @@ def carry_out(options: argparse.Namespace) -> int:
             sync.sync()
         else:
             wanted = json.loads(CONFIGURATION.read_text())
-            print(json.dumps(setup.apply(wanted, sys.stdin.read(), options.check)))
+            changes = setup.apply(wanted, sys.stdin.read(), options.check)
+            print(json.dumps({"changes": changes, "pages": pages.render()}))
     return 0
 
 
@@ -133,7 +156,7 @@ def main(arguments: list[str]) -> int:
     """Carry out one of the sub-commands."""
     parser = argparse.ArgumentParser(prog="listkit web", description="Set up the web side of Mailman.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("setup", "setup-database"):
+    for name in ("setup", "setup-application"):
         command = commands.add_parser(name, help="the superuser's password comes on standard input")
         command.add_argument("--check", action="store_true", help="only say what would change")
     for name in ("sync", "sync-database"):

@@ -1,26 +1,18 @@
 """A new archive is closed until Mailman's core has said who may read it.
 
 HyperKitty makes a list's archive with the first post, open to everybody, and asks core for the list's policy in a job
-that runs a moment later: until then a private list's first post could be read by anybody. A Django application.
+that runs a moment later: until then a private list's first post could be read by anybody.
 """
 
 from __future__ import annotations
 
-from django.apps import AppConfig
 
+def listen() -> None:
+    """Hear of new archives."""
+    from django.db.models.signals import post_save
+    from hyperkitty.models import MailingList
 
-class Privacy(AppConfig):
-    """Listens for new archives."""
-
-    name = "listkit.web"
-    label = "listkit_web"
-
-    def ready(self) -> None:
-        """Connect the listener."""
-        from django.db.models.signals import post_save
-        from hyperkitty.models import MailingList
-
-        post_save.connect(ask_core, sender=MailingList, dispatch_uid="listkit.web.privacy")
+    post_save.connect(ask_core, sender=MailingList, dispatch_uid="listkit.web.privacy")
 
 
 def ask_core(sender, instance, created: bool, **_) -> None:

@@ -13,15 +13,22 @@ import queue
 import signal
 import threading
 import time
+from datetime import UTC, datetime
 from multiprocessing import Value
+from pathlib import Path
 
 from listkit.web import PROJECT
 from listkit.web.sync import sync
 
 PAUSE_AFTER_FAILURE_SECONDS = 10
+GATHER_SECONDS = 5
+"""So long jobs may gather after a batch: the more there are, the more of them are repetitions."""
+GRACE_SECONDS = 30
+"""So long after its limit a job that couldn't be ended takes the process with it."""
 INDEX_EVERY_SECONDS = 20
 SYNC_EVERY_SECONDS = 300
 FIRST_UNUSED_DESCRIPTOR = 3
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 INTERPRETER = "/usr/bin/python3"
 
 log = logging.getLogger("hyperkitty.queue")
@@ -95,26 +102,30 @@ class Worker:
         batch = self._broker.dequeue() or []
         unpacked = [self._unpack(acknowledgement, payload) for acknowledgement, payload in batch]
         tasks, repeated = without_repetitions([task for task in unpacked if task is not None])
-        if tasks:
-            self._do(tasks)
+        for task in tasks:
+            self._do(task)
         for task in repeated:
             self._broker.acknowledge(task["ack_id"])
         return len(batch)
 
-    def _do(self, tasks: list[dict]) -> None:
+    def _do(self, task: dict) -> None:
         todo, done = queue.SimpleQueue(), queue.SimpleQueue()
-        for task in [*tasks, "STOP"]:
-            todo.put(task)
-        # A job that hangs takes the process with it: the master starts a new one, and the job is tried again later.
-        watchdog = threading.Timer(self._time_limit * len(tasks), _give_up)
+        todo.put(task)
+        todo.put("STOP")
+        # The master starts a new process, and the job is tried again.
+        watchdog = threading.Timer(self._time_limit + GRACE_SECONDS, _give_up)
         watchdog.daemon = True
         watchdog.start()
+        # As Debian 13's django-q does by itself: the attempt has failed, and there aren't many.
+        signal.signal(signal.SIGALRM, _too_long)
+        signal.setitimer(signal.ITIMER_REAL, self._time_limit)
         try:
             self._worker(todo, done, self._timer)
             done.put("STOP")
             self._monitor(done, self._broker)
         finally:
             watchdog.cancel()
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _unpack(self, acknowledgement, payload):
         from django_q.signing import BadSignature, SignedPackage
@@ -129,16 +140,23 @@ class Worker:
         return task
 
 
+def _too_long(signum, frame) -> None:
+    raise TimeoutError("the job took too long")
+
+
 def _give_up() -> None:
     log.error("a job hangs: the queue starts again")
     os._exit(1)
 
 
 class Chore:
-    """Something that is done now and then while there are no jobs, when what it depends on has changed."""
+    """Something that is done now and then, when what it depends on has changed."""
 
     def __init__(self, do, interval: float, state=time.monotonic, clock=time.monotonic) -> None:
-        """`state`: returns what `do` depends on, None when there is nothing to do. Without it, something always is."""
+        """`do`: returns False when it couldn't be done, and is tried again.
+
+        `state`: returns what `do` depends on, None when there is nothing to do. Without it, something always is.
+        """
         self._do, self._interval, self._state, self._clock = do, interval, state, clock
         self._done_for = None
         self._next = 0.0
@@ -151,18 +169,35 @@ class Chore:
         state = self._state()
         if state is None or state == self._done_for:
             return False
-        self._do()
+        if self._do() is False:
+            return False
         self._done_for = state
         return True
 
 
 def release_leftovers() -> int:
-    """Make jobs available at once that our predecessor had taken when it died; return how many."""
-    from django.utils import timezone
+    """Make jobs available at once that our predecessor had taken when it died; return how many there are.
+
+    Debian 12's django-q writes down when a job was taken, Debian 13's when it may be taken again: long ago suits both.
+    """
     from django_q.models import OrmQ
 
-    now = timezone.now()
-    return OrmQ.objects.filter(lock__gt=now).update(lock=now)
+    return OrmQ.objects.update(lock=LONG_AGO)
+
+
+def break_dead_lock(lock: Path) -> None:
+    """Remove the index's lock where a killed process left it: it would hold for a quarter of an hour.
+
+    The lock is a hard link to its owner's claim, whose name says which process that is.
+    """
+    for claim in lock.parent.glob(f"{lock.name}|*"):
+        owner = claim.name.split("|")[-2]
+        if Path("/proc", owner).exists():
+            continue
+        if lock.exists() and lock.samefile(claim):
+            log.warning("process %s died while it updated the search index: its lock is removed", owner)
+            lock.unlink()
+        claim.unlink()
 
 
 def chores() -> list[Chore]:
@@ -174,15 +209,28 @@ def chores() -> list[Chore]:
     def newest_post() -> int | None:
         return Email.objects.order_by("-id").values_list("id", flat=True).first()
 
-    return [
-        Chore(lambda: run_with_lock(update_index, remove=False), INDEX_EVERY_SECONDS, newest_post),
-        Chore(sync, SYNC_EVERY_SECONDS),
-    ]
+    def update_search() -> bool:
+        # HyperKitty keeps to itself that another process holds the lock, and that the update failed.
+        ran = []
+        run_with_lock(lambda: ran.append(update_index()))
+        return bool(ran)
+
+    return [Chore(update_search, INDEX_EVERY_SECONDS, newest_post), Chore(sync, SYNC_EVERY_SECONDS)]
+
+
+def take_turn(jobs: Worker, others: list[Chore], most: int) -> None:
+    """Look at every chore, then do one batch of at most so many jobs."""
+    # First, and in every turn: neither a stream of jobs nor one that always hangs keeps posts out of the search.
+    for chore in others:
+        chore.look()
+    if 0 < jobs.work() < most:
+        time.sleep(GATHER_SECONDS)
 
 
 def run() -> None:
     """Work until the process ends; uwsgi's entry point."""
     gc.enable()
+    from django.conf import settings
     from django.db import close_old_connections, connections
 
     connections.close_all()
@@ -199,11 +247,10 @@ def run() -> None:
     while True:
         try:
             if not started:
+                break_dead_lock(Path(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE))
                 release_leftovers()
                 started = True
-            if jobs.work() == 0:
-                for chore in others:
-                    chore.look()
+            take_turn(jobs, others, Conf.BULK)
             close_old_connections()
         except Exception:
             log.exception("the queue couldn't work; it tries again in %d seconds", PAUSE_AFTER_FAILURE_SECONDS)

@@ -15,6 +15,7 @@ import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 # As an answer: Mailman takes the message, and the connection breaks before it can say so.
 LOST_250 = "250 lost"
@@ -45,6 +46,7 @@ class Mailman:
         self.tries = 0
         self.rest_calls = 0
         self.rest_works = True
+        self.rest_body = ""
         self.once = False
         # Called with each message; returns the reply to DATA, or None to drop the connection without one.
         self.answer: Callable[[Taken], str | None] = lambda _taken: "250 Ok"
@@ -145,7 +147,8 @@ def _rest_handler(mailman: Mailman) -> type[http.server.BaseHTTPRequestHandler]:
             if not mailman.rest_works:
                 self.send_error(503)
                 return
-            body = json.dumps({"entries": [{"fqdn_listname": name} for name in sorted(mailman.lists)]}).encode()
+            entries = [{"fqdn_listname": name} for name in sorted(mailman.lists)]
+            body = (mailman.rest_body or json.dumps({"entries": entries})).encode()
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -164,11 +167,14 @@ class Folder:
     uidvalidity: int = 1
     next_uid: int = 1
     messages: dict[int, bytes] = field(default_factory=dict)
+    dates: dict[int, datetime] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
 
-    def add(self, content: bytes) -> int:
+    def add(self, content: bytes, date: datetime | None = None) -> int:
         uid = self.next_uid
         self.next_uid += 1
         self.messages[uid] = content
+        self.dates[uid] = date or datetime.now(UTC)
         return uid
 
 
@@ -178,19 +184,21 @@ class MailServer:
     before: called with each command's name and arguments; it may raise `Hangup`, or return an answer of its own.
     """
 
-    def __init__(self, capabilities: str = "IMAP4rev1 AUTH=PLAIN SASL-IR IDLE MOVE UIDPLUS WITHIN") -> None:
+    def __init__(self, capabilities: str = "IMAP4rev1 AUTH=PLAIN SASL-IR IDLE MOVE UIDPLUS") -> None:
         self.capabilities = capabilities
         self.folders: dict[str, Folder] = {"INBOX": Folder()}
         self.before: Callable[[str, str], str | None] = lambda _name, _arguments: None
+        self.tells_uidnext = True
         self.commands: list[str] = []
         self.connections = 0
         self.lock = threading.RLock()
         self._idlers: list[Callable[[], None]] = []
 
-    def put(self, content: bytes, folder: str = "INBOX") -> int:
+    def put(self, content: bytes, folder: str = "INBOX", days_ago: int = 0) -> int:
         """Deliver a message, and tell who is idling."""
         with self.lock:
-            uid = self.folders.setdefault(folder, Folder()).add(content)
+            date = datetime.now(UTC) - timedelta(days=days_ago)
+            uid = self.folders.setdefault(folder, Folder()).add(content, date)
             idlers = list(self._idlers)
         for tell in idlers:
             with contextlib.suppress(OSError):
@@ -280,13 +288,22 @@ class _Session:
         self._folder = self._server.folders[name]
         self._say(f"* {len(self._folder.messages)} EXISTS")
         self._say(f"* OK [UIDVALIDITY {self._folder.uidvalidity}] ok")
+        if self._server.tells_uidnext:
+            self._say(f"* OK [UIDNEXT {self._folder.next_uid}] ok")
         return None
 
     def _uid_search(self, arguments: str) -> None:
         self._told = self._folder.next_uid
-        old = arguments.startswith(("OLDER", "BEFORE"))
-        uids = [uid for uid, content in self._folder.messages.items() if not old or b"Subject: old" in content]
-        self._say(f"* SEARCH {' '.join(map(str, uids))}")
+        uids = set(self._folder.messages)
+        if "UNDELETED" in arguments:
+            uids -= self._folder.deleted
+        if found := re.match(r"UID (\d+):(\d+)", arguments):
+            first, last = sorted(map(int, found.groups()))
+            uids = {uid for uid in uids if first <= uid <= last}
+        if found := re.match(r"OLDER (\d+)", arguments):
+            before = datetime.now(UTC) - timedelta(seconds=int(found[1]))
+            uids = {uid for uid in uids if self._folder.dates[uid] < before}
+        self._say(f"* SEARCH {' '.join(map(str, sorted(uids)))}")
 
     def _uid_fetch(self, arguments: str) -> None:
         found = re.match(r"(\d+) .*<(\d+)\.(\d+)>", arguments)
@@ -295,7 +312,7 @@ class _Session:
         if content is None:
             return
         piece = content[offset : offset + octets]
-        date = "01-Jan-2026 10:00:00 +0000"
+        date = self._folder.dates.get(uid, datetime.now(UTC)).strftime("%d-%b-%Y %H:%M:%S +0000")
         self._say(
             f"* {uid} FETCH (UID {uid} RFC822.SIZE {len(content)} "
             f'INTERNALDATE "{date}" BODY[]<{offset}> {{{len(piece)}}}'
@@ -308,16 +325,21 @@ class _Session:
             return "NO [TRYCREATE] no such folder"
         for uid in map(int, uids.split(",")):
             if uid in self._folder.messages:
-                self._server.folders[name].add(self._folder.messages.pop(uid))
+                # Like any server, it keeps the date of the first arrival.
+                self._server.folders[name].add(self._folder.messages.pop(uid), self._folder.dates.get(uid))
         return None
 
     def _uid_copy(self, arguments: str) -> None:
         uids, name = re.match(r'(\S+) "(.*)"', arguments).groups()
         for uid in map(int, uids.split(",")):
-            self._server.folders[name].add(self._folder.messages[uid])
+            self._server.folders[name].add(self._folder.messages[uid], self._folder.dates.get(uid))
+
+    def _uid_store(self, arguments: str) -> None:
+        uids, _, _flags = arguments.partition(" ")
+        self._folder.deleted.update(map(int, uids.split(",")))
 
     def _uid_expunge(self, arguments: str) -> None:
-        for uid in map(int, arguments.split(",")):
+        for uid in set(map(int, arguments.split(","))) & self._folder.deleted:
             self._folder.messages.pop(uid, None)
 
     def _idle(self, _arguments: str) -> None:

@@ -46,8 +46,23 @@ def test_a_short_configuration_has_sensible_defaults(files, tmp_path):
     assert configuration.keep_days.processed == 7
 
 
+def test_addresses_are_compared_in_lower_case(files, tmp_path):
+    owner = {"address": "Admin@Example.com", "local_parts": ["Mailman", "postorius"]}
+    configuration = load(files({**GOOD, "domains": {"Example.org": []}, "site_owner": owner}), tmp_path)
+    assert configuration.site_owner.local_parts == ("mailman", "postorius")
+    assert configuration.site_owner.address == "admin@example.com"
+
+
 def test_passwords_do_not_show(files, tmp_path):
     assert "hush" not in repr(load(files(GOOD), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "keep_days",
+    [{"processed": 0, "delivered": 0}, {"processed": 90, "delivered": 0}, {"processed": 90, "delivered": 120}],
+)
+def test_deliveries_may_be_remembered_for_ever(files, keep_days):
+    check(files({**GOOD, "keep_days": keep_days}))
 
 
 WRONG = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import socket
 import time
 
 import pytest
@@ -85,12 +86,16 @@ def test_a_post_is_delivered(bench):
 
 
 def test_copies_for_two_lists_come_to_each_once(bench):
+    def figure(name: str) -> float:
+        return bench.metrics.value(name, mailbox=ACCOUNT)
+
     both = ("news@example.org", "dev@example.net")
     for _copy in range(2):
         assert bench.handle(post(*both)).fate is Fate.PROCESSED
     assert bench.handle(b"Received: again\n" + post(*both, to="news@example.org")).fate is Fate.PROCESSED
     assert sorted(bench.recipients) == ["dev@example.org", "news@example.org"]
     assert len({one.delivery for one in bench.mailman.taken}) == 2
+    assert (figure("delivered_total"), figure("duplicates_total")) == (2, 3)
 
 
 def test_two_messages_with_one_id_are_both_posted(bench):
@@ -127,6 +132,12 @@ def test_a_replay_is_posted_again_and_once(bench):
     for _try in range(2):
         bench.handle(post("news@example.org"), replay="Replay/1/1")
     assert len(bench.recipients) == 2
+
+
+def test_each_delivery_is_a_sign_of_life(bench):
+    beats = []
+    bench.handle(post("news@example.org", "dev@example.org", "postorius@example.org"), beat=lambda: beats.append(1))
+    assert len(beats) == 3
 
 
 def test_4xx_waits_for_that_recipient_only(bench):
@@ -171,6 +182,12 @@ def test_without_mailman_nothing_is_decided(bench):
     assert len(bench.recipients) == 2
 
 
+def test_a_connection_that_mailman_closed_meanwhile_is_no_fault_of_the_next_message(bench):
+    bench.handle(post("news@example.org", body="one"))
+    bench.postman._lmtp._sock.shutdown(socket.SHUT_RDWR)
+    assert bench.handle(post("news@example.org", body="two")).fate is Fate.PROCESSED
+
+
 def test_a_crash_in_the_middle_of_a_message_spoils_no_other(bench, monkeypatch):
     bench.handle(post("news@example.org", body="first"))
 
@@ -190,6 +207,13 @@ def test_a_list_made_a_moment_ago_is_found(bench):
     bench.handle(post("news@example.org", to="news@example.org"))
     bench.mailman.lists.add("fresh@example.org")
     assert bench.handle(post("fresh@example.org", to="fresh@example.org")).fate is Fate.PROCESSED
+
+
+@pytest.mark.parametrize(("number", "fate"), [(50, Fate.PROCESSED), (51, Fate.UNROUTED)])
+def test_a_flood_of_recipients_reaches_none(bench, number, fate):
+    outcome = bench.handle(post(",\n ".join(f"news-confirm+{n}@example.org" for n in range(number))))
+    assert outcome.fate is fate
+    assert len(bench.recipients) == (number if fate is Fate.PROCESSED else 0)
 
 
 def test_mail_for_nobody_is_set_aside_and_asks_mailman_once_a_round(bench):
@@ -219,6 +243,14 @@ def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench):
     assert bench.recipients[2:] == ["fresh@example.org"]
 
 
+@pytest.mark.parametrize("body", ["[]", "null", '{"entries": [{}]}', '{"entries": [7]}', '{"entries": 7}', "{", "7"])
+def test_a_strange_answer_about_the_lists_is_no_answer(bench, body):
+    bench.handle(post("news@example.org", to="news@example.org"))
+    bench.mailman.rest_body = body
+    assert bench.handle(post("x", to="fresh@example.org")).fate is Fate.WAITS
+    assert bench.handle(post("news@example.org", to="news@example.org", body="2")).fate is Fate.PROCESSED
+
+
 def test_known_lists_survive_a_restart_without_mailman(bench):
     bench.handle(post("news@example.org", body="before"))
     bench.mailman.rest_works = False
@@ -232,6 +264,25 @@ def test_mail_for_the_site_is_sent_on_to_its_owner_once(bench):
     (sent,) = bench.relay.taken
     assert (sent.sender, sent.recipient) == (ACCOUNT, "admin@example.com")
     assert bench.mailman.taken == []
+
+
+def test_copies_for_the_site_in_two_mailboxes_are_sent_on_once(bench):
+    message = post("postorius@example.org", to="postorius@example.org")
+    meanwhile = []
+
+    def other_mailbox(_taken) -> str:
+        # While the relay takes the message, another thread comes to the copy in its mailbox.
+        bench.relay.answer = lambda _taken: "250 Ok"
+        meanwhile.append(bench.handle(message).fate)
+        return "250 Ok"
+
+    bench.relay.answer = other_mailbox
+    assert bench.handle(message).fate is Fate.PROCESSED
+    assert meanwhile == [Fate.WAITS]
+    assert bench.handle(message).fate is Fate.PROCESSED
+    assert len(bench.relay.taken) == 1
+    assert bench.metrics.value("owner_total", mailbox=ACCOUNT) == 1
+    assert bench.metrics.value("duplicates_total", mailbox=ACCOUNT) == 1
 
 
 def test_a_bounce_for_the_site_stays(bench):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import socket
 import ssl
 import subprocess
@@ -168,6 +167,28 @@ def test_a_refused_login_is_told_from_a_lost_connection(server):
     assert not isinstance(lost.value, LoginRefused)
 
 
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        ("NO [AUTHENTICATIONFAILED] no", True),
+        ("NO [AUTHORIZATIONFAILED] no", True),
+        ("NO [EXPIRED] no", True),
+        ("NO wrong", True),
+        ("no [authenticationfailed] no", True),
+        ("NO [UNAVAILABLE] Temporary authentication failure", False),
+        ("NO [INUSE] wait", False),
+        ("NO [LIMIT] too many connections", False),
+        ("NO [SERVERBUG] oops", False),
+        ("BAD what", False),
+    ],
+)
+def test_a_server_in_trouble_has_not_refused_the_password(server, answer, refused):
+    server.before = lambda name, _: answer if name == "AUTHENTICATE" else None
+    with pytest.raises(ImapError) as error:
+        logged_in(server)
+    assert isinstance(error.value, LoginRefused) is refused
+
+
 def test_a_server_without_a_safe_way_to_move_is_refused():
     with pytest.raises(ImapError, match="neither MOVE nor UIDPLUS"):
         logged_in(MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR"))
@@ -180,6 +201,33 @@ def test_a_message_is_read_in_slices(server, size):
     uid = server.put(content)
     client.select("INBOX")
     assert whole(client, uid) == content
+
+
+def fetched(octets: bytes, size: int, offset: int = 0) -> bytes:
+    """An answer to FETCH."""
+    head = f'* 1 FETCH (UID 1 RFC822.SIZE {size} INTERNALDATE "d" BODY[]<{offset}> {{{len(octets)}}}\r\n'
+    return head.encode() + octets + b")\r\n%T OK\r\n"
+
+
+def test_a_short_slice_is_not_taken_for_the_end_before_the_server_says_so():
+    client = scripted(fetched(b"abc", 6), fetched(b"de", 6, 3), fetched(b"f", 6, 5))
+    assert whole(client, 1) == b"abcdef"
+
+
+def test_a_size_that_is_too_large_is_believed_no_more_than_the_octets():
+    assert whole(scripted(fetched(b"abc", 9), fetched(b"", 9, 3)), 1) == b"abc"
+
+
+def test_a_size_that_is_too_small_cuts_nothing_off():
+    full = b"x" * SLICE_OCTETS
+    assert whole(scripted(fetched(full, 10), fetched(b"end", 10, SLICE_OCTETS)), 1) == full + b"end"
+
+
+@pytest.mark.parametrize("first", [b"abc", b""])
+def test_a_message_that_ends_without_a_word_is_an_error(first):
+    answers = [fetched(first, 9), b"%T OK\r\n"] if first else [fetched(first, 9)]
+    with pytest.raises(ImapError, match="ended after"):
+        whole(scripted(*answers), 1)
 
 
 def test_a_message_that_is_gone_has_no_slices(server):
@@ -279,16 +327,11 @@ def test_folders_below_a_prefix_are_found():
     assert client._folder("INBOX") == '"INBOX"'
 
 
-def test_old_messages_are_found_by_the_servers_clock_where_it_can(server):
-    client = logged_in(server)
-    client.select("INBOX")
-    client.search_older(7)
-    assert "UID SEARCH OLDER 604800" in server.commands
-    plain = MailServer("IMAP4rev1 AUTH=PLAIN SASL-IR MOVE")
-    client = logged_in(plain)
-    client.select("INBOX")
-    client.search_older(7)
-    assert re.search(r"UID SEARCH BEFORE \d+-[A-Z][a-z]{2}-\d{4}$", plain.commands[-1])
+def test_the_next_uid_of_a_folder_is_told_where_the_server_tells_it(server):
+    server.put(b"one")
+    assert logged_in(server).select("INBOX").uidnext == 2
+    server.tells_uidnext = False
+    assert logged_in(server).select("INBOX").uidnext == 0
 
 
 def test_idle_ends_when_mail_arrives(server, wake):
@@ -297,8 +340,8 @@ def test_idle_ends_when_mail_arrives(server, wake):
     client.search("ALL")
     threading.Timer(0.1, server.put, [b"x"]).start()
     began = time.monotonic()
-    client.wait_for_news(5, wake)
-    assert time.monotonic() - began < 2
+    client.wait_for_news(60, wake)
+    assert time.monotonic() - began < 30
     assert client.has_news
     assert client.search("ALL") == [1]
 
@@ -310,10 +353,10 @@ def test_idle_ends_when_the_time_is_over_or_somebody_wakes_it(server):
     ours, theirs = socket.socketpair()
     began = time.monotonic()
     client.wait_for_news(0.2, theirs)
-    assert 0.15 < time.monotonic() - began < 2
+    assert 0.15 < time.monotonic() - began < 30
     threading.Timer(0.1, ours.send, [b"x"]).start()
-    client.wait_for_news(5, theirs)
-    assert time.monotonic() - began < 3
+    client.wait_for_news(60, theirs)
+    assert time.monotonic() - began < 30
     assert client.search("ALL") == []
 
 
@@ -325,8 +368,8 @@ def test_mail_that_arrived_since_the_search_is_not_slept_over(wake, idle):
     client.selected = None
     client.select("INBOX")  # says EXISTS
     began = time.monotonic()
-    client.wait_for_news(5, wake)
-    assert time.monotonic() - began < 1
+    client.wait_for_news(60, wake)
+    assert time.monotonic() - began < 30
 
 
 def test_without_idle_the_server_is_asked(wake):

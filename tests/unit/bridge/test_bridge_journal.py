@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import listkit
+from listkit.bridge.imap import Selected
 from listkit.bridge.journal import Journal
-from listkit.bridge.policy import FailedLogin, Moment
+from listkit.bridge.policy import DAY_SECONDS, FailedLogin, Moment
 
 
 @pytest.fixture
@@ -76,6 +77,17 @@ def test_failed_logins_are_remembered_until_one_goes_well(path):
     assert len(journal.failed_logins("b@example.org")) == 1
 
 
+def test_refusals_of_several_mailboxes_are_told_together(path):
+    journal = Journal(path)
+    moments = [Moment("b", n, n) for n in range(4)]
+    for mailbox, moment in zip(("a", "b", "c", "a"), moments, strict=True):
+        journal.login_refused(journal.begin_login(mailbox, moment))
+    journal.begin_login("b", Moment("b", 9, 9))
+    assert journal.refusals(["a", "b"]) == [moments[0], moments[1], moments[3]]
+    journal.forget_failed_logins("a")
+    assert journal.refusals(["a", "b"]) == [moments[1]]
+
+
 def test_lists_are_remembered(path):
     journal = Journal(path)
     journal.remember_lists({"a@example.org", "b@example.org"})
@@ -93,6 +105,34 @@ def test_only_old_deliveries_are_forgotten(path, monkeypatch):
     journal.prune(60)
     assert not journal.is_delivered("old")
     assert journal.is_delivered("new")
+    monkeypatch.setattr("listkit.bridge.journal.time.time", lambda: now + 9999 * 86_400)
+    journal.prune(0)
+    assert journal.is_delivered("new")
+
+
+def test_marks_tell_where_a_folder_ended_some_days_ago(path):
+    def mark(day: float, uidnext: int, uidvalidity: int = 1, folder: str = "Processed") -> int:
+        moment = Moment("b", day * DAY_SECONDS, day * DAY_SECONDS)
+        return Journal(path).mark("a@example.org", Selected(folder, uidvalidity, uidnext), moment, days=2)
+
+    assert mark(0, uidnext=5) == 0
+    assert mark(0.9, uidnext=7) == 0
+    assert mark(1, uidnext=8) == 0
+    assert mark(1.5, uidnext=9, folder="Rejected") == 0
+    assert mark(2.1, uidnext=10) == 5
+    assert mark(2.9, uidnext=11) == 5
+    assert mark(3.2, uidnext=12) == 8
+    # The UIDs of before mean nothing any more.
+    assert mark(4.3, uidnext=3, uidvalidity=2) == 0
+    assert mark(5.4, uidnext=4, uidvalidity=2) == 0
+    assert mark(6.5, uidnext=5, uidvalidity=2) == 3
+
+
+def test_no_more_marks_are_kept_than_are_needed(path):
+    journal = Journal(path)
+    for day in range(50):
+        journal.mark("a@example.org", Selected("Processed", 1, day + 1), Moment("b", day * DAY_SECONDS, 0), days=7)
+    assert len(journal._rows("SELECT id FROM marks")) == 8
 
 
 def test_a_damaged_file_is_set_aside(path):

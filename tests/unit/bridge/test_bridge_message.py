@@ -6,6 +6,7 @@ import email
 import io
 import itertools
 import re
+import time
 
 import pytest
 from hypothesis import example, given
@@ -154,6 +155,13 @@ def test_mailman_sees_the_same_fields_and_no_defect_in_the_header(octets):
     assert not header_defects
 
 
+def test_a_field_of_a_million_octets_is_read_in_linear_time():
+    folded = b"To: x\r\n" + b" \r\n" * (HEAD_OCTETS // 3 - 10)
+    began = time.process_time()
+    assert len(read_head(io.BytesIO(folded)).fields[0].raw) == len(folded)
+    assert time.process_time() - began < 2
+
+
 def test_a_header_without_an_end_is_refused():
     with pytest.raises(HeadTooLarge):
         read_head(io.BytesIO(b"To: x\r\n" * (HEAD_OCTETS // 7 + 1)))
@@ -173,6 +181,19 @@ def test_a_message_without_an_id_gets_the_same_one_on_every_try():
     assert first == second
     assert re.search(rb"\r\nMessage-ID: <[0-9a-f]{32}@example\.org>\r\n", first)
     assert handed_over(POST).lower().count(b"message-id:") == 1
+
+
+@pytest.mark.parametrize("foul", [b"", b" ", b"<caf\xe9@example.com>", "<é@example.com>".encode(), b"\r\n \xff"])
+def test_an_id_that_mailman_cannot_hash_counts_as_missing(foul):
+    """Mailman's code takes it for text, and gets an object."""
+    post = POST.replace(b"<1@example.com>", foul)
+    parsed = email.message_from_bytes(handed_over(post))
+    (made,) = parsed.get_all("Message-ID")
+    assert re.fullmatch(r"<[0-9a-f]{32}@example\.org>", made)
+    assert handed_over(post) == handed_over(post)
+    # Where there is a good one as well, it is the one.
+    both = POST.replace(b"Message-ID", b"Message-ID: " + foul + b"\r\nMessage-ID")
+    assert email.message_from_bytes(handed_over(both)).get_all("Message-ID") == ["<1@example.com>"]
 
 
 def test_copies_of_one_sending_have_one_name():
@@ -258,6 +279,15 @@ def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
         assert message[name] is None
     assert not message.defects
     assert owner.reason_to_keep(read_head(io.BytesIO(sent)))
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [("auto-replied", True), ("Auto-Replied (vacation)", True), ("auto-generated", False), ("no", False)],
+)
+def test_automatic_answers_are_not_sent_on_to_the_owner(value, kept):
+    head = read_head(io.BytesIO(f"Auto-Submitted: {value}\r\n\r\n".encode()))
+    assert bool(owner.reason_to_keep(head)) is kept
 
 
 def test_bounces_are_not_sent_on_to_the_owner():

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listkit.bridge.policy import (
+    DAY_SECONDS,
     HOUR_SECONDS,
     LOGINS_AN_HOUR,
     Backoff,
@@ -18,6 +19,8 @@ from listkit.bridge.policy import (
     Moment,
     Verdict,
     fate,
+    is_another_day,
+    is_unbearable,
     login_wait,
     verdict,
 )
@@ -48,6 +51,39 @@ def test_never_more_than_ten_logins_in_any_hour(restarts, refused):
         assert eleventh - first >= HOUR_SECONDS - 1e-6
 
 
+def logins_together(mailboxes: int, hours: float) -> list[list[float]]:
+    """When each of so many mailboxes would log in to a host that refuses them all, since one start."""
+    failed: list[list[FailedLogin]] = [[] for _ in range(mailboxes)]
+    refusals: list[Moment] = []
+    for second in range(0, int(hours * HOUR_SECONDS), 5):
+        # Who is the first to try is left to chance, as the worker leaves it.
+        for own in CHANCE.sample(failed, mailboxes):
+            if not login_wait(own, at(second), restarted=False, refused_at_host=refusals):
+                own.append(FailedLogin(at(second), refused=True))
+                refusals.append(at(second))
+    return [[attempt.moment.monotonic for attempt in own] for own in failed]
+
+
+def test_mailboxes_that_are_refused_share_the_limit_and_none_starves():
+    for mailboxes in (2, 5, 20):
+        times = logins_together(mailboxes, hours=12)
+        together = sorted(itertools.chain(*times))
+        # Each mailbox's first login is free: that it fails is known afterwards.
+        later = together[mailboxes:]
+        for first, eleventh in zip(later, later[LOGINS_AN_HOUR:], strict=False):
+            assert eleventh - first >= HOUR_SECONDS
+        assert min(map(len, times)) >= 3
+
+
+def test_a_mailbox_that_was_not_refused_does_not_wait_for_those_that_were():
+    refusals = [at(n) for n in range(50)]
+    assert login_wait([], at(60), restarted=False, refused_at_host=refusals) == 0
+    unanswered = [FailedLogin(at(55), refused=False)]
+    assert login_wait(unanswered, at(60), restarted=False, refused_at_host=refusals) == 0
+    refused = [FailedLogin(at(0), refused=True)]
+    assert login_wait(refused, at(60), restarted=True, refused_at_host=refusals) == HOUR_SECONDS - 20
+
+
 def test_refusals_back_off_from_a_minute_to_an_hour():
     times = logins(frozenset(), refused=True)
     waits = [round(b - a) for a, b in itertools.pairwise(times)]
@@ -74,6 +110,20 @@ def test_after_a_reboot_with_the_clock_set_back_the_wait_is_bounded():
     failed = [FailedLogin(at(n * 1000), refused=True) for n in range(20)]
     now = Moment("another boot", 5, 0)
     assert 0 < login_wait(failed, now, restarted=False) <= HOUR_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("now", "another"),
+    [
+        (Moment("b", DAY_SECONDS - 1, 5e9), False),
+        (Moment("b", DAY_SECONDS, 0), True),
+        (Moment("next boot", 5, 1_000_000 + DAY_SECONDS - 1), False),
+        (Moment("next boot", 5, 1_000_000 + DAY_SECONDS), True),
+        (Moment("next boot", 5, 999_999), True),
+    ],
+)
+def test_days_pass_whatever_the_clock_is_set_to(now, another):
+    assert is_another_day(at(0), now) is another
 
 
 @given(st.integers(-5, 100_000), st.floats(0.1, 60), st.floats(60, 3600))
@@ -109,6 +159,14 @@ def test_backoff_doubles_and_jitters():
 )
 def test_what_a_reply_means(code, exists, times_550, expected):
     assert verdict(code, list_exists=exists, times_550=times_550) is expected
+
+
+@pytest.mark.parametrize(
+    ("hang_ups", "others_taken", "given_up"),
+    [(0, True, False), (9, True, False), (10, True, True), (10, False, False), (99, False, False), (100, False, True)],
+)
+def test_a_message_that_mailman_cannot_bear_is_not_tried_for_ever(hang_ups, others_taken, given_up):
+    assert is_unbearable(hang_ups, others_taken=others_taken) is given_up
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from listkit.bridge.routing import route
 
 SUFFIXES = frozenset({"bounces", "confirm", "join", "leave", "owner", "request", "subscribe", "unsubscribe"})
 BOOK = AddressBook(
-    lists=frozenset({"news@example.org", "dev-talk@example.org", "dev@example.org", "odd-owner@example.org"}),
+    lists=frozenset(
+        {"news@example.org", "dev-talk@example.org", "dev@example.org", "odd-owner@example.org", "by-hand@example.edu"}
+    ),
     suffixes=SUFFIXES,
     domains={"example.org": "example.org", "example.net": "example.org"},
     mailbox="mailman@example.org",
-    owners=frozenset(
-        f"{name}@{domain}" for name in ("mailman", "postorius") for domain in ("example.org", "example.net")
-    ),
+    owners=frozenset({"mailman@example.org", "postorius@example.org"}),
 )
 HEADERS = ("Delivered-To", "X-Original-To")
 
@@ -36,6 +36,9 @@ def routed(*fields: tuple[str, str]):
         ("news+tag@example.org", Kind.LIST, "news@example.org"),
         ("news-confirm+0123abc@example.org", Kind.LIST, "news-confirm+0123abc@example.org"),
         ("news-bounces+ana=example.com@example.net", Kind.LIST, "news-bounces+ana=example.com@example.org"),
+        # Mailman reads the tags of these two only.
+        ("news-owner+1@example.org", Kind.LIST, "news-owner@example.org"),
+        ("news-request+x@example.net", Kind.LIST, "news-request@example.org"),
         ("dev-talk-owner@example.org", Kind.LIST, "dev-talk-owner@example.org"),
         # A list whose name looks like a sub-address is a list, as it is to Mailman.
         ("odd-owner@example.org", Kind.LIST, "odd-owner@example.org"),
@@ -47,6 +50,10 @@ def routed(*fields: tuple[str, str]):
         ("news-unheardof@example.org", Kind.UNKNOWN, ""),
         ("odd@example.org", Kind.UNKNOWN, ""),
         ("-owner@example.org", Kind.UNKNOWN, ""),
+        # Made in Postorius, in a domain that the inventory doesn't name.
+        ("by-hand@example.edu", Kind.LIST, "by-hand@example.edu"),
+        ("by-hand-confirm+0123abc@example.edu", Kind.LIST, "by-hand-confirm+0123abc@example.edu"),
+        ("nobody@example.edu", Kind.FOREIGN, ""),
         ("news@example.com", Kind.FOREIGN, ""),
         ("news@sub.example.org", Kind.FOREIGN, ""),
     ],
@@ -74,6 +81,11 @@ def test_a_header_from_elsewhere_passes_the_word_to_the_next():
     assert found.recipients == ("news@example.org",)
 
 
+def test_the_case_of_an_address_means_nothing():
+    assert routed(("Delivered-To", "NEWS@Example.ORG")).recipients == ("news@example.org",)
+    assert routed(("Delivered-To", "Postorius@Example.NET")).to_owner
+
+
 def test_the_order_of_the_headers_is_the_configurations():
     fields = [("x-original-to", "dev@example.org"), ("delivered-to", "news@example.org")]
     assert route(fields, BOOK, ("Delivered-To", "X-Original-To")).recipients == ("news@example.org",)
@@ -89,6 +101,11 @@ def test_mail_for_the_mailbox_itself_goes_to_every_known_list_it_names_once():
     assert found.recipients == ("news@example.org", "dev@example.org")
     assert found.unknown == ("ana@example.org",)
     assert not found.to_owner
+
+
+def test_tags_make_no_further_recipients():
+    flood = ", ".join(f"news-owner+{n}@example.org" for n in range(3000))
+    assert routed(("Delivered-To", "mailman@example.org"), ("To", flood)).recipients == ("news-owner@example.org",)
 
 
 @pytest.mark.parametrize("name", ["To", "Cc", "Resent-To", "Resent-Cc"])
@@ -166,7 +183,7 @@ def test_whatever_is_in_the_header_only_known_lists_are_recipients_each_once(fie
     untagged = []
     for recipient in found.recipients:
         local, _, domain = recipient.rpartition("@")
-        assert domain == "example.org"
+        assert domain in ("example.org", "example.edu")
         base = local.partition("+")[0]
         name, _, suffix = base.rpartition("-")
         known = f"{base}@{domain}" in BOOK.lists or (f"{name}@{domain}" in BOOK.lists and suffix in SUFFIXES)
@@ -187,7 +204,7 @@ def test_any_text_is_searched_for_addresses(text):
     "bad", ["(" * 200_000, '"' * 200_001, "a@" * 100_000, "a" * 400_000, "a." * 200_000 + "@", '"\\' * 100_000]
 )
 def test_a_hostile_header_is_searched_in_linear_time(bad):
-    began = time.monotonic()
+    began = time.process_time()
     addresses_in(bad)
     envelope_address(bad)
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2

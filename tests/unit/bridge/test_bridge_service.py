@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -75,6 +76,11 @@ class OneWorker:
 
     def __init__(self, beating: bool = True) -> None:
         self.heart = Heart(beating)
+        self.stop = threading.Event()
+        self.abandoned = False
+
+    def abandon(self) -> None:
+        self.abandoned = True
 
 
 @pytest.fixture
@@ -108,6 +114,20 @@ def test_the_watchdog_starves_when_a_thread_is_stuck(notified):
     threading.Timer(0.2, one._stop.set).start()
     assert not one._watch([OneWorker(), OneWorker(beating=False)], [thread])
     assert notified == []
+
+
+def test_a_stop_waits_for_all_stuck_threads_together(monkeypatch):
+    monkeypatch.setattr("listkit.bridge.cli._STOP_SECONDS", 0.3)
+    gate = threading.Event()
+    threads = [threading.Thread(target=gate.wait, args=(5,), daemon=True) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    workers = [OneWorker() for _ in threads]
+    began = time.monotonic()
+    service()._end(workers, threads)
+    assert 0.3 <= time.monotonic() - began < 1
+    assert all(worker.abandoned and worker.stop.is_set() for worker in workers)
+    gate.set()
 
 
 def test_a_thread_that_died_ends_the_process(notified):

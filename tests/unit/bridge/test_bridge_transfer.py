@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 from bridge_stand_ins import Mailman
 from hypothesis import given, settings
@@ -69,6 +72,23 @@ def test_a_server_that_goes_down_is_an_error(mailman, reply):
     mailman.answer = lambda _taken: reply
     with pytest.raises(TransferError):
         client(mailman).deliver("", "l@example.org", [b"x\r\n"])
+
+
+@pytest.mark.parametrize("reply", ["250 Ok", "200 what", "355 go"])
+def test_a_server_that_says_yes_before_it_has_the_message_is_an_error(reply):
+    def serve(listener: socket.socket) -> None:
+        connection = listener.accept()[0]
+        with connection, connection.makefile("rb") as lines:
+            connection.sendall(b"220 ready\r\n")
+            for line in lines:
+                connection.sendall(f"{reply if line.startswith(b'DATA') else '250 Ok'}\r\n".encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        lmtp = Transfer("127.0.0.1", listener.getsockname()[1], "LHLO", 5)
+        with pytest.raises(TransferError, match="before it had the message"):
+            lmtp.deliver("", "l@example.org", [b"x\r\n"])
+        lmtp.drop()
 
 
 def test_nobody_there_is_an_error(mailman):

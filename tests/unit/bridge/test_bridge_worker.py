@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 import random
+import re
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,9 +18,9 @@ from hypothesis import strategies as st
 from test_bridge_delivery import ACCOUNT, Bench, post
 
 from listkit.bridge import delivery, imap, worker
-from listkit.bridge.config import KeepDays
+from listkit.bridge.config import KeepDays, Server
 from listkit.bridge.imap import CertificateRefused, Imap, ImapError
-from listkit.bridge.policy import Backoff
+from listkit.bridge.policy import DAY_SECONDS, Backoff, Moment
 from listkit.bridge.worker import Worker
 
 SECONDS = 10
@@ -56,6 +58,11 @@ class Site(Bench):
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.value(name, mailbox=ACCOUNT, **labels)
+
+    @property
+    def prunes(self) -> int:
+        """How many rounds of pruning came to their last folder."""
+        return self.server.commands.count('SELECT "Failed"')
 
     def settled(self) -> bool:
         return not any(self.server.contents(folder) for folder in ("INBOX", "Promotions", "SocialNetworks", "Replay"))
@@ -100,19 +107,102 @@ def test_it_may_delete_instead(site):
     assert len(site.server.contents("Unrouted")) == 1
 
 
-def test_folders_for_humans_are_pruned_by_age_and_number(site):
-    keep = KeepDays(processed=7, rejected=30, unrouted=0, failed=0)
-    site.configuration = dataclasses.replace(site.configuration, keep_days=keep, processed_most=3)
+@pytest.fixture
+def days(monkeypatch):
+    """Lets days go by: call it with their number."""
+    past = [0.0]
+    real = Moment.now
+
+    def shifted() -> Moment:
+        moment = real()
+        return Moment(moment.boot, moment.monotonic + past[0], moment.wall + past[0])
+
+    monkeypatch.setattr(worker.Moment, "now", shifted)
+    monkeypatch.setattr(worker, "_PRUNE_SECONDS", 0.05)
+
+    def go_by(site: Site, number: int) -> None:
+        wait_until(lambda: site.prunes)
+        for _day in range(number):
+            past[0] += DAY_SECONDS
+            prunes = site.prunes
+            wait_until(lambda prunes=prunes: site.prunes >= prunes + 2)
+
+    return go_by
+
+
+def pruning(site: Site, **keep: int) -> None:
+    """Let the site prune often."""
+    nothing = dict.fromkeys(("processed", "rejected", "unrouted", "failed"), 0)
+    days = KeepDays(**{**nothing, **keep})
+    site.configuration = dataclasses.replace(site.configuration, poll_seconds=0.05, keep_days=days)
+
+
+def test_what_lies_in_a_folder_for_so_many_days_is_deleted(site, days):
+    pruning(site, processed=2, rejected=3)
     for folder in ("Processed", "Rejected", "Unrouted", "Failed"):
-        site.server.put(b"Subject: old\n\n", folder)
-        for _ in range(4):
-            site.server.put(b"Subject: new\n\n", folder)
-    site.server.put(b"Subject: old\n\n", "Spam")
+        site.server.put(b"Subject: first\n\n", folder)
     site.start()
-    wait_until(lambda: len(site.server.contents("Processed")) == 3 and len(site.server.contents("Rejected")) == 4)
-    assert len(site.server.contents("Unrouted")) == len(site.server.contents("Failed")) == 5
-    assert len(site.server.contents("Spam")) == 1
-    assert {"UID SEARCH OLDER 604800", "UID SEARCH OLDER 2592000"} <= set(site.server.commands)
+    days(site, 1)
+    site.server.put(b"Subject: second\n\n", "Processed")
+    assert len(site.server.contents("Processed")) == 2
+    days(site, 1)
+    assert site.server.contents("Processed") == [b"Subject: second\n\n"]
+    assert len(site.server.contents("Rejected")) == 1
+    days(site, 1)
+    assert len(site.server.contents("Processed")) == 1
+    assert site.server.contents("Rejected") == []
+    days(site, 1)
+    assert site.server.contents("Processed") == []
+    assert len(site.server.contents("Unrouted")) == len(site.server.contents("Failed")) == 1
+
+
+def test_mail_that_is_old_when_it_is_set_aside_stays_for_as_long_as_any_other(site, days):
+    pruning(site, processed=2, unrouted=2)
+    site.server.put(news(1), days_ago=400)
+    site.server.put(post("x", to="nobody@example.org"), days_ago=400)
+    site.start()
+    wait_until(lambda: site.server.contents("Processed") and site.server.contents("Unrouted"))
+    days(site, 1)
+    assert len(site.server.contents("Processed")) == len(site.server.contents("Unrouted")) == 1
+    days(site, 2)
+    assert site.server.contents("Processed") == site.server.contents("Unrouted") == []
+
+
+def test_a_clock_that_is_set_makes_nothing_old(site, days, monkeypatch):
+    pruning(site, processed=2)
+    site.server.put(b"Subject: first\n\n", "Processed")
+    site.start()
+    days(site, 1)
+    shifted = Moment.now
+
+    def set_ahead() -> Moment:
+        return dataclasses.replace(shifted(), wall=shifted().wall + 400 * DAY_SECONDS)
+
+    monkeypatch.setattr(worker.Moment, "now", set_ahead)
+    prunes = site.prunes
+    wait_until(lambda: site.prunes >= prunes + 5)
+    assert len(site.server.contents("Processed")) == 1
+
+
+def test_a_server_that_does_not_tell_the_next_uid_keeps_everything(site, days):
+    site.server.tells_uidnext = False
+    pruning(site, processed=1)
+    site.server.put(b"Subject: first\n\n", "Processed")
+    site.start()
+    days(site, 3)
+    assert len(site.server.contents("Processed")) == 1
+
+
+def test_only_so_many_processed_messages_are_kept(site, days):
+    pruning(site)
+    site.configuration = dataclasses.replace(site.configuration, processed_most=3)
+    for n in range(5):
+        site.server.put(b"Subject: %d\n\n" % n, "Processed")
+    site.server.folders["Processed"].deleted.add(5)
+    site.start()
+    wait_until(lambda: len(site.server.contents("Processed")) == 4)
+    # What a human has marked as deleted isn't counted, and isn't expunged.
+    assert site.server.contents("Processed") == [b"Subject: %d\n\n" % n for n in range(1, 5)]
 
 
 def test_other_folders_are_fetched_and_spam_is_only_counted(site, caplog):
@@ -144,8 +234,7 @@ def test_a_message_that_waits_does_not_hold_up_the_others(site):
     site.server.put(news(2))
     site.start()
     wait_until(lambda: len(site.mailman.taken) == 1)
-    wait_until(lambda: site.value("waiting_messages") == 1)
-    assert len(site.server.contents("INBOX")) == 1
+    wait_until(lambda: site.value("waiting_messages") == len(site.server.contents("INBOX")) == 1)
     site.mailman.answer = lambda _taken: "250 Ok"
     wait_until(site.settled)
     assert len(site.mailman.taken) == 2
@@ -163,6 +252,140 @@ def test_mailman_away_and_back(site):
     wait_until(site.settled)
     assert len(site.mailman.taken) == 5
     assert site.value("waiting_messages") == 0
+
+
+def test_a_connection_that_breaks_at_every_third_message_still_gets_on(site):
+    fetches = []
+
+    def before(name, arguments):
+        if name == "UID FETCH":
+            fetches.append(arguments.split()[0])
+            if len(fetches) % 3 == 0:
+                raise Hangup
+
+    site.server.before = before
+    for n in range(12):
+        site.server.put(news(n))
+    site.start()
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 12
+    assert len(site.server.contents("Processed")) == 12
+    # None that was handled is fetched again.
+    assert len(fetches) == 12 + len(fetches) // 3
+
+
+def test_a_message_that_the_mail_server_cannot_hand_out_does_not_hold_up_the_others(site):
+    bad = site.server.put(news(1))
+
+    def before(name, arguments):
+        if name == "UID FETCH" and arguments.startswith(f"{bad} "):
+            raise Hangup
+
+    site.server.before = before
+    site.server.put(news(2))
+    site.start()
+    wait_until(lambda: len(site.mailman.taken) == 1)
+    site.server.before = lambda *_: None
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 2
+
+
+@pytest.fixture
+def patient(site, monkeypatch):
+    """A bridge that waits long for a message and briefly for Mailman; counts the commands that it gives in a second."""
+    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=900, longest=900))
+
+    def commands_in_a_second() -> int:
+        # The round that is on its way is over.
+        wait_until(lambda: site.server.commands[-1] == "IDLE")
+        before = len(site.server.commands)
+        time.sleep(1)
+        return len(site.server.commands) - before
+
+    return commands_in_a_second
+
+
+def start_with_a_hang_up(site) -> None:
+    """Start with a message on which Mailman breaks the connection off, and let that happen once."""
+    site.mailman.answer = lambda _taken: None
+    site.server.put(news(1))
+    site.start()
+    wait_until(lambda: site.mailman.tries)
+
+
+def test_a_message_that_mailman_hangs_up_on_waits_without_a_command(site, patient):
+    start_with_a_hang_up(site)
+    time.sleep(0.5)
+    assert patient() < 5
+    assert site.mailman.tries == 1
+
+
+def test_nothing_is_asked_for_while_mailman_is_down_and_no_message_waits(site, patient):
+    start_with_a_hang_up(site)
+    site.server.folders["INBOX"].messages.clear()
+    time.sleep(0.5)
+    assert patient() < 5
+
+
+def test_nothing_is_asked_for_before_mailman_is_tried_again(site, patient, monkeypatch):
+    monkeypatch.setattr(worker, "_MAILMAN_AWAY", Backoff(first=900, longest=900))
+    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.1, longest=0.1))
+    start_with_a_hang_up(site)
+    time.sleep(0.5)
+    assert patient() < 5
+
+
+def test_nothing_is_fetched_while_mailman_takes_no_connections(site):
+    sound = site.configuration
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = Server(*listener.getsockname())
+    site.configuration = dataclasses.replace(sound, lmtp=nobody)
+    site.server.put(news(1))
+    one = site.start()
+    wait_until(lambda: one._mailman_failures >= 3)
+    assert not [command for command in site.server.commands if command.startswith("UID FETCH")]
+    assert not one._deferred
+    site.stop()
+    site.configuration = sound
+    site.start()
+    wait_until(lambda: site.mailman.taken)
+
+
+def test_a_folder_that_cannot_be_selected_any_more_causes_no_haste(site, patient, monkeypatch):
+    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.5, longest=0.5))
+    site.mailman.answer = lambda _taken: "451 later"
+    site.server.put(news(1), "Promotions")
+    site.start()
+    wait_until(lambda: site.mailman.tries)
+    site.server.before = lambda name, what: "NO no" if name == "SELECT" and "Promotions" in what else None
+    time.sleep(1)
+    assert patient() < 5
+
+
+def test_a_message_that_mailman_cannot_bear_does_not_hold_up_the_others(site):
+    site.mailman.answer = lambda taken: None if b"<1@" in taken.content else "250 Ok"
+    site.server.put(news(1))
+    site.server.put(news(2))
+    site.start()
+    wait_until(lambda: len(site.mailman.taken) == 1)
+    assert len(site.server.contents("INBOX")) >= 1
+    site.mailman.answer = lambda _taken: "250 Ok"
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 2
+
+
+def test_a_message_that_mailman_never_bears_is_set_aside_when_it_takes_others(site, caplog):
+    site.mailman.answer = lambda taken: None if b"<1@" in taken.content else "250 Ok"
+    site.server.put(news(1))
+    site.start()
+    wait_until(lambda: site.mailman.tries >= 15)
+    # Nothing tells yet that Mailman takes any message at all.
+    assert site.server.contents("INBOX")
+    site.server.put(news(2))
+    wait_until(lambda: site.server.contents("Failed"))
+    assert b"<1@" in site.server.contents("Failed")[0]
+    assert re.search(r"INBOX/1 .*Mailman broke the connection off \d+ times over it: to Failed", caplog.text)
+    wait_until(lambda: len(site.mailman.taken) == 1)
 
 
 def test_a_message_that_crashes_the_handler_is_set_aside_and_the_rest_flows(site, monkeypatch):
@@ -208,7 +431,7 @@ def test_a_refused_login_is_said_counted_and_not_repeated(site, caplog):
     with caplog.at_level(logging.WARNING):
         site.start()
         wait_until(lambda: site.value("login_refused") == 1)
-        wait_until(lambda: "next try in 60 s" in caplog.text)
+        wait_until(lambda: re.search(r"next try in (60|5\d) s", caplog.text))
     assert site.server.connections == 1
     assert "Check the device password" in caplog.text
     site.stop()
@@ -219,6 +442,35 @@ def test_a_refused_login_is_said_counted_and_not_repeated(site, caplog):
     assert site.value("login_refused") == 0
 
 
+def test_a_login_that_fails_by_the_servers_trouble_is_tried_again_sooner(site, caplog):
+    site.server.before = lambda name, _: "NO [UNAVAILABLE] later" if name == "AUTHENTICATE" else None
+    site.start()
+    wait_until(lambda: re.search(r"next try in [45] s", caplog.text))
+    assert "device password" not in caplog.text
+    assert site.value("login_refused") == 0
+
+
+def test_every_figure_is_there_before_anything_went_well(site, monkeypatch):
+    def down(*_):
+        raise ImapError("down")
+
+    monkeypatch.setattr(imap, "connect", down)
+    site.start()
+    wait_until(lambda: "seconds_since_contact" in site.metrics.text())
+    for figure in ("up", "login_refused", "certificate_refused", "waiting_messages"):
+        assert f'listkit_bridge_{figure}{{mailbox="{ACCOUNT}"}} 0\n' in site.metrics.text()
+    assert "last_contact" not in site.metrics.text()
+
+
+def test_a_refused_login_is_told_from_the_start(site, monkeypatch):
+    site.journal.login_refused(site.journal.begin_login(ACCOUNT, Moment.now()))
+    gate = threading.Event()
+    monkeypatch.setattr(imap, "connect", lambda *_: gate.wait(SECONDS))
+    site.start()
+    wait_until(lambda: site.value("login_refused") == 1)
+    gate.set()
+
+
 def test_restarts_do_not_make_it_hammer(site):
     site.server.before = lambda name, _: "NO [AUTHENTICATIONFAILED] no" if name == "AUTHENTICATE" else None
     for life in range(14):
@@ -226,6 +478,24 @@ def test_restarts_do_not_make_it_hammer(site):
         wait_until(lambda life=life: len(site.journal.failed_logins(ACCOUNT)) >= min(10, life + 1))
         site.stop()
     assert sum(command.startswith("AUTHENTICATE") for command in site.server.commands) == 10
+
+
+def test_mailboxes_at_one_host_share_the_limit_of_refused_logins(site, caplog):
+    site.server.before = lambda name, _: "NO [AUTHENTICATIONFAILED] no" if name == "AUTHENTICATE" else None
+    mailbox = site.configuration.mailboxes[0]
+    others = [dataclasses.replace(mailbox, account=f"m{n}@example.org") for n in range(8)]
+    elsewhere = dataclasses.replace(mailbox, account="z@example.net", host="elsewhere")
+    site.configuration = dataclasses.replace(site.configuration, mailboxes=(mailbox, *others, elsewhere))
+    for one in (elsewhere, *others):
+        site.journal.login_refused(site.journal.begin_login(one.account, Moment.now()))
+    # Eight were refused at this host, so that there is room for two more.
+    for life in (1, 2):
+        site.start()
+        wait_until(lambda life=life: len(site.journal.failed_logins(ACCOUNT)) == life)
+        site.stop()
+    site.start()
+    wait_until(lambda: re.search(r"next try in 3\d\d\d s", caplog.text))
+    assert len(site.journal.failed_logins(ACCOUNT)) == 2
 
 
 def test_a_wrong_certificate_stops_delivery_and_names_what_was_expected(site, monkeypatch, caplog):
@@ -239,6 +509,90 @@ def test_a_wrong_certificate_stops_delivery_and_names_what_was_expected(site, mo
         wait_until(lambda: site.value("certificate_refused") == 1)
     assert "mail.infomaniak.com" in caplog.text
     assert site.server.commands == []
+
+
+def waits(caplog) -> list[float]:
+    """How long the bridge said that it would wait before each new connection."""
+    return [float(seconds) for seconds in re.findall(r"connecting again in ([0-9.]+) s", caplog.text)]
+
+
+def test_after_a_session_that_got_on_it_connects_at_once(site, monkeypatch, caplog):
+    monkeypatch.setattr(worker, "_RECONNECT", Backoff(first=0.5, longest=0.5))
+    connect, left = imap.connect, ["down", "down", "down"]
+
+    def down_at_first(*where):
+        if left:
+            raise ImapError(left.pop())
+        return connect(*where)
+
+    monkeypatch.setattr(imap, "connect", down_at_first)
+    site.server.put(news(1))
+    site.start()
+    wait_until(lambda: site.server.contents("Processed"))
+    first, second, third = waits(caplog)
+    assert first == 0 < second
+    assert third > 0
+
+    def hang_up_once(*_command):
+        site.server.before = lambda *_: None
+        raise Hangup
+
+    site.server.before = hang_up_once
+    site.server.put(news(2))
+    wait_until(lambda: len(site.server.contents("Processed")) == 2)
+    assert waits(caplog)[3:] == [0]
+
+
+def test_the_wait_for_a_login_makes_no_good_session(site, monkeypatch, caplog):
+    monkeypatch.setattr(worker, "_RECONNECT", Backoff(first=0.1, longest=0.1))
+    asked = []
+
+    def every_other_time(*_, **__):
+        asked.append(1)
+        return 0.3 * (len(asked) % 2)
+
+    def down(*_):
+        raise ImapError("down")
+
+    monkeypatch.setattr(worker, "login_wait", every_other_time)
+    monkeypatch.setattr(imap, "connect", down)
+    site.start()
+    wait_until(lambda: len(waits(caplog)) >= 3)
+    assert waits(caplog)[0] == 0
+    assert all(waits(caplog)[1:3])
+
+
+def test_what_is_not_now_is_not_asked_for_at_once(site, patient, caplog):
+    site.mailman.answer = lambda _taken: "451 later"
+    site.server.put(news(1), days_ago=2)
+    site.start()
+    wait_until(lambda: site.value("deferred_total") == 1)
+    assert patient() < 5
+    assert site.mailman.tries == 1
+    assert site.value("fetched_total") == 1
+    (age,) = re.findall(rf'oldest_waiting_seconds{{mailbox="{ACCOUNT}"}} (\d+)', site.metrics.text())
+    assert 2 * DAY_SECONDS - 60 <= int(age) <= 2 * DAY_SECONDS + 60
+
+
+def test_a_message_s_way_is_told_in_one_line(site, caplog):
+    with caplog.at_level(logging.INFO):
+        site.server.put(news(1))
+        site.server.put(post("x", to="nobody@example.org", message_id="<2@exämple.com>"))
+        site.start()
+        wait_until(site.settled)
+    way = r"mailman@example\.org: INBOX/1 <1@example\.com> via Delivered-To: news@example\.org: taken as [0-9a-f]{40} "
+    assert re.search(way + r"\(DATA: 250 Ok\): to Processed\n", caplog.text)
+    assert "INBOX/2 <2@ex??mple.com> via Delivered-To: nobody has nobody@example.org: to Unrouted\n" in caplog.text
+
+
+def test_deliveries_are_forgotten_after_a_time(site, monkeypatch):
+    with monkeypatch.context() as then:
+        then.setattr("listkit.bridge.journal.time.time", lambda: 0.0)
+        site.journal.record_delivered("old", "news@example.org")
+    site.journal.record_delivered("new", "news@example.org")
+    site.start()
+    wait_until(lambda: not site.journal.is_delivered("old"))
+    assert site.journal.is_delivered("new")
 
 
 @pytest.mark.parametrize(
@@ -276,6 +630,96 @@ def test_a_server_that_says_no_or_nonsense_is_no_end(site, verb):
     assert list(site.mailman.posts.values()) == [1]
 
 
+def test_a_refused_move_holds_nothing_up_and_is_made_later(site, caplog):
+    def no(name, arguments):
+        return "NO [OVERQUOTA] full" if name == "UID MOVE" and "Processed" in arguments else None
+
+    site.server.before = no
+    site.server.put(news(1))
+    one = site.start()
+    wait_until(lambda: one._refused)
+    for n in range(2, 4):
+        site.server.put(news(n))
+        wait_until(lambda n=n: len(site.mailman.taken) == n)
+    site.server.put(post("x", to="nobody@example.org"))
+    wait_until(lambda: site.server.contents("Unrouted"))
+    assert "what is done in INBOX can't be moved to Processed (UID MOVE: NO [OVERQUOTA] full)" in caplog.text
+    assert site.server.connections == 1
+    fetched = [command for command in site.server.commands if command.startswith("UID FETCH")]
+    assert len(fetched) == 4
+    site.server.before = lambda *_: None
+    wait_until(site.settled)
+    assert len(site.server.contents("Processed")) == 3
+    wait_until(lambda: not one._refused)
+
+
+def test_refused_moves_are_tried_ever_more_seldom(site, patient):
+    site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
+    site.server.put(news(1), "Promotions")
+    one = site.start()
+    wait_until(lambda: one._refused)
+    time.sleep(0.5)
+    assert patient() < 5
+    # Somebody takes the message away: there is nothing left to be moved.
+    site.server.folders["Promotions"].messages.clear()
+    one._refused["Promotions"].due = 0
+    site.server.put(news(2))
+    site.server.before = lambda *_: None
+    wait_until(lambda: not one._refused)
+    time.sleep(0.5)
+    assert patient() < 5
+
+
+def test_refused_moves_cause_no_haste_while_mailman_is_down(site, patient, monkeypatch):
+    monkeypatch.setattr(worker, "_MAILMAN_AWAY", Backoff(first=900, longest=900))
+    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.4, longest=900))
+    site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
+    site.server.put(news(1))
+    one = site.start()
+    wait_until(lambda: one._refused)
+    site.mailman.answer = lambda _taken: None
+    site.server.put(news(2))
+    wait_until(lambda: site.mailman.tries == 2)
+    site.server.put(news(3))
+    time.sleep(2)
+    assert patient() < 12
+
+
+def test_hundreds_of_refused_moves_are_not_tried_one_after_the_other(site):
+    site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
+    for n in range(160):
+        site.server.put(news(n))
+    one = site.start()
+    wait_until(lambda: one._refused, 30)
+    assert sum(command.startswith("UID MOVE") for command in site.server.commands) == 1
+    site.server.before = lambda *_: None
+    wait_until(site.settled, 30)
+
+
+def test_a_deletion_that_is_refused_ends_nothing(site, days):
+    pruning(site, processed=1)
+    site.server.before = lambda name, _: "NO no" if name == "UID STORE" else None
+    site.server.put(b"Subject: first\n\n", "Processed")
+    site.start()
+    days(site, 2)
+    site.server.put(news(1))
+    wait_until(lambda: site.mailman.taken)
+    assert site.server.connections == 1
+
+
+def test_a_folder_below_another_is_remembered_by_itself(site):
+    mailbox = site.configuration.mailboxes[0]
+    mailbox = dataclasses.replace(mailbox, folders=dataclasses.replace(mailbox.folders, fetch=("INBOX", "INBOX/Below")))
+    site.configuration = dataclasses.replace(site.configuration, mailboxes=(mailbox,))
+    site.mailman.answer = lambda _taken: "451 later"
+    site.server.put(news(1), "INBOX/Below")
+    one = site.start()
+    wait_until(lambda: site.mailman.tries >= 5)
+    (deferral,) = one._deferred.values()
+    # Each round looks at INBOX, where nothing is, and would forget the message's failures.
+    assert deferral.failures >= 4
+
+
 def test_a_folder_that_a_human_removed_is_made_again(site):
     site.start()
     wait_until(lambda: "Processed" in site.server.folders)
@@ -292,7 +736,13 @@ def test_a_new_uidvalidity_posts_nothing_twice(site):
     wait_until(lambda: len(site.mailman.taken) == 1)
     site.server.folders["INBOX"].uidvalidity = 2
     site.server.folders["INBOX"].messages = {70: site.server.contents("INBOX")[0]}
-    site.server.before = lambda *_: None
+    connections = site.server.connections
+
+    def hang_up_until_it_is_selected_anew(*_command):
+        if site.server.connections == connections:
+            raise Hangup
+
+    site.server.before = hang_up_until_it_is_selected_anew
     wait_until(site.settled)
     assert list(site.mailman.posts.values()) == [1]
 
@@ -334,6 +784,7 @@ def test_a_waiting_message_that_a_human_took_away_is_forgotten(site):
     wait_until(lambda: site.mailman.tries >= 2)
     del site.server.folders["Promotions"].messages[uid]
     wait_until(lambda: not one._deferred)
+    wait_until(lambda: site.value("waiting_messages") == 0)
     commands = len(site.server.commands)
     time.sleep(0.5)
     assert len(site.server.commands) - commands < 10
@@ -366,6 +817,39 @@ def test_a_message_that_is_gone_is_no_error(site):
     site.server.put(news(2))
     site.server.before = lambda *_: None
     wait_until(lambda: len(site.mailman.taken) == 1)
+
+
+def test_a_message_that_is_listed_and_not_handed_out_is_no_secret_and_causes_no_haste(
+    site, patient, caplog, monkeypatch
+):
+    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.4, longest=900))
+    site.server.before = lambda name, _: "OK nothing" if name == "UID FETCH" else None
+    site.server.put(news(1))
+    site.start()
+    wait_until(lambda: "INBOX/1 is listed, but the mail service doesn't hand it out" in caplog.text)
+    assert site.value("waiting_messages") == 1
+    time.sleep(1)
+    assert patient() < 12
+    site.server.before = lambda *_: None
+    wait_until(lambda: site.mailman.taken)
+
+
+def test_a_move_that_breaks_the_connection_leaves_no_message_in_hand_and_none_unsaid(site, caplog):
+    def break_once(name, _arguments):
+        if name == "UID MOVE":
+            site.server.before = lambda *_: None
+            raise Hangup
+
+    site.server.before = break_once
+    for n in range(50):
+        site.server.put(news(n))
+    with caplog.at_level(logging.INFO):
+        site.start()
+        wait_until(site.settled)
+    assert "INBOX/50 <49@example.com> via Delivered-To: news@example.org: taken as" in caplog.text
+    assert "(DATA: 250 Ok): to Processed" in caplog.text
+    site.stop()
+    assert site.journal.suspects() == frozenset()
 
 
 def test_a_stop_ends_at_once_and_blames_no_message(site):

@@ -15,6 +15,7 @@ BUSY = f"host {HOST} said: 451 4.3.0 Temporary failure, try again later (in repl
 CUT = f"lost connection with {HOST} while sending end of data -- message may be sent more than once"
 DOWN = f"connect to {HOST}:587: Connection refused"
 SPAM = f"host {HOST} said: 554 5.7.1 Spam message rejected (in reply to end of DATA command)"
+DISABLED = f"host {HOST} said: 550 5.7.1 <x>: account disabled (in reply to RCPT TO command)"
 NOT_OWNED = f"host {HOST} said: 553 5.7.1 <x>: Sender address rejected: not owned by user (in reply to RCPT TO command)"
 
 
@@ -86,7 +87,9 @@ class Postfix:
         self.messages = {}
         self.bounced = []
         self.crash_in = None
+        self.unreadable = set()
         self._number = 0
+        self._started = 0.0
 
     def arrive(self, sender="a-bounces@example.org", recipients=("ana@example.com",), post=True, place=Place.HOLD):
         """Take a message in, as cleanup does: on hold."""
@@ -113,6 +116,13 @@ class Postfix:
                 message.place = Place.ACTIVE
                 self.provider.forget_broken_off(message.queue_id)
 
+    def lose_power(self, now):
+        """Postfix dies and starts again; the service may have taken what was on its way, and the answer is lost."""
+        self._started = now
+        for message in self.messages.values():
+            if message.place is Place.ACTIVE and not message.expired:
+                self.provider.broken_off.append((now, len(message.recipients), message.queue_id))
+
     def _deliver(self, message, now):
         if message.expired:
             self.bounced += [(message.queue_id, recipient, "expired") for recipient in message.recipients]
@@ -131,15 +141,17 @@ class Postfix:
 
     # What the valve calls
 
+    def started(self):
+        return self._started
+
     def places(self):
         return {queue_id: message.place for queue_id, message in self.messages.items()}
 
     def envelopes(self, queue_ids):
         found = [self.messages[queue_id] for queue_id in queue_ids if queue_id in self.messages]
-        return {
-            message.queue_id: Envelope(message.queue_id, message.sender, tuple(message.recipients), message.headers)
-            for message in found
-        }
+        return (
+            Envelope(message.queue_id, message.sender, tuple(message.recipients), message.headers) for message in found
+        )
 
     def reasons(self, queue_ids):
         return {queue_id: dict(self.messages[queue_id].reasons) for queue_id in queue_ids if queue_id in self.messages}

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.plugins.filter.core import comment, regex_escape
+from ansible_collections.lists.mailman3.plugins.filter.sub_addresses import sub_addresses
+from ansible_collections.lists.mailman3.plugins.module_utils.addresses import SUB_ADDRESSES
 from jinja2 import Environment, FileSystemLoader
 
 from listkit.budget.accounts import Account, Site
@@ -32,7 +34,7 @@ SITE = Site(
         Account("second@example.org", LIMITS, {"dev@example.org": 0, "a.b+c@other.test": 0}),
     ),
     ("example.org", "other.test"),
-    tuple(yaml.safe_load((ROLE / "vars/main.yml").read_text())["_relay_subaddresses"].split("|")),
+    SUB_ADDRESSES,
     432000,
 )
 
@@ -42,7 +44,11 @@ def rendered(name, **changes):
     environment = Environment(  # noqa: S701 -- no HTML
         loader=FileSystemLoader(ROLE / "templates/etc/postfix"), trim_blocks=True, keep_trailing_newline=True
     )
-    environment.filters |= {"comment": comment, "regex_escape": regex_escape}
+    environment.filters |= {
+        "comment": comment,
+        "regex_escape": regex_escape,
+        "lists.mailman3.sub_addresses": sub_addresses,
+    }
     values = VARIABLES | changes
     for key, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items():
         if key not in ("_relay_replies", "_relay_budget", "_relay_submission_filter"):
@@ -111,6 +117,13 @@ def test_what_leaves_belongs_to_the_account(sender, leaves_as):
 def test_tags_stay_where_the_provider_takes_them():
     sender = "dev-bounces+ana=x.test@example.org"
     assert look_up("envelope_senders", sender, relay_plus_senders=True) == sender
+
+
+def test_no_author_has_a_tag():
+    assert (
+        look_up("header_senders", "dev-bounces+0a1b@example.org", relay_plus_senders=True) == "dev-bounces@example.org"
+    )
+    assert look_up("header_senders", "dev+news@example.org", relay_plus_senders=True) is None
 
 
 def test_bounces_that_no_list_caused_are_discarded():

@@ -30,6 +30,12 @@ def test_patterns_are_within_what_posix_knows():
         assert not re.search(r"\(\?|\\[a-zA-Z]|[*+?}]\?|/", row.pattern), row.pattern
 
 
+def test_words_and_codes_are_whole():
+    said = "host mail.infomaniak.com[185.3.4.1] said: 550 5.7.1"
+    assert read(f"{said} Recipient disabled (in reply to RCPT TO command)") is Meaning.POLICY
+    assert read("host mail.infomaniak.com[84.1.7.3] said: 451 4.3.0 Busy (in reply to DATA command)") is Meaning.LATER
+
+
 def test_every_text_has_a_meaning():
     assert read("something that nobody has ever seen") is Meaning.DOWN
 

@@ -1,7 +1,10 @@
 """The command and its numbers."""
 
 import json
+import math
+import os
 import re
+import sqlite3
 import time
 from pathlib import Path
 
@@ -43,6 +46,17 @@ def valve(files):
     return Valve(site, Postfix(Provider(10_000, 86400)), Ledger(files / "ledger"))
 
 
+@pytest.fixture(autouse=True)
+def systemctl(tmp_path, monkeypatch):
+    """A systemctl that writes down what it is asked."""
+    command, asked = tmp_path / "bin/systemctl", tmp_path / "asked"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{command.parent}:{os.environ['PATH']}")
+    return asked
+
+
 def listkit_budget(files, *words):
     options = [f"--{name}={files / file}" for name, file in
                (("configuration", "budget.json"), ("ledger", "ledger"), ("status", "status.json"))]  # fmt: skip
@@ -67,9 +81,9 @@ def test_the_table_shows_what_is_used_left_and_queued(files, valve, capsys):
     assert listkit_budget(files, "--json") == 0
     seen = json.loads(capsys.readouterr().out)["accounts"][0]
     assert seen["next_release"] == pytest.approx(now + 86400, abs=1)
-    assert seen["lists"] == [
-        {"list": "a@example.org", "used": 200, "queued_messages": 1, "queued_recipients": 100}
-    ]  # fmt: skip
+    (entry,) = seen["lists"]
+    assert entry.pop("next_release") == pytest.approx(now + 86400, abs=1)
+    assert entry == {"list": "a@example.org", "used": 200, "queued_messages": 1, "queued_recipients": 100}
 
 
 @pytest.mark.parametrize(
@@ -87,7 +101,7 @@ def test_a_refusal_is_shown_with_what_to_do(files, valve, capsys, trouble, words
     assert words in capsys.readouterr().out
 
 
-def test_resume_ends_a_pause(files, valve):
+def test_resume_ends_a_pause_and_wakes_the_valve(files, valve, systemctl):
     now = time.time()
     post(valve, 10)
     valve.queue.provider.trouble = OVER_QUOTA
@@ -96,6 +110,25 @@ def test_resume_ends_a_pause(files, valve):
         valve.queue.work(now)
     valve.queue.provider.trouble = None
     assert listkit_budget(files, "resume", "MAILMAN@example.org") == 0
+    assert systemctl.read_text() == "kill --signal=SIGIO listkit-budget.service\n"
+    for _ in range(2):
+        valve.turn(now)
+        valve.queue.work(now)
+    assert not valve.queue.messages
+
+
+def test_resume_tries_a_list_again_that_rests(files, valve):
+    now = time.time()
+    post(valve, 10)
+    valve.queue.provider.trouble = NOT_OWNED
+    for _ in range(2):
+        valve.turn(now)
+        valve.queue.work(now)
+    valve.queue.provider.trouble = None
+    valve.turn(now)
+    valve.queue.work(now)
+    assert valve.queue.messages, "the list rests"
+    assert listkit_budget(files, "resume") == 0
     for _ in range(2):
         valve.turn(now)
         valve.queue.work(now)
@@ -124,12 +157,50 @@ def test_a_configuration_that_cannot_be_read_says_why(files, capsys):
     assert "deploying again" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["forecast"], ["resume"]])
+def test_a_ledger_that_cannot_be_opened_says_so(files, capsys, words):
+    (files / "ledger").mkdir()
+    assert listkit_budget(files, *words) == 2
+    said = capsys.readouterr().err
+    assert f"{files}/ledger: " in said
+    assert "only root can read it" in said
+
+
+def test_numbers_are_renewed_when_the_queue_changes_and_once_in_a_second(files, valve):
+    status = files / "status.json"
+    bulletin = service.Bulletin(valve, status)
+
+    def renewed(now):
+        status.unlink(missing_ok=True)
+        return bulletin.renew(now), status.exists()
+
+    assert renewed(100) == (math.inf, True)
+    assert renewed(100.5) == (101, False)
+    assert renewed(101) == (math.inf, True)
+    post(valve, 1000)
+    post(valve, 1000)
+    valve.turn(101.5)
+    assert renewed(101.5) == (math.inf, True)
+    assert renewed(50) == (math.inf, True), "the clock was set back"
+
+
 def test_metrics_are_in_prometheus_format(valve):
     now = time.time()
-    post(valve, 10)
-    valve.turn(now)
+    for number in range(5):
+        post(valve, 100 - number)
+        valve.turn(now)
+        if number < 2:
+            valve.queue.work(now)
+    valve.queue.unreadable.add("A1")
     lines = list(report.metrics(report.snapshot(valve, now)))
-    assert 'listkit_budget_used_recipients{account="mailman@example.org"} 10' in lines
+    assert 'listkit_budget_used_recipients{account="mailman@example.org"} 199' in lines
+    assert 'listkit_budget_on_the_way_recipients{account="mailman@example.org"} 0' in lines
+    assert 'listkit_budget_list_queued_messages{account="mailman@example.org",list="a@example.org"} 3' in lines
+    assert "listkit_budget_unreadable_messages 1" in lines
+    (opening,) = [line for line in lines if line.startswith("listkit_budget_next_release_timestamp_seconds")]
+    assert float(opening.split()[1]) == pytest.approx(now + 86400, abs=1)
+    by_list = 'listkit_budget_list_next_release_timestamp_seconds{account="mailman@example.org",list="a@example.org"}'
+    assert [line.split()[1] for line in lines if line.startswith(by_list)] == [opening.split()[1]]
     assert 'listkit_budget_paused{account="second@example.org",meaning=""} 0' in lines
     names = [line.split()[2] for line in lines if line.startswith("# TYPE")]
     assert len(names) == len(set(names))
@@ -138,10 +209,19 @@ def test_metrics_are_in_prometheus_format(valve):
 
 def test_the_ledger_outlives_its_process(files):
     book = Ledger(files / "ledger")
-    book.open(OpenCharge("1", "mailman@example.org", "a@example.org", False, 10))
+    book.open(OpenCharge("1", "mailman@example.org", "a@example.org", False, 10, 0))
     book.settle("1", 10, 100.0)
     book.close()
     assert Ledger(files / "ledger").charges("mailman@example.org", 0) == [Charge(10, "a@example.org", False, 100.0)]
+
+
+def test_an_older_ledger_is_completed(files):
+    with sqlite3.connect(files / "ledger") as older:
+        older.execute("create table charge (queue_id, account, list, urgent, recipients, spent_at)")
+        older.execute("insert into charge values ('1', 'mailman@example.org', 'a@example.org', 0, 10, null)")
+    assert Ledger(files / "ledger").open_charges() == [
+        OpenCharge("1", "mailman@example.org", "a@example.org", False, 10, 0)
+    ]
 
 
 def test_a_forecast_reckons_with_what_was_seen_where_that_is_more():

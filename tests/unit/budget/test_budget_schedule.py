@@ -1,9 +1,11 @@
 """Which message goes next."""
 
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listkit.budget.schedule import OnTheWay, Waiting, choose
+from listkit.budget.schedule import OnTheWay, Probe, Waiting, choose, foresee, opening
 from listkit.budget.window import Charge, Limits
 
 LIMITS = Limits(recipients=300, reserve=50, window=1000)
@@ -14,12 +16,12 @@ def post(queue_id, recipients=100, list_address="a@example.org", **more):
     return Waiting(queue_id, list_address, recipients, urgent=False, **more)
 
 
-def notice(queue_id, **more):
-    return Waiting(queue_id, "a@example.org", 1, urgent=True, **more)
+def notice(queue_id, list_address="a@example.org", **more):
+    return Waiting(queue_id, list_address, 1, urgent=True, **more)
 
 
-def pick(waiting, charges=(), on_the_way=NONE_ON_THE_WAY, probing=False, now=0.0):
-    chosen = choose(waiting, charges, LIMITS, on_the_way, probing, now)
+def pick(waiting, charges=(), on_the_way=NONE_ON_THE_WAY, probe=None, now=0.0):
+    chosen = choose(waiting, charges, LIMITS, on_the_way, probe, now)
     return chosen and chosen.queue_id
 
 
@@ -71,9 +73,30 @@ def test_urgent_mail_does_not_wait_for_a_post_on_its_way():
 
 
 def test_after_a_refusal_one_message_tries_the_ground():
-    assert pick([notice("1")], probing=True) == "1"
-    assert pick([notice("1")], probing=True, on_the_way=OnTheWay(urgent=1)) is None
-    assert pick([notice("1")], probing=True, on_the_way=OnTheWay(bulk=1)) is None
+    assert pick([notice("1")], probe=Probe()) == "1"
+    assert pick([notice("1")], probe=Probe(), on_the_way=OnTheWay(urgent=1)) is None
+    assert pick([notice("1")], probe=Probe(), on_the_way=OnTheWay(bulk=1)) is None
+
+
+def test_the_next_probe_is_of_another_kind_or_else_of_another_list():
+    last = Probe("a@example.org", urgent=True)
+    notices = [notice("1"), notice("2"), notice("3", "b@example.org")]
+    assert pick([*notices, post("4")], probe=last) == "4"
+    assert pick(notices, probe=last) == "3"
+    assert pick(notices[:2], probe=last) == "1"
+    assert pick([notice("1"), post("4")], [sent(200)], probe=last) == "1", "the post finds no room"
+
+
+def test_of_urgent_mail_the_list_that_has_had_least_goes_first():
+    waiting = [notice("1"), notice("2", "b@example.org")]
+    assert pick(waiting, [sent(1, urgent=True)]) == "2"
+
+
+def test_what_opens_is_what_goes():
+    waiting = [post("1", 100), post("2", 10), notice("3", not_before=1000)]
+    assert opening(waiting, [sent(200)], LIMITS, None, 5) == 1000.001
+    assert opening(waiting, [sent(150)], LIMITS, None, 5) == 5
+    assert opening(waiting, [Charge(200, "a@example.org", False, None)], LIMITS, None, 5) is None
 
 
 def test_a_message_rests_until_its_next_try():
@@ -96,7 +119,7 @@ lists = st.sampled_from(["a", "b", "c"])
 )
 def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history, now):
     waiting = [Waiting(f"{number:03}", *message) for number, message in enumerate(messages)]
-    chosen = choose(waiting, history, LIMITS, NONE_ON_THE_WAY, False, now)
+    chosen = choose(waiting, history, LIMITS, NONE_ON_THE_WAY, None, now)
     if chosen is None:
         return
     counting = [charge for charge in history if charge.counts(now, LIMITS.window)]
@@ -106,3 +129,61 @@ def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history,
         assert bulk + chosen.recipients <= LIMITS.recipients - LIMITS.reserve
     earlier = [item for item in waiting if item.list == chosen.list and item.urgent == chosen.urgent]
     assert chosen.queue_id == min(item.queue_id for item in earlier)
+
+
+def foreseen(waiting, charges=(), now=0.0, start=None):
+    return foresee(waiting, charges, LIMITS, now, now if start is None else start)
+
+
+def test_each_list_is_told_when_its_next_message_may_go():
+    waiting = [post("1"), post("2"), post("3", list_address="b@example.org"), notice("4", "c@example.org")]
+    full = [sent(150, "x@example.org"), Charge(100, "x@example.org", False, spent_at=500)]
+    # Of a, which had as little as b, the older post goes first. Room for the second of both comes with the next charge.
+    assert foreseen(waiting, full, now=500) == {
+        "c@example.org": 500,
+        "a@example.org": 1000.001,
+        "b@example.org": 1500.001,
+    }
+
+
+def test_a_list_whose_messages_were_refused_is_told_their_next_try_and_all_wait_for_a_pause_to_end():
+    waiting = [post("1", not_before=700), post("2", list_address="b@example.org")]
+    assert foreseen(waiting) == {"b@example.org": 0, "a@example.org": 700}
+    assert foreseen(waiting, start=800) == {"a@example.org": 800, "b@example.org": 800}
+
+
+def test_a_list_whose_turn_comes_after_many_others_is_told_nothing():
+    waiting = [notice(f"{number:04}") for number in range(150)] + [post("9")]
+    assert foreseen(waiting) == {"a@example.org": 0}
+    many = [notice(f"{number:04}") for number in range(150)] + [post("9", list_address="b@example.org")]
+    assert foreseen(many) == {"a@example.org": 0}
+
+
+messages = st.builds(
+    Waiting,
+    st.integers(0, 999).map("{:03}".format),
+    st.sampled_from(["a@example.org", "b@example.org", "c@example.org"]),
+    st.integers(1, 400),
+    st.booleans(),
+    st.sampled_from([0, 0, 0, 50, 1500]),
+    st.booleans(),
+)
+histories = st.lists(
+    st.builds(
+        Charge,
+        st.integers(1, 100),
+        st.sampled_from(["a@example.org", "b@example.org"]),
+        st.booleans(),
+        st.one_of(st.none(), st.integers(0, 1000)),
+    ),
+    max_size=6,
+)
+
+
+@given(
+    st.lists(messages, max_size=12, unique_by=lambda message: message.queue_id), histories, st.sampled_from([0, 2000])
+)
+def test_every_list_is_told_a_moment_that_comes(waiting, charges, start):
+    found = foreseen(waiting, charges, now=1000, start=1000 + start)
+    assert found.keys() == {message.list for message in waiting}
+    assert all(1000 + start <= moment < math.inf for moment in found.values())

@@ -1,11 +1,27 @@
 """The valve against a Postfix and a provider in memory."""
 
+from itertools import pairwise
+
 import pytest
-from budget_postfix import BANNED, BUSY, CUT, DOWN, FULL, NOT_OWNED, OVER_QUOTA, SPAM, Crash, Postfix, Provider
+from budget_postfix import (
+    BANNED,
+    BUSY,
+    CUT,
+    DISABLED,
+    DOWN,
+    FULL,
+    NOT_OWNED,
+    OVER_QUOTA,
+    SPAM,
+    Crash,
+    Postfix,
+    Provider,
+)
 
 from listkit.budget.accounts import Account, Site
-from listkit.budget.ledger import Ledger
+from listkit.budget.ledger import Ledger, Trouble
 from listkit.budget.postfix import Place
+from listkit.budget.replies import Meaning
 from listkit.budget.valve import Valve
 from listkit.budget.window import Limits
 
@@ -41,8 +57,15 @@ class World:
         members = [f"{prefix}{number}@example.com" for number in range(recipients)]
         return self.postfix.arrive(f"{list_name}-bounces@example.org", members)
 
-    def notice(self, recipient="ana@example.com"):
-        return self.postfix.arrive("a-bounces@example.org", [recipient], post=False)
+    def notice(self, recipient="ana@example.com", list_name="a"):
+        return self.postfix.arrive(f"{list_name}-bounces@example.org", [recipient], post=False)
+
+    def refuse(self, reply, *queue_ids):
+        """Let the provider refuse what is left of these messages."""
+        take = self.provider.take
+        self.provider.take = lambda message, now: (
+            dict.fromkeys(message.recipients, reply) if message.queue_id in queue_ids else take(message, now)
+        )
 
     def pass_time(self, seconds):
         """Let the valve and Postfix work for so long."""
@@ -155,6 +178,16 @@ def test_what_may_have_been_counted_is_counted(world):
     assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [100]
 
 
+def test_what_was_on_its_way_in_a_power_cut_is_counted_twice(world):
+    world.post(100)
+    world.valve.turn(world.now)
+    world.postfix.lose_power(world.now + 1)
+    world.now += 2
+    world.restart()
+    world.pass_time(10)
+    assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [100, 100]
+
+
 def test_a_quota_that_ends_in_mid_message_loses_and_doubles_nothing(world):
     world.provider.quota = 60  # the service has counted 240 that we know nothing of
     world.post(100)
@@ -198,10 +231,7 @@ def test_a_full_mailbox_delays_nobody_else_and_bounces_in_the_end(world):
 
 def test_a_message_that_the_filter_refuses_does_not_stop_the_others(world):
     spam = world.post(10)
-    take = world.provider.take
-    world.provider.take = lambda message, now: (
-        dict.fromkeys(message.recipients, SPAM) if message.queue_id == spam else take(message, now)
-    )
+    world.refuse(SPAM, spam)
     for _ in range(5):
         world.post(10)
     world.pass_time(10 * DAY)
@@ -209,16 +239,154 @@ def test_a_message_that_the_filter_refuses_does_not_stop_the_others(world):
     assert not world.postfix.bounced
 
 
+def test_many_messages_that_the_filter_refuses_do_not_stop_the_posts(world):
+    spam = [world.notice(f"owner{number}@example.com") for number in range(20)]
+    world.refuse(SPAM, *spam)
+    posts = {world.post(10) for _ in range(5)}
+    world.pass_time(600)
+    assert not posts & set(world.postfix.messages)
+    assert set(spam) == set(world.postfix.messages)
+
+
+def test_many_messages_that_the_filter_refuses_do_not_stop_a_notice_for_long(world):
+    spam = [world.notice(f"owner{number}@example.com") for number in range(20)]
+    world.refuse(SPAM, *spam)
+    confirmation = world.notice()
+    world.pass_time(1500)
+    assert confirmation not in world.postfix.messages
+
+
 def test_a_message_that_is_always_told_to_come_back_does_not_stop_the_others(world):
     poison = world.post(10)
-    take = world.provider.take
-    world.provider.take = lambda message, now: (
-        dict.fromkeys(message.recipients, BUSY) if message.queue_id == poison else take(message, now)
-    )
+    world.refuse(BUSY, poison)
     for _ in range(5):
         world.post(10)
     world.pass_time(3600)
     assert set(world.postfix.messages) == {poison}
+
+
+@pytest.mark.parametrize("reply", [DOWN, OVER_QUOTA, BANNED])
+def test_a_message_that_is_refused_while_others_are_taken_does_not_stop_them(world, reply):
+    poison = world.post(10)
+    world.refuse(reply, poison)
+    for number in range(10):
+        world.post(10)
+        world.notice(f"newcomer{number}@example.com")
+        world.pass_time(3600)
+    assert set(world.postfix.messages) == {poison}
+    assert world.trouble.suspect
+    others = world.post(10)
+    world.pass_time(120)
+    assert others not in world.postfix.messages
+    # Tried again as it is, it costs the others a minute.
+    world.pass_time(DAY)
+    later = world.post(10)
+    world.pass_time(120)
+    assert later not in world.postfix.messages
+
+
+def test_an_outage_puts_nothing_under_suspicion(world):
+    world.provider.trouble = DOWN
+    posts = [world.post(10, list_name) for list_name in "ab"]
+    world.pass_time(DAY)
+    assert not any(trouble.suspect for trouble in world.ledger.troubles().values())
+    assert set(posts) == world.waiting
+
+
+def test_a_ban_of_one_of_many_recipients_is_about_that_one(world):
+    message = world.postfix.arrive(recipients=["full@example.com", *(f"member{n}@example.com" for n in range(9))])
+    fates = world.provider.take
+
+    def take(message, now):
+        return {one: reply and DISABLED for one, reply in fates(message, now).items()}
+
+    world.provider.take = take
+    world.pass_time(10)
+    assert world.pause is None
+    assert world.trouble.meaning == "recipient later"
+    world.pass_time(3600)
+    assert message in world.postfix.messages
+    assert world.pause is None, "that others have had it is known at the next try, too"
+    assert world.trouble.failures > 1
+
+
+def test_probes_alternate_between_posts_and_notices(world):
+    world.provider.trouble = BUSY
+    asked = []
+    take = world.provider.take
+    world.provider.take = lambda message, now: asked.append(bool(message.headers)) or take(message, now)
+    world.post(10)
+    world.notice()
+    world.pass_time(1800)
+    assert len(asked) >= 4
+    assert all(one != other for one, other in pairwise(asked))
+
+
+def test_urgent_mail_of_one_list_leaves_the_reserve_to_others(world):
+    for number in range(400):
+        world.notice(f"welcome{number}@example.com")
+    world.pass_time(600)
+    assert sum(world.provider.received.values()) == 250
+    confirmation = world.notice(list_name="b")
+    world.pass_time(5)
+    assert confirmation not in world.postfix.messages
+
+
+def test_a_message_larger_than_posts_may_ever_take_does_not_stop_the_others():
+    world = World(limit=110, reserve=50)
+    world.post(100)
+    world.post(10)
+    world.pass_time(2 * DAY)
+    assert not world.postfix.messages
+
+
+def test_a_pause_ends_with_its_cause(world, caplog):
+    caplog.set_level("INFO")
+    world.provider.trouble = BANNED
+    refused = world.post(10)
+    world.pass_time(60)
+    del world.postfix.messages[refused]
+    world.pass_time(1800)
+    assert world.pause, "it isn't over before its time"
+    world.pass_time(1801)
+    assert world.pause is None
+    assert "mailman@example.org sends again" in caplog.text
+
+
+def test_a_pause_leaves_one_warning(world, caplog):
+    world.provider.trouble = BANNED
+    for _ in range(3):
+        world.notice()
+    world.pass_time(1800)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage().startswith("mailman@example.org pauses (ban) until 1970-01-12 ")
+    assert record.getMessage().endswith(BANNED)
+
+
+def test_a_full_mailbox_does_not_bounce_for_the_time_in_which_nobody_tried(world):
+    world.postfix.arrive(recipients=["full@example.com"])
+    world.pass_time(60)
+    world.provider.trouble = BANNED
+    world.post(10)
+    world.pass_time(6 * DAY)
+    assert not world.postfix.bounced, "the account pauses"
+    world.provider.trouble = None
+    world.ledger.resume("mailman@example.org")
+    world.valve.turn(world.now)
+    assert not world.postfix.bounced, "it is tried once more"
+
+
+def test_what_was_refused_for_its_content_has_all_its_time_as_a_full_mailbox(world):
+    message = world.postfix.arrive(recipients=["full@example.com"])
+    world.provider.trouble = SPAM
+    world.pass_time(6 * DAY)
+    world.provider.trouble = None
+    world.pass_time(2 * DAY)
+    assert world.trouble.meaning == "recipient later"
+    assert message in world.postfix.messages
+    world.pass_time(6 * DAY)
+    assert message not in world.postfix.messages
 
 
 def test_a_missing_alias_stops_its_list_only(world):
@@ -232,6 +400,20 @@ def test_a_missing_alias_stops_its_list_only(world):
     assert set(world.postfix.messages) == stuck
     assert world.pause is None
     assert len(world.ledger.troubles()) == 1
+
+
+def test_a_list_rests_as_long_as_its_longest_refusal(world):
+    longest, _ = [world.notice(), world.notice()]
+    for queue_id in sorted(world.postfix.messages):
+        rest = 1000 if queue_id == longest else 100
+        world.ledger.trouble(
+            Trouble(queue_id, "mailman@example.org", Meaning.SENDER, NOT_OWNED, world.now, world.now + rest, 1, False)
+        )
+    post = world.post(10)
+    world.pass_time(900)
+    assert post in world.postfix.messages
+    world.pass_time(200)
+    assert not world.postfix.messages
 
 
 def test_bounces_that_go_to_mailman_cost_nothing(world):

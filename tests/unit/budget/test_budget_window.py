@@ -4,15 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from listkit.budget.schedule import Waiting
 from listkit.budget.window import Charge, Limits, opens_at, room, used
 
 LIMITS = Limits(recipients=300, reserve=50, window=1000)
 times = st.floats(0, 5000)
+lists = st.sampled_from(["a@example.org", "b@example.org"])
 charges = st.lists(
     st.builds(
         Charge,
         recipients=st.integers(1, 100),
-        list=st.sampled_from(["a@example.org", "b@example.org"]),
+        list=lists,
         urgent=st.booleans(),
         spent_at=st.none() | times,
     ),
@@ -43,9 +45,9 @@ def test_urgent_mail_within_the_reserve_takes_nothing_from_posts():
     assert room([charge(50, 0, urgent=True)], LIMITS, now=1, urgent=False) == 250
 
 
-@given(charges, times, st.booleans())
-def test_what_fits_keeps_the_limit(history, now, urgent):
-    free = room(history, LIMITS, now, urgent)
+@given(charges, times, st.booleans(), lists)
+def test_what_fits_keeps_the_limit(history, now, urgent, list_address):
+    free = room(history, LIMITS, now, urgent, list_address)
     if free:
         assert used([*history, charge(free, now, urgent)], LIMITS, now) <= LIMITS.recipients
 
@@ -58,22 +60,36 @@ def test_posts_never_take_the_reserve(history, now):
         assert used(posts, LIMITS, now) <= LIMITS.recipients - LIMITS.reserve
 
 
-@given(charges, times, times, st.booleans())
-def test_room_only_grows_with_time(history, earlier, later, urgent):
+@given(charges, times, times, st.booleans(), lists)
+def test_room_only_grows_with_time(history, earlier, later, urgent, list_address):
     earlier, later = sorted([earlier, later])
     past = [item for item in history if item.spent_at is None or item.spent_at <= earlier]
-    assert room(past, LIMITS, earlier, urgent) <= room(past, LIMITS, later, urgent)
+    rooms = [room(past, LIMITS, time, urgent, list_address) for time in (earlier, later)]
+    assert rooms == sorted(rooms)
 
 
-@given(charges, times, st.booleans(), st.integers(1, 100))
-def test_opens_at_is_the_first_moment_with_room(history, now, urgent, need):
+@given(charges, times, st.booleans(), st.integers(1, 100), lists)
+def test_opens_at_is_the_first_moment_with_room(history, now, urgent, need, list_address):
     past = [item for item in history if item.spent_at is None or item.spent_at <= now]
-    opens = opens_at(past, LIMITS, now, urgent, need)
+    opens = opens_at(past, LIMITS, now, Waiting("1", list_address, need, urgent))
     if opens is None:
-        assert room(past, LIMITS, now + 10 * LIMITS.window, urgent) < need
+        assert room(past, LIMITS, now + 10 * LIMITS.window, urgent, list_address) < need
     else:
-        assert room(past, LIMITS, opens, urgent) >= need
-        assert opens == now or room(past, LIMITS, opens - 0.01, urgent) < need
+        assert room(past, LIMITS, opens, urgent, list_address) >= need
+        assert opens == now or room(past, LIMITS, opens - 0.01, urgent, list_address) < need
+
+
+def test_a_message_larger_than_what_posts_may_take_goes_when_they_have_taken_nothing():
+    giant = Waiting("1", "a@example.org", 280, urgent=False)
+    assert opens_at([], LIMITS, 5, giant) == 5
+    assert opens_at([charge(1, spent_at=0)], LIMITS, 5, giant) == pytest.approx(1000, abs=0.01)
+
+
+def test_a_list_that_floods_us_with_urgent_mail_leaves_the_reserve_to_others():
+    flood = [charge(1, spent_at=1, urgent=True) for _ in range(250)]
+    assert room(flood, LIMITS, now=2, urgent=True, list_address="a@example.org") == 0
+    assert room(flood, LIMITS, now=2, urgent=False) == 0
+    assert room(flood, LIMITS, now=2, urgent=True, list_address="b@example.org") == 50
 
 
 @pytest.mark.parametrize(("recipients", "reserve", "window"), [(100, 100, 60), (100, -1, 60), (100, 0, 0)])

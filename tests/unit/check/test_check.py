@@ -1,7 +1,10 @@
 """`listkit check` sees what is wrong and says what to do."""
 
+import json
 import socket
+import subprocess
 import threading
+from typing import ClassVar
 
 import pytest
 
@@ -63,7 +66,142 @@ def test_a_server_that_is_down_is_a_finding():
     assert "→ look at the journal" in str(finding)
 
 
+def link(port: int) -> dict:
+    """A link whose loopback end is `port`."""
+    return {"name": "core-25", "port": port, "protocol": "smtp", "address": "10.0.0.1", "link_port": 20025}
+
+
+@pytest.mark.parametrize(("says", "well"), [(b"220 lists ready\r\n", True), (b"", False), (b"421 busy\r\n", False)])
+def test_a_link_with_nothing_behind_it_is_a_finding(greeter, says, well):
+    port, greeting = greeter
+    greeting.append(says)
+    (finding,) = check.check_link(link(port))
+    assert finding.well is well
+    assert "10.0.0.1 port 20025" in str(finding)
+
+
 def test_a_missing_configuration_says_how_to_get_it(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(check, "CONFIGURATION", tmp_path / "check.json")
     assert check.main([]) == 2
     assert "run the playbook" in capsys.readouterr().err
+
+
+def test_a_secret_that_others_can_read_is_named(tmp_path):
+    secret = tmp_path / "etc/listkit/secrets/rest_password"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("x")
+    secret.chmod(0o600)
+    assert [finding.well for finding in check.check_secrets(tmp_path)] == [True]
+    secret.chmod(0o604)
+    (finding,) = check.check_secrets(tmp_path)
+    assert not finding.well
+    assert str(secret) in finding.seen
+
+
+def test_a_full_disk_is_named(tmp_path):
+    assert [finding.well for finding in check.check_disks([tmp_path, tmp_path / "none"], least=1)] == [True]
+    (finding,) = check.check_disks([tmp_path], least=2**60)
+    assert not finding.well
+    assert str(tmp_path) in finding.seen
+
+
+@pytest.mark.parametrize("file", ["shunt/1.pck", "bad/1.psv"])
+def test_a_message_that_was_set_aside_is_counted(tmp_path, file):
+    assert [finding.well for finding in check.check_set_aside(tmp_path)] == [True]
+    (tmp_path / file).parent.mkdir()
+    (tmp_path / file).write_text("x")
+    assert [finding.well for finding in check.check_set_aside(tmp_path)] == [False]
+
+
+@pytest.mark.parametrize(
+    ("pause", "well"),
+    [
+        (None, True),
+        ({"meaning": "quota", "reply": "535 no", "advice": "check the password"}, False),
+        ({"meaning": "login", "reply": "535 no", "advice": "check the password"}, False),
+    ],
+)
+def test_an_account_that_the_provider_refuses_is_told_with_its_words(tmp_path, pause, well):
+    status = tmp_path / "status.json"
+    assert list(check.check_outgoing(status)) == []
+    status.write_text(json.dumps({"accounts": [{"address": "a@x.test", "pause": pause}]}))
+    (finding,) = check.check_outgoing(status)
+    assert finding.well is well
+    assert well or ("535 no" in finding.seen and "check the password" in finding.fix)
+
+
+@pytest.mark.parametrize(
+    ("samples", "well"),
+    [
+        ('listkit_bridge_up{mailbox="a@x.test"} 1\nlistkit_bridge_up{mailbox="b@x.test"} 1\n', True),
+        ('listkit_bridge_up{mailbox="a@x.test"} 0\nlistkit_bridge_up{mailbox="b@x.test"} 1\n', False),
+        ('listkit_bridge_up{mailbox="b@x.test"} 1\n', False),
+        ("", False),
+    ],
+)
+def test_a_mailbox_without_the_bridge_is_named(tmp_path, samples, well):
+    metrics, configuration = tmp_path / "metrics.prom", tmp_path / "bridge.json"
+    configuration.write_text('{"mailboxes": ["A@x.test", "b@x.test"]}')
+    assert list(check.check_incoming(metrics, configuration)) == []
+    metrics.write_text(f"# TYPE listkit_bridge_up gauge\n{samples}")
+    (finding,) = check.check_incoming(metrics, configuration)
+    assert finding.well is well
+    assert well or "A@x.test" in finding.seen
+
+
+class TestLists:
+    WANTED: ClassVar = {"a@x.test": {"first_strip_reply_to": True}, "b@x.test": {}}
+
+    @pytest.fixture
+    def answers(self, monkeypatch):
+        """What Mailman answers, by path."""
+        known = {
+            "lists": {"entries": [{"fqdn_listname": "a@x.test"}, {"fqdn_listname": "b@x.test"}]},
+            "lists/a@x.test/config": {"first_strip_reply_to": True},
+            "lists/b@x.test/config": {},
+        }
+        monkeypatch.setattr(check, "_rest", known.__getitem__)
+        return known
+
+    def test_lists_as_declared(self, answers):
+        assert [finding.well for finding in check.check_lists(self.WANTED)] == [True, True, True]
+
+    def test_a_missing_list_is_named(self, answers):
+        answers["lists"]["entries"].pop()
+        _rest, finding, _settings = check.check_lists(self.WANTED)
+        assert not finding.well
+        assert "b@x.test" in finding.seen
+
+    def test_a_setting_that_was_changed_is_named(self, answers):
+        answers["lists/a@x.test/config"]["first_strip_reply_to"] = False
+        _rest, _missing, finding = check.check_lists(self.WANTED)
+        assert not finding.well
+        assert finding.seen == "a@x.test: first_strip_reply_to is False"
+
+    def test_a_mailman_without_its_database_is_a_finding(self, monkeypatch):
+        def fail(path):
+            raise OSError("HTTP Error 500: Internal Server Error")
+
+        monkeypatch.setattr(check, "_rest", fail)
+        (finding,) = check.check_lists(self.WANTED)
+        assert not finding.well
+        assert "postgresql" in finding.fix
+
+
+@pytest.mark.parametrize(("host", "well"), [("lists.x.test", True), ("other.x.test", False)])
+def test_a_certificate_is_for_one_name_and_not_for_another(tmp_path, host, well):
+    make = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-outform",
+        "DER",
+    ]
+    make += ["-subj", "/O=kit", "-addext", "subjectAltName=DNS:lists.x.test", "-keyout", f"{tmp_path}/key"]
+    certificate = subprocess.run(make, capture_output=True, check=True).stdout
+    assert check._names(certificate, host) is well

@@ -16,9 +16,22 @@ class Munging(enum.Enum):
     point_to_list = 1
 
 
+def column(enum=None):
+    """A column of Mailman's database."""
+    return SimpleNamespace(type=SimpleNamespace(enum=enum) if enum else SimpleNamespace())
+
+
+class MailingList:
+    """A list as SQLAlchemy makes it: nothing is set yet."""
+
+    reply_goes_to_list = column(Munging)
+    first_strip_reply_to = column()
+    max_message_size = column()
+
+
 @pytest.fixture
 def mailing_list():
-    return SimpleNamespace(reply_goes_to_list=Munging.no_munging, first_strip_reply_to=False, max_message_size=40)
+    return MailingList()
 
 
 def test_names_become_the_members_of_mailmans_enumerations(mailing_list):
@@ -54,3 +67,19 @@ def test_anything_else_is_refused_with_the_files_name(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"defaults\.json"):
         list_defaults.read(path)
+
+
+def test_every_style_gives_a_list_the_settings_after_its_own(mailing_list, tmp_path, monkeypatch):
+    class Style:
+        """A style as Mailman has them."""
+
+        def apply(self, mailing_list):
+            mailing_list.max_message_size, mailing_list.first_strip_reply_to = 7, False
+
+    path = tmp_path / "list-defaults.json"
+    path.write_text(json.dumps({"first_strip_reply_to": True}))
+    monkeypatch.setattr(list_defaults, "read", lambda: json.loads(path.read_text()))
+    style = Style()
+    list_defaults.extend(style)
+    style.apply(mailing_list)
+    assert (mailing_list.max_message_size, mailing_list.first_strip_reply_to) == (7, True)

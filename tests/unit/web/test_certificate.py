@@ -1,6 +1,7 @@
 """Which certificate is put in place, when the authority is asked, and what comes of a refusal."""
 
 import json
+import subprocess
 import time
 from types import SimpleNamespace
 
@@ -12,21 +13,37 @@ from listkit.certificate import Configuration
 from listkit.certificate_files import CertificateError, Pair, Store, make_self_signed, openssl
 
 NAMES = ["lists.example.org"]
+BOTH = [*NAMES, "lists.example.net"]
+DIRECTORY = "https://acme.example/dir"
 DAY = 86_400
 
 
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
-    """Everything that is kept is kept here; nobody reloads a web server."""
+    """Everything that is kept is kept here."""
     monkeypatch.setattr(certificate, "ROOT", tmp_path / "certificate")
     monkeypatch.setattr(acme, "ROOT", tmp_path / "acme")
     monkeypatch.setattr(acme, "WEBROOT", tmp_path / "webroot")
-    monkeypatch.setattr(certificate, "_reload_web_server", lambda: reloads.append(time.time()))
-    reloads.clear()
     return tmp_path
 
 
-reloads = []
+@pytest.fixture(autouse=True)
+def web_server(monkeypatch):
+    """A web server that takes what is new unless it `refuses`, and counts its `reloads`."""
+    server = SimpleNamespace(refuses=False, reloads=0)
+
+    def systemctl(command, **options):
+        assert command == ["systemctl", "try-reload-or-restart", "nginx.service"]
+        server.reloads += not server.refuses
+        return subprocess.CompletedProcess(command, int(server.refuses), "", "Job for nginx.service failed.\n")
+
+    monkeypatch.setattr(certificate.subprocess, "run", only("systemctl", systemctl, subprocess.run))
+    return server
+
+
+def only(program, instead, otherwise):
+    """A `subprocess.run` that has `instead` answer for one program."""
+    return lambda command, **options: (instead if command[0] == program else otherwise)(command, **options)
 
 
 @pytest.fixture
@@ -54,11 +71,14 @@ def authority(tmp_path_factory):
     return issue
 
 
-def put_issued(pair):
+def put_issued(pair, directory=DIRECTORY):
     lineage = acme.ROOT / "live" / acme.NAME
     lineage.mkdir(parents=True, exist_ok=True)
     (lineage / "fullchain.pem").write_bytes(pair.chain)
     (lineage / "privkey.pem").write_bytes(pair.key)
+    kept = acme.ROOT / "renewal" / f"{acme.NAME}.conf"
+    kept.parent.mkdir(exist_ok=True)
+    kept.write_text(f"[renewalparams]\nserver = {directory}\n")
 
 
 @pytest.fixture
@@ -71,7 +91,7 @@ def answers(monkeypatch):
         answer = prepared.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        put_issued(answer)
+        put_issued(answer, directory)
         return answer
 
     monkeypatch.setattr(acme, "obtain", obtain)
@@ -79,7 +99,8 @@ def answers(monkeypatch):
 
 
 def letsencrypt(**changes):
-    return Configuration(**{"mode": "letsencrypt", "names": NAMES, "check_reachable": False, **changes})
+    plain = {"mode": "letsencrypt", "names": NAMES, "directory": DIRECTORY, "check_reachable": False}
+    return Configuration(**{**plain, **changes})
 
 
 def test_a_self_signed_certificate_is_made_once(store):
@@ -88,6 +109,14 @@ def test_a_self_signed_certificate_is_made_once(store):
     assert first.changed
     assert first.self_signed
     assert not first.temporary
+    made = store.installed()
+    certificate.ensure(configuration, store, time.time())
+    assert store.installed() == made
+
+
+def test_nothing_has_changed_once_the_web_server_has_it(store):
+    configuration = Configuration("selfsigned", NAMES)
+    assert certificate.renew(configuration, store, time.time()) == 0
     assert not certificate.ensure(configuration, store, time.time()).changed
 
 
@@ -110,13 +139,13 @@ def test_a_host_without_a_certificate_yet_gets_a_temporary_one(store):
     assert status.temporary
 
 
-def test_the_first_certificate_replaces_the_temporary_one(store, answers, authority):
+def test_the_first_certificate_replaces_the_temporary_one(store, answers, authority, web_server):
     certificate.ensure(letsencrypt(), store, time.time())
     issued = authority()
     answers.prepared.append(issued)
     assert certificate.renew(letsencrypt(), store, time.time()) == 0
     assert store.installed() == issued
-    assert len(reloads) == 1
+    assert web_server.reloads == 1
 
 
 def test_the_authority_is_not_asked_before_it_is_time(store, answers, authority):
@@ -179,14 +208,14 @@ def test_a_changed_name_is_served_by_a_temporary_certificate_until_there_is_a_re
 
 def test_an_added_name_does_not_cost_the_main_name_its_certificate(store, answers, authority):
     put_issued(old := authority())
-    both = letsencrypt(names=[*NAMES, "new.example.org"])
+    both = letsencrypt(names=BOTH)
     status = certificate.ensure(both, store, time.time())
     assert store.installed() == old
     assert status.wanted
     assert not status.temporary
-    answers.prepared.append(authority(both.names))
+    answers.prepared.append(authority(BOTH))
     assert certificate.renew(both, store, time.time()) == 0
-    assert store.installed().certificate.names == set(both.names)
+    assert store.installed().certificate.names == set(BOTH)
 
 
 def test_an_expired_certificate_of_the_authority_stays(store, authority):
@@ -196,12 +225,20 @@ def test_an_expired_certificate_of_the_authority_stays(store, authority):
     assert store.installed() == old
 
 
-def unreachable(names, addresses):
-    raise acme.Unreachable("lists.example.org has no DNS record: create lists.example.org. A 192.0.2.10")
+@pytest.fixture
+def astray(monkeypatch):
+    """The names that don't lead here."""
+    names = set()
+
+    def unreachable(wanted, addresses):
+        return {name: f"{name} has no DNS record: create {name}. A 192.0.2.10" for name in wanted if name in names}
+
+    monkeypatch.setattr(acme, "unreachable", unreachable)
+    return names
 
 
-def test_a_name_that_does_not_lead_here_yet_is_a_warning_and_no_attempt(store, answers, monkeypatch, capsys):
-    monkeypatch.setattr(acme, "check_reachable", unreachable)
+def test_a_name_that_does_not_lead_here_yet_is_a_warning_and_no_attempt(store, answers, astray, capsys):
+    astray.update(NAMES)
     assert certificate.renew(letsencrypt(check_reachable=True), store, time.time()) == 0
     assert answers.questions == []
     said = capsys.readouterr().err
@@ -209,10 +246,176 @@ def test_a_name_that_does_not_lead_here_yet_is_a_warning_and_no_attempt(store, a
     assert "lists.example.org. A 192.0.2.10" in said
 
 
-def test_a_name_that_leads_elsewhere_at_renewal_is_a_failure(store, answers, authority, monkeypatch):
+def test_a_name_that_leads_elsewhere_at_renewal_is_a_failure(store, answers, authority, astray):
     put_issued(authority())
-    monkeypatch.setattr(acme, "check_reachable", unreachable)
+    astray.update(NAMES)
     assert certificate.renew(letsencrypt(check_reachable=True), store, time.time() + 70 * DAY) == 1
+    assert answers.questions == []
+
+
+def test_another_authority_is_asked_at_once(store, answers, authority):
+    put_issued(authority(), "https://staging.example/dir")
+    new = authority()
+    answers.prepared.append(new)
+    assert certificate.renew(letsencrypt(), store, time.time()) == 0
+    assert store.installed() == new
+    assert certificate.renew(letsencrypt(), store, time.time()) == 0
+    assert answers.questions == [NAMES]
+
+
+def test_another_authority_that_refuses_leaves_the_certificate_in_place(store, answers, authority):
+    put_issued(old := authority(), "https://staging.example/dir")
+    answers.prepared.append(CertificateError("rateLimited"))
+    assert certificate.renew(letsencrypt(), store, time.time()) == 1
+    assert store.installed() == old
+
+
+class TestANameThatIsDead:
+    """Its domain has lapsed, its record leads elsewhere, or the authority refuses it for reasons of its own."""
+
+    ten_minutes = 600
+
+    def renew(self, store, now, **changes):
+        return certificate.renew(letsencrypt(names=BOTH, check_reachable=True, **changes), store, now)
+
+    def test_the_main_name_gets_its_first_certificate(self, store, answers, authority, astray, capsys):
+        astray.add(BOTH[1])
+        answers.prepared.append(issued := authority())
+        assert self.renew(store, time.time()) == 1
+        assert answers.questions == [NAMES]
+        assert store.installed() == issued
+        assert "a new certificate is in place, until 20" in (said := capsys.readouterr().err)
+        assert "create lists.example.net. A 192.0.2.10" in said
+
+    def test_the_main_name_is_renewed(self, store, answers, authority, astray):
+        put_issued(authority(BOTH))
+        astray.add(BOTH[1])
+        answers.prepared.append(issued := authority(NAMES))
+        assert self.renew(store, time.time() + 61 * DAY) == 1
+        assert store.installed() == issued
+
+    def test_the_authority_is_not_asked_every_ten_minutes(self, store, answers, authority, astray, capsys):
+        astray.add(BOTH[1])
+        answers.prepared.append(authority())
+        now = time.time()
+        for run in range(8):
+            assert self.renew(store, now + run * self.ten_minutes) == 1
+        assert answers.questions == [NAMES]
+        assert "the old certificate stays in place" in capsys.readouterr().err.splitlines()[-1]
+
+    def test_it_gets_none_without_the_main_name(self, store, answers, astray):
+        astray.update(NAMES)
+        assert self.renew(store, time.time()) == 0
+        assert answers.questions == []
+
+    def test_it_is_added_once_it_leads_here(self, store, answers, authority, astray):
+        astray.add(BOTH[1])
+        answers.prepared += [authority(), authority(BOTH)]
+        self.renew(store, time.time())
+        astray.clear()
+        assert self.renew(store, time.time() + self.ten_minutes) == 0
+        assert store.installed().certificate.names == set(BOTH)
+
+    def test_a_third_name_does_not_wait_for_it(self, store, answers, authority, astray):
+        put_issued(authority())
+        names = [*BOTH, "third.example.org"]
+        astray.add(BOTH[1])
+        answers.prepared.append(authority([NAMES[0], names[2]]))
+        certificate.renew(letsencrypt(names=names, check_reachable=True), store, time.time())
+        assert answers.questions == [[NAMES[0], names[2]]]
+
+    def test_while_the_certificate_has_its_name_nothing_is_asked(self, store, answers, authority, astray):
+        put_issued(authority(BOTH))
+        astray.add(BOTH[1])
+        assert self.renew(store, time.time()) == 0
+        assert answers.questions == []
+
+    def test_it_is_named_with_the_authoritys_refusal_of_the_others(self, store, answers, astray, capsys):
+        astray.add(BOTH[1])
+        answers.prepared.append(CertificateError("rateLimited"))
+        now = time.time()
+        for _ in range(2):
+            assert self.renew(store, now) == 1
+            said = capsys.readouterr().err
+            assert "rateLimited" in said
+            assert "create lists.example.net." in said
+
+    def test_one_that_the_authority_refuses_is_left_out(self, store, answers, authority, astray, capsys):
+        answers.prepared += [acme.Refused("Domain: lists.example.net", BOTH[1:]), issued := authority()]
+        assert self.renew(store, time.time()) == 1
+        assert answers.questions == [BOTH, NAMES]
+        assert store.installed() == issued
+        assert "Domain: lists.example.net" in capsys.readouterr().err
+
+    def test_one_that_the_authority_refuses_is_asked_for_less_and_less(self, store, answers, authority, astray):
+        refusal = acme.Refused("Domain: lists.example.net", BOTH[1:])
+        answers.prepared += [refusal, authority(), *[refusal] * 18]
+        now = time.time()
+        for run in range(18):
+            assert self.renew(store, now + run * self.ten_minutes) == 1
+        assert answers.questions == [BOTH, NAMES, BOTH, BOTH, BOTH]
+
+    def test_a_main_name_that_the_authority_refuses_is_not_left_out(self, store, answers, astray):
+        answers.prepared.append(acme.Refused("Domain: lists.example.org", NAMES))
+        assert self.renew(store, time.time()) == 1
+        assert answers.questions == [BOTH]
+
+
+class TestWhatCertbotLeftHalfWritten:
+    @pytest.fixture(params=["the key of another one", "nonsense"])
+    def halves(self, store, authority, request):
+        """A certificate that is served, and its successor, which can't be used; returns the former."""
+        put_issued(old := authority())
+        certificate.ensure(letsencrypt(), store, time.time())
+        other = authority()
+        damaged = Pair(other.chain, old.key) if "key" in request.param else Pair(b"nonsense", other.key)
+        put_issued(damaged)
+        return old
+
+    def test_it_never_reaches_the_web_server(self, store, halves):
+        status = certificate.ensure(letsencrypt(), store, time.time())
+        assert store.installed() == halves
+        assert status.wanted
+        assert not status.temporary
+
+    def test_it_is_asked_for_anew(self, store, halves, answers, authority):
+        answers.prepared.append(new := authority())
+        assert certificate.renew(letsencrypt(), store, time.time()) == 0
+        assert store.installed() == new
+
+    def test_an_authority_that_refuses_costs_nothing(self, store, halves, answers):
+        answers.prepared.append(CertificateError("rateLimited"))
+        assert certificate.renew(letsencrypt(), store, time.time()) == 1
+        assert store.installed() == halves
+
+
+class TestAWebServerThatRefuses:
+    def test_it_is_offered_the_certificate_until_it_takes_it(self, store, web_server):
+        web_server.refuses = True
+        with pytest.raises(CertificateError, match=r"nginx doesn't take .* Job for nginx\.service failed"):
+            certificate.renew(Configuration("selfsigned", NAMES), store, time.time())
+        assert certificate.ensure(Configuration("selfsigned", NAMES), store, time.time()).changed
+        web_server.refuses = False
+        for _ in range(2):
+            assert certificate.renew(Configuration("selfsigned", NAMES), store, time.time()) == 0
+        assert web_server.reloads == 1
+
+    def test_it_is_told_beside_the_authoritys_refusal(self, store, answers, web_server, places, monkeypatch, capsys):
+        web_server.refuses = True
+        answers.prepared.append(CertificateError("rateLimited"))
+        monkeypatch.setattr(certificate, "CONFIGURATION", places / "certificate.json")
+        certificate.CONFIGURATION.write_text(
+            json.dumps({"mode": "letsencrypt", "names": NAMES, "check_reachable": False})
+        )
+        assert certificate.main(["renew"]) == 1
+        said = capsys.readouterr().err
+        assert "rateLimited" in said
+        assert "nginx doesn't take" in said
+
+    def test_what_was_put_in_place_without_it_is_taken_by_the_next_run(self, store, web_server):
+        certificate.ensure(Configuration("selfsigned", NAMES), store, time.time())
+        certificate.renew(Configuration("selfsigned", NAMES), store, time.time())
+        assert web_server.reloads == 1
 
 
 class TestOwnFiles:
@@ -228,7 +431,7 @@ class TestOwnFiles:
         files = {"certificate_file": str(folder / "own.pem"), "key_file": str(folder / "own.key")}
         return Configuration(**{"mode": "files", "names": NAMES, **files, **changes})
 
-    def test_they_are_installed_and_followed(self, store, tmp_path, own, authority):
+    def test_they_are_installed_and_followed(self, store, tmp_path, own, authority, web_server):
         certificate.ensure(self.configuration(tmp_path), store, time.time())
         assert store.installed() == own
         newer = authority()
@@ -236,11 +439,21 @@ class TestOwnFiles:
         (tmp_path / "own.key").write_bytes(newer.key)
         assert certificate.renew(self.configuration(tmp_path), store, time.time()) == 0
         assert store.installed() == newer
-        assert len(reloads) == 1
+        assert web_server.reloads == 1
 
     def test_a_missing_file_is_named(self, store, tmp_path, own):
         with pytest.raises(CertificateError, match=r"/nowhere\.key"):
             certificate.ensure(self.configuration(tmp_path, key_file="/nowhere.key"), store, time.time())
+
+    def test_they_stand_in_until_the_authority_has_issued_its_own(self, store, tmp_path, own):
+        certificate.ensure(self.configuration(tmp_path), store, time.time())
+        status = certificate.ensure(letsencrypt(), store, time.time())
+        assert store.installed() == own
+        assert status.wanted
+
+    def test_the_operator_reads_the_names_of_the_operators_variables(self, store, tmp_path, own):
+        with pytest.raises(CertificateError, match=r"^tls_mode is files, .* run the playbook, which brings them"):
+            certificate.ensure(self.configuration(tmp_path, certificate_file="/nowhere.pem"), store, time.time())
 
     def test_a_certificate_for_another_name_is_refused(self, store, tmp_path, own):
         with pytest.raises(CertificateError, match=r"isn't for other\.example"):

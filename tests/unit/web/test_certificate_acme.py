@@ -8,7 +8,7 @@ import pytest
 
 from listkit import certificate_acme as acme
 from listkit import certificate_dns
-from listkit.certificate_files import CertificateError, make_self_signed
+from listkit.certificate_files import CertificateError, Pair, make_self_signed
 
 NAME = "lists.example.org"
 
@@ -46,28 +46,33 @@ def records(monkeypatch, *addresses):
 
 def test_a_name_that_leads_here_is_reachable(web_server, monkeypatch):
     records(monkeypatch, "127.0.0.1")
-    acme.check_reachable([NAME], [])
+    assert acme.unreachable([NAME], []) == {}
     assert list((acme.WEBROOT / acme.CHALLENGES).iterdir()) == []
 
 
 def test_a_missing_record_is_spelt_out(monkeypatch):
     records(monkeypatch)
-    with pytest.raises(acme.Unreachable, match=r"create lists\.example\.org\. A 192\.0\.2\.7 and .* AAAA 2001:db8::7"):
-        acme.check_reachable([NAME], ["192.0.2.7", "2001:db8::7"])
+    spelt_out = "create lists.example.org. A 192.0.2.7 and lists.example.org. AAAA 2001:db8::7"
+    assert spelt_out in acme.unreachable([NAME], ["192.0.2.7", "2001:db8::7"])[NAME]
 
 
 def test_a_record_that_leads_elsewhere_is_named(web_server, monkeypatch):
     records(monkeypatch, "127.0.0.1", "127.9.9.9")
-    with pytest.raises(acme.Unreachable, match=r"127\.9\.9\.9.*should be|127\.9\.9\.9.*it should be"):
-        acme.check_reachable([NAME], ["192.0.2.7"])
+    problem = acme.unreachable([NAME], ["192.0.2.7"])[NAME]
+    assert "to 127.9.9.9, where this host doesn't answer" in problem
+    assert "it should be lists.example.org. A 192.0.2.7" in problem
+
+
+def test_each_name_has_its_own_problem(web_server, monkeypatch):
+    monkeypatch.setattr(certificate_dns, "addresses", lambda name: ["127.0.0.1"] if name == NAME else [])
+    assert list(acme.unreachable([NAME, "gone.example.org"], [])) == ["gone.example.org"]
 
 
 def test_another_hosts_page_is_not_ours(web_server, monkeypatch, tmp_path):
     records(monkeypatch, "127.0.0.1")
     monkeypatch.setattr(acme, "WEBROOT", tmp_path / "elsewhere")
     web_server.RequestHandlerClass.do_GET = lambda handler: handler.send_error(404)
-    with pytest.raises(acme.Unreachable, match="HTTP 404"):
-        acme.check_reachable([NAME], ["192.0.2.7"])
+    assert "HTTP 404" in acme.unreachable([NAME], ["192.0.2.7"])[NAME]
 
 
 def test_a_name_server_that_is_silent_is_named(monkeypatch):
@@ -75,8 +80,7 @@ def test_a_name_server_that_is_silent_is_named(monkeypatch):
         raise certificate_dns.DnsError("no answer about lists.example.org: 192.0.2.53: timed out")
 
     monkeypatch.setattr(certificate_dns, "addresses", silent)
-    with pytest.raises(acme.Unreachable, match=r"192\.0\.2\.53: timed out"):
-        acme.check_reachable([NAME], [])
+    assert "192.0.2.53: timed out" in acme.unreachable([NAME], [])[NAME]
 
 
 def test_certbot_is_asked_for_all_names_in_one_certificate():
@@ -86,14 +90,26 @@ def test_certbot_is_asked_for_all_names_in_one_certificate():
     assert "--renew-with-new-domains" in command
 
 
-def certbot(returncode=0, stderr="", issues=None):
+DIRECTORY = "https://acme.example/dir"
+
+
+def put(pair, directory):
+    """Write what certbot keeps of a certificate."""
+    for folder in ("live", "archive"):
+        (acme.ROOT / folder / acme.NAME).mkdir(parents=True, exist_ok=True)
+    (acme.ROOT / "live" / acme.NAME / "fullchain.pem").write_bytes(pair.chain)
+    (acme.ROOT / "live" / acme.NAME / "privkey.pem").write_bytes(pair.key)
+    (acme.ROOT / "renewal").mkdir(exist_ok=True)
+    kept = f"version = 2.1.0\narchive_dir = /a\n[renewalparams]\naccount = 00\nserver = {directory}\n"
+    (acme.ROOT / "renewal" / f"{acme.NAME}.conf").write_text(kept)
+
+
+def certbot(returncode=0, stderr="", issues=None, directory=DIRECTORY):
     def run(command, env, **options):
         run.environment = env
+        run.found = sorted(path.name for path in acme.ROOT.glob("*/listkit*"))
         if issues:
-            lineage = acme.ROOT / "live" / acme.NAME
-            lineage.mkdir(parents=True)
-            (lineage / "fullchain.pem").write_bytes(issues.chain)
-            (lineage / "privkey.pem").write_bytes(issues.key)
+            put(issues, directory)
         return subprocess.CompletedProcess(command, returncode, "", stderr)
 
     return run
@@ -102,7 +118,7 @@ def certbot(returncode=0, stderr="", issues=None):
 def test_what_is_issued_is_returned_and_the_authoritys_own_ca_is_believed():
     pair = make_self_signed([NAME])
     run = certbot(issues=pair)
-    assert acme.obtain([NAME], "", "https://acme.example/dir", "/etc/ssl/own.pem", run) == pair
+    assert acme.obtain([NAME], "", DIRECTORY, "/etc/ssl/own.pem", run) == pair
     assert run.environment["REQUESTS_CA_BUNDLE"] == "/etc/ssl/own.pem"
 
 
@@ -116,8 +132,10 @@ Certbot failed to authenticate some domains (authenticator: webroot). The Certif
 Hint: …
 Some challenges have failed.
 """
-    with pytest.raises(CertificateError, match=r"Domain: lists.example.org Type: +connection Detail: .* refused$"):
-        acme.obtain([NAME], "", "https://acme.example/dir", None, certbot(1, said))
+    explained = r"Domain: lists.example.org Type: +connection Detail: .* refused$"
+    with pytest.raises(acme.Refused, match=explained) as refusal:
+        acme.obtain([NAME, "lists.example.net"], "", DIRECTORY, None, certbot(1, said))
+    assert refusal.value.names == [NAME]
 
 
 def test_an_unexpected_error_is_told_without_the_chatter():
@@ -131,9 +149,34 @@ Ask for help or search for solutions at https://community.letsencrypt.org. See t
     )
 
 
-def test_success_without_a_certificate_is_no_success():
-    with pytest.raises(CertificateError, match="there is no certificate"):
-        acme.obtain([NAME], "", "https://acme.example/dir", None, certbot())
+@pytest.mark.parametrize(
+    "run",
+    [
+        certbot(),
+        certbot(issues=make_self_signed(["other.example.org"])),
+        certbot(issues=make_self_signed([NAME]), directory="https://other.example/dir"),
+    ],
+)
+def test_success_without_the_certificate_is_no_success(run):
+    with pytest.raises(CertificateError, match="isn't under"):
+        acme.obtain([NAME], "", DIRECTORY, None, run)
+
+
+def test_what_certbot_left_half_written_is_out_of_its_way():
+    pair, other = make_self_signed([NAME]), make_self_signed([NAME])
+    put(Pair(pair.chain, other.key), DIRECTORY)
+    assert acme.issued() is None
+    run = certbot(issues=pair)
+    acme.obtain([NAME], "", DIRECTORY, None, run)
+    assert run.found == []
+
+
+def test_what_certbot_can_go_on_with_is_left_to_it():
+    pair = make_self_signed([NAME])
+    put(pair, DIRECTORY)
+    run = certbot(issues=pair)
+    acme.obtain([NAME], "", DIRECTORY, None, run)
+    assert run.found == ["listkit", "listkit", "listkit.conf"]
 
 
 def test_an_attempts_file_that_can_not_be_read_starts_from_nothing(tmp_path):

@@ -28,7 +28,7 @@ def test_a_self_signed_certificate_is_for_all_names_and_long_enough(pair):
     assert made.self_signed
     assert made.covers(NAMES)
     assert made.not_after - made.not_before == pytest.approx(certificate_files.SELF_SIGNED_DAYS * DAY, abs=DAY)
-    pair.check_key()
+    pair.check()
 
 
 def test_a_strict_client_takes_a_pinned_self_signed_certificate(pair, tmp_path):
@@ -41,7 +41,25 @@ def test_a_strict_client_takes_a_pinned_self_signed_certificate(pair, tmp_path):
 
 def test_a_key_of_another_certificate_is_refused(pair):
     with pytest.raises(CertificateError, match="doesn't belong"):
-        Pair(pair.chain, make_self_signed(NAMES).key).check_key()
+        Pair(pair.chain, make_self_signed(NAMES).key).check()
+
+
+def test_a_key_of_another_kind_is_refused(pair):
+    other = certificate_files.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+    with pytest.raises(CertificateError, match="doesn't belong"):
+        Pair(pair.chain, other.encode()).check()
+
+
+def test_a_chain_that_ends_in_the_middle_is_refused(pair):
+    """The web server reads all of it, not only the first certificate."""
+    with pytest.raises(CertificateError, match="can't be used"):
+        Pair(pair.chain + pair.chain[:200], pair.key).check()
+
+
+def test_an_encrypted_key_is_refused_without_asking_for_its_password(pair):
+    words = ("pkey", "-aes256", "-passout", "pass:secret")
+    with pytest.raises(CertificateError, match="can't be used"):
+        Pair(pair.chain, certificate_files.openssl(*words, stdin=pair.key).encode()).check()
 
 
 def test_what_is_no_certificate_is_refused():
@@ -77,6 +95,7 @@ def test_a_certificate_is_due_after_two_thirds_of_its_life(gone, left, due):
 def test_the_store_changes_everything_at_once_and_keeps_the_key_to_itself(tmp_path, pair):
     store = Store(tmp_path / "certificate")
     assert store.installed() is None
+    assert not store.served
     os.umask(0)
     store.install(pair)
     assert store.installed() == pair
@@ -96,8 +115,19 @@ def test_only_a_trusted_certificate_brings_strict_transport_security(tmp_path, p
     assert "max-age=63072000" in (store.live / "headers.conf").read_text()
 
 
-def test_a_damaged_store_counts_as_empty(tmp_path, pair):
+def test_what_is_served_is_known_until_something_new_is_installed(tmp_path, pair):
     store = Store(tmp_path)
     store.install(pair)
-    (store.live / "fullchain.pem").write_text("nonsense")
+    assert not store.served
+    store.mark_served()
+    assert Store(tmp_path).served
+    store.install(make_self_signed(NAMES))
+    assert not store.served
+
+
+@pytest.mark.parametrize("file", ["fullchain.pem", "privkey.pem"])
+def test_a_damaged_store_counts_as_empty(tmp_path, pair, file):
+    store = Store(tmp_path)
+    store.install(pair)
+    (store.live / file).write_text("nonsense")
     assert store.installed() is None

@@ -21,13 +21,16 @@ def host(tmp_path, monkeypatch):
     (tmp_path / "certificate.json").write_text('{"mode": "selfsigned", "names": ["lists.example.org"]}')
     monkeypatch.setattr(certificate, "CONFIGURATION", tmp_path / "certificate.json")
     monkeypatch.setattr(certificate, "ROOT", tmp_path / "certificate")
+    monkeypatch.setattr(certificate, "have_served", lambda store: store.mark_served())
     calls = []
 
-    def set_up_database(password, dry_run):
+    def set_up_application(password, dry_run):
         calls.append((password, dry_run))
         return ["superuser ana"] if len(calls) == 1 else []
 
-    monkeypatch.setattr(command, "set_up_database", set_up_database)
+    monkeypatch.setattr(command, "set_up_application", set_up_application)
+    monkeypatch.setattr(command, "TEMPLATES", tmp_path / "templates")
+    monkeypatch.setattr(command.pages, "is_installed", lambda: True)
     return calls
 
 
@@ -61,6 +64,21 @@ def test_a_changed_input_is_looked_at_again(host, monkeypatch, capsys, file):
     assert len(host) == 2
 
 
+def test_a_changed_template_is_looked_at_again(host, monkeypatch, capsys):
+    run(monkeypatch, capsys)
+    command.TEMPLATES.mkdir()
+    (command.TEMPLATES / "404.html").write_text("gone")
+    run(monkeypatch, capsys)
+    assert len(host) == 2
+
+
+def test_missing_pages_are_made_again(host, monkeypatch, capsys):
+    run(monkeypatch, capsys)
+    monkeypatch.setattr(command.pages, "is_installed", lambda: False)
+    run(monkeypatch, capsys)
+    assert len(host) == 2
+
+
 def test_a_forced_password_is_looked_at_every_time(host, monkeypatch, capsys):
     command.CONFIGURATION.write_text('{"superuser_password_force": true}')
     run(monkeypatch, capsys)
@@ -76,17 +94,60 @@ def test_looking_only_leaves_no_trace(host, monkeypatch, capsys):
     assert not certificate.Store(certificate.ROOT).installed()
 
 
+@pytest.fixture
+def reloads(monkeypatch):
+    """What the web server takes: the names of each certificate that it was offered."""
+    taken = []
+
+    def have_served(store):
+        taken.append(store.installed().certificate.names)
+        store.mark_served()
+
+    monkeypatch.setattr(certificate, "have_served", have_served)
+    return taken
+
+
+def test_the_web_server_takes_a_new_certificate_once(host, monkeypatch, capsys, reloads):
+    run(monkeypatch, capsys)
+    certificate.CONFIGURATION.write_text('{"mode": "selfsigned", "names": ["new.example.org"]}')
+    _, answer = run(monkeypatch, capsys)
+    assert answer["changed"]
+    _, answer = run(monkeypatch, capsys)
+    assert not answer["changed"]
+    assert reloads == [{"lists.example.org"}, {"new.example.org"}]
+
+
+def test_looking_only_leaves_the_web_server_alone(host, monkeypatch, capsys, reloads):
+    _, answer = run(monkeypatch, capsys, "--check")
+    assert answer["certificate"]["changed"]
+    assert reloads == []
+
+
+def test_a_web_server_that_refuses_is_left_to_the_renewal(host, monkeypatch, capsys):
+    """The deployment goes on, to what the web server refuses: its configuration may be what has to be mended."""
+
+    def refuse(store):
+        raise certificate.CertificateError("nginx doesn't take the new certificate")
+
+    monkeypatch.setattr(certificate, "have_served", refuse)
+    for _ in range(2):
+        status, answer = run(monkeypatch, capsys)
+        assert status == 0
+        assert answer["changed"]
+        assert answer["certificate"]["wanted"]
+
+
 def test_a_failed_set_up_is_tried_again(host, monkeypatch, capsys):
     def refuse(password, dry_run):
         raise command.Failure("web_superuser: ana is an ordinary account already")
 
-    working = command.set_up_database
-    monkeypatch.setattr(command, "set_up_database", refuse)
+    working = command.set_up_application
+    monkeypatch.setattr(command, "set_up_application", refuse)
     status, said = run(monkeypatch, capsys)
     assert status == 1
     assert "ordinary account" in said
     assert "secret" not in said
-    monkeypatch.setattr(command, "set_up_database", working)
+    monkeypatch.setattr(command, "set_up_application", working)
     run(monkeypatch, capsys)
     assert len(host) == 1
 

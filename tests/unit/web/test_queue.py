@@ -1,13 +1,19 @@
 """The job queue in one process, with django-q's part played by the test."""
 
+import contextlib
 import inspect
+import os
 import sys
 import threading
+import time
 import types
 
 import pytest
 
 from listkit.web import queue
+
+NOBODY = 2**22 + 1
+"""A process number beyond the highest one that Linux gives."""
 
 
 class Broker:
@@ -51,6 +57,17 @@ def signing(monkeypatch):
 def do_all(task_queue, result_queue, timer):
     for task in iter(task_queue.get, "STOP"):
         result_queue.put({**task, "success": True})
+
+
+def do_slowly(task_queue, result_queue, timer):
+    """The job's argument says how many seconds it takes."""
+    for task in iter(task_queue.get, "STOP"):
+        try:
+            time.sleep(*task["args"])
+        except Exception as error:
+            result_queue.put({**task, "success": False, "result": str(error)})
+        else:
+            result_queue.put({**task, "success": True})
 
 
 def make_worker(batches, time_limit=10):
@@ -98,19 +115,69 @@ def test_an_unreadable_job_is_dropped_and_the_others_are_done():
     assert [task["name"] for task in done] == ["b"]
 
 
-def test_a_job_that_hangs_ends_the_process(monkeypatch):
-    gave_up = threading.Event()
-    monkeypatch.setattr(queue, "_give_up", gave_up.set)
+@pytest.fixture
+def gave_up(monkeypatch):
+    """Is set when the process would have ended; a job that can't be ended is given little time more."""
+    event = threading.Event()
+    monkeypatch.setattr(queue, "_give_up", event.set)
+    monkeypatch.setattr(queue, "GRACE_SECONDS", 0.1)
+    return event
+
+
+def test_a_job_that_hangs_has_failed_and_the_others_are_done(gave_up):
+    worker, _, done = make_worker(
+        [[(1, job("a", "x", 0)), (2, job("b", "x", 9)), (3, job("c", "x", 0))]], time_limit=0.1
+    )
+    worker._worker = do_slowly
+    worker.work()
+    assert [(task["name"], task["success"]) for task in done] == [("a", True), ("b", False), ("c", True)]
+    assert done[1]["result"] == "the job took too long"
+    assert not gave_up.is_set()
+
+
+def test_a_job_that_can_not_be_ended_ends_the_process(gave_up):
     worker, _, _ = make_worker([[(1, job("a"))]], time_limit=0.05)
-    worker._worker = lambda tasks, results, timer: gave_up.wait(5)
+
+    def hang(tasks, results, timer):
+        for _ in range(2):
+            with contextlib.suppress(TimeoutError):
+                gave_up.wait(5)
+
+    worker._worker = hang
     worker.work()
     assert gave_up.is_set()
+
+
+def test_each_job_of_a_batch_has_its_own_time(gave_up):
+    worker, _, done = make_worker([[(number, job(f"job {number}", "x", 0.3)) for number in range(4)]], time_limit=1)
+    worker._worker = do_slowly
+    worker.work()
+    assert [task["success"] for task in done] == [True] * 4
+    assert not gave_up.is_set()
 
 
 def test_a_job_in_time_does_not_end_the_process():
     worker, _, _ = make_worker([[(1, job("a"))]])
     worker.work()
     assert all(timer.finished.is_set() for timer in threading.enumerate() if isinstance(timer, threading.Timer))
+
+
+@pytest.mark.parametrize(("owner", "stays"), [(os.getpid(), True), (NOBODY, False)], ids=["alive", "dead"])
+def test_the_lock_of_a_dead_process_is_removed(tmp_path, owner, stays):
+    lock, claim = tmp_path / "index.lock", tmp_path / f"index.lock|host|{owner}|1234"
+    claim.touch()
+    lock.hardlink_to(claim)
+    queue.break_dead_lock(lock)
+    assert (lock.exists(), claim.exists()) == (stays, stays)
+
+
+def test_the_lock_of_a_living_process_survives_a_dead_ones_claim(tmp_path):
+    lock, claim = tmp_path / "index.lock", tmp_path / f"index.lock|host|{os.getpid()}|1234"
+    claim.touch()
+    lock.hardlink_to(claim)
+    (tmp_path / f"index.lock|host|{NOBODY}|1").touch()
+    queue.break_dead_lock(lock)
+    assert sorted(tmp_path.iterdir()) == [lock, claim]
 
 
 def module(**functions):
@@ -193,6 +260,15 @@ class TestChore:
         state["now"] += 21
         assert chore.look()
 
+    def test_what_could_not_be_done_is_tried_again(self):
+        state, chore = self.make()
+        state["newest"] = 1
+        chore._do = lambda: False
+        assert not chore.look()
+        chore._do = lambda: None
+        state["now"] += 21
+        assert chore.look()
+
     def test_without_a_state_it_is_done_at_every_interval(self):
         now, done = [100.0], []
         chore = queue.Chore(lambda: done.append(1), 20, state=lambda: now[0], clock=lambda: now[0])
@@ -200,6 +276,94 @@ class TestChore:
             chore.look()
             now[0] += 21
         assert len(done) == 3
+
+
+class TestTheSearch:
+    """With HyperKitty's part played by the test; its lock and its silence are as in HyperKitty 1.3.7 and 1.3.12."""
+
+    @pytest.fixture
+    def hyperkitty(self, monkeypatch):
+        state = types.SimpleNamespace(newest=1, locked=False, fails=False, updates=0)
+
+        def run_with_lock(fn, *args, **kwargs):
+            if state.locked:
+                return
+            with contextlib.suppress(Exception):
+                fn(*args, **kwargs)
+
+        def update_index(remove=False, listname=None, verbosity=0):
+            if state.fails:
+                raise OSError("no space left")
+            state.updates += 1
+
+        class Posts(list):
+            def order_by(self, field):
+                assert field == "-id"
+                return self
+
+            def values_list(self, *fields, flat):
+                return Posts([state.newest])
+
+            def first(self):
+                return self[0]
+
+        for name, contents in {
+            "hyperkitty": {},
+            "hyperkitty.lib": {},
+            "hyperkitty.lib.utils": {"run_with_lock": run_with_lock},
+            "hyperkitty.models": {"Email": types.SimpleNamespace(objects=Posts())},
+            "hyperkitty.search_indexes": {"update_index": update_index},
+        }.items():
+            monkeypatch.setitem(sys.modules, name, module(**contents))
+        return state
+
+    @pytest.fixture
+    def search(self, hyperkitty):
+        chore = queue.chores()[0]
+        now = [100.0]
+        chore._clock = lambda: now[0]
+
+        def look():
+            now[0] += queue.INDEX_EVERY_SECONDS + 1
+            return chore.look()
+
+        return look
+
+    def test_a_new_post_is_taken_up_once(self, hyperkitty, search):
+        assert [search(), search()] == [True, False]
+        hyperkitty.newest = 2
+        assert search()
+        assert hyperkitty.updates == 2
+
+    @pytest.mark.parametrize("trouble", ["locked", "fails"])
+    def test_a_post_that_could_not_be_taken_up_is_taken_up_later(self, hyperkitty, search, trouble):
+        setattr(hyperkitty, trouble, True)
+        assert not search()
+        setattr(hyperkitty, trouble, False)
+        assert search()
+        assert hyperkitty.updates == 1
+
+
+class TestATurn:
+    def take(self, monkeypatch, jobs):
+        """Return what happened in one turn with so many jobs waiting; a batch has ten at most."""
+        happened = []
+
+        class Jobs:
+            def work(self):
+                happened.append("jobs")
+                return jobs
+
+        monkeypatch.setattr(queue.time, "sleep", lambda seconds: happened.append("gather"))
+        queue.take_turn(Jobs(), [queue.Chore(lambda: happened.append("chore"), 20)], 10)
+        return happened
+
+    @pytest.mark.parametrize(
+        ("jobs", "happened"),
+        [(0, ["chore", "jobs"]), (3, ["chore", "jobs", "gather"]), (10, ["chore", "jobs"])],
+    )
+    def test_a_stream_of_jobs_does_not_put_the_chores_off(self, monkeypatch, jobs, happened):
+        assert self.take(monkeypatch, jobs) == happened
 
 
 def test_the_entry_point_takes_no_arguments():

@@ -6,9 +6,9 @@ from public import public
 from listkit.mailman import submission_filter
 
 RULE, CHAIN = "listkit-unsendable", "listkit-unsendable"
-# Before anybody moderates (the moderators' notice holds the message, and couldn't be sent either), and after the
-# senders that get no answer from us.
-AFTER_RULE = "banned-address"
+# Where a post ends up that somebody will read. What the list discards gets no answer from us: a virus is sent in the
+# name of somebody who knows nothing of it.
+BEFORE_CHAINS = ("accept", "hold")
 
 
 @public
@@ -23,11 +23,24 @@ class Unsendable(RejectChain):
         super()._process(mlist, msg, msgdata)
 
 
-def link_into(chain) -> None:
-    """Make the built-in posting chain ask the rule; to be called once, in the plugin's `post_hook`."""
+def link_into(chains) -> None:
+    """Make those built-in chains ask the rule first; to be called once, in the plugin's `post_hook`.
+
+    Before a moderator sees the post: the notice to the moderators holds it, and couldn't be sent either.
+    """
+    for name in BEFORE_CHAINS:
+        _ask_first(chains[name])
+
+
+def _ask_first(chain) -> None:
+    from mailman.chains.base import Link
     from mailman.interfaces.chain import LinkAction
 
-    links = list(chain._link_descriptions)
-    place = 1 + next(number for number, (rule, *_) in enumerate(links) if rule == AFTER_RULE)
-    chain._link_descriptions = (*links[:place], (RULE, LinkAction.jump, CHAIN), *links[place:])
-    chain._cached_links = None
+    own_links = chain.get_links
+
+    def get_links(mlist, msg, msgdata):
+        """See `IChain`."""
+        yield Link(RULE, LinkAction.jump, CHAIN)
+        yield from own_links(mlist, msg, msgdata)
+
+    chain.get_links = get_links

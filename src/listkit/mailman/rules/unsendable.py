@@ -21,7 +21,7 @@ class Unsendable:
         objections = submission_filter.objections(msg, msg.original_size, submission_filter.configuration())
         if objections:
             msgdata["moderation_sender"] = msg.sender
-            # Mailman expands $ in reasons; what a poster named a file is no template.
-            reasons = [text.replace("$", "$$") for text in objections]
-            msgdata.setdefault("moderation_reasons", []).extend(reasons)
+            # Why it would have been held is nothing to its author any more. Mailman expands $ in reasons; what a poster
+            # named a file is no template.
+            msgdata["moderation_reasons"] = [text.replace("$", "$$") for text in objections]
         return bool(objections)

@@ -1,1 +1,0 @@
-"""List styles: Mailman looks for them in a package of this name."""
