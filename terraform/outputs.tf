@@ -4,6 +4,8 @@ locals {
   ipv6 = { for key, port in openstack_networking_port_v2.host : key => one([for ip in port.all_fixed_ips : ip if can(regex(":", ip))]) }
   # On a network without IPv4, Ansible comes over IPv6.
   login = { for key in keys(local.flavors) : key => coalesce(local.ipv4[key], local.ipv6[key], "no-address") }
+  # Ansible warns of a host that is called as a group: these are for hosts in groups, a host alone is called mailman and in none.
+  inventory_names = { mailman = "mail1", mailman_web = "web1", database = "db1" }
 }
 
 output "ipv4" {
@@ -30,6 +32,9 @@ output "ssh_command" {
 }
 
 output "inventory" {
-  description = "Text of the Ansible inventory: `terraform output -raw inventory > ../inventory`, then fill in the settings."
-  value       = templatefile("${path.module}/inventory.tftpl", { fqdn = var.fqdn, login = local.login })
+  description = "Text of the Ansible inventory: `terraform output -raw inventory > ../inventory`. The settings go into `group_vars/all.yml`."
+  value = templatefile("${path.module}/inventory.tftpl", {
+    fqdn  = var.fqdn
+    hosts = { for group, address in local.login : group => { name = local.inventory_names[group], address = address } }
+  })
 }

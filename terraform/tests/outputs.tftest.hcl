@@ -34,7 +34,7 @@ run "outputs" {
   }
 
   assert {
-    condition     = strcontains(output.inventory, "[mailman]\nmailman ansible_host=203.0.113.23 ansible_user=debian\n") && strcontains(output.inventory, "\nfqdn=lists.example.org\n")
+    condition     = strcontains(output.inventory, "\nmailman ansible_host=203.0.113.23 ansible_user=debian\n") && strcontains(output.inventory, "\nfqdn=lists.example.org\n")
     error_message = "The inventory has the host and its name."
   }
 }

@@ -57,7 +57,7 @@ run "several_hosts" {
   }
 
   assert {
-    condition     = strcontains(output.inventory, "[database]\ndatabase ansible_host=") && strcontains(output.inventory, "[mailman_web]\nweb ansible_host=")
+    condition     = alltrue([for group, name in { mailman = "mail1", mailman_web = "web1", database = "db1" } : strcontains(output.inventory, "[${group}]\n${name} ansible_host=203.0.113.23 ")])
     error_message = "The inventory has a group for each part."
   }
 }

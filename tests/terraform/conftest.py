@@ -21,7 +21,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; what the SDK and openstack.cloud do to each other in the old way isn't ours to mend."""
     config.addinivalue_line("filterwarnings", "ignore:The openstack.version module:DeprecationWarning")
     config.addinivalue_line("filterwarnings", "ignore::openstack.warnings._RemovedInSDKWarning")
-    config.addinivalue_line("markers", "slow: builds programs that take minutes, the first time")
     config.addinivalue_line("markers", "cloud: needs the stand-in cloud, and root to boot it")
 
 

@@ -82,9 +82,11 @@ def test_several_hosts(workspaces, customer, tmp_path):
     assert {rule[3] for rule in closed if rule[2] == "tcp"} == {22}
     path = tmp_path / "inventory"
     path.write_text(workspace.inventory())
-    shown = json.loads(subprocess.check_output(["ansible-inventory", "-i", path, "--list"], text=True))
+    done = subprocess.run(["ansible-inventory", "-i", path, "--list"], capture_output=True, text=True, check=True)
+    assert "same name" not in done.stderr
+    shown = json.loads(done.stdout)
     assert {group: shown[group]["hosts"] for group in ("mailman", "mailman_web", "database")} == {
-        "mailman": ["mailman"], "mailman_web": ["web"], "database": ["database"],
+        "mailman": ["mail1"], "mailman_web": ["web1"], "database": ["db1"],
     }  # fmt: skip
     workspace.destroy()
     assert leftovers(customer, "many") == []

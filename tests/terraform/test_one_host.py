@@ -59,8 +59,9 @@ def test_outputs(host):
 def test_inventory_is_one(host, tmp_path):
     path = tmp_path / "inventory"
     path.write_text(host.inventory())
-    shown = json.loads(subprocess.check_output(["ansible-inventory", "-i", path, "--list"], text=True))
-    assert shown["mailman"]["hosts"] == ["mailman"]
+    done = subprocess.run(["ansible-inventory", "-i", path, "--list"], capture_output=True, text=True, check=True)
+    assert "same name" not in done.stderr
+    shown = json.loads(done.stdout)
     assert shown["_meta"]["hostvars"]["mailman"] == {
         "ansible_host": host.output("ipv4"), "ansible_user": "debian", "fqdn": "lists.example.org",
     }  # fmt: skip
@@ -74,8 +75,8 @@ def test_dynamic_inventory_finds_the_host(host, cloud, tmp_path):
         ["ansible-inventory", "-i", path, "--list"], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    assert "same name" not in done.stderr
     shown = json.loads(done.stdout)
-    assert shown["mailman"]["hosts"] == ["mailman"], done.stderr
     variables = shown["_meta"]["hostvars"]["mailman"]
     assert _plain(variables["ansible_host"]) == host.output("ipv4")
     assert _plain(variables["ansible_user"]) == "debian"

@@ -7,11 +7,11 @@ import eventlet
 eventlet.monkey_patch()
 
 import os_brick  # noqa: E402  the patch has to come first
-from cinder import objects, rpc, service  # noqa: E402
-from cinder.common import config  # noqa: E402
+from cinder import objects, rpc, service  # noqa: E402  as above
+from cinder.common import config  # noqa: E402  as above
 from cinder.db import api as _database  # noqa: E402, F401  it registers the database's options
-from oslo_log import log  # noqa: E402
-from oslo_service import service as oslo_service  # noqa: E402
+from oslo_log import log  # noqa: E402  as above
+from oslo_service import service as oslo_service  # noqa: E402  as above
 
 objects.register_all()
 log.register_options(config.CONF)

@@ -39,7 +39,7 @@ def built(name: str) -> Path:
 
 def _build(name: str, package: str, source: Path, target: Path) -> None:
     if shutil.which("go") is None:
-        raise ProgramError(f"building {name} needs Go 1.24 or newer on the PATH: on Debian 13, apt install golang-go")
+        raise ProgramError(f"building {name} needs Go 1.24 or newer on the PATH: `make .cache/go` brings it")
     print(f"building {name} …", file=sys.stderr, flush=True)
     started = time.monotonic()
     partial = target.with_suffix(".partial")
