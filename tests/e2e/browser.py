@@ -96,16 +96,11 @@ class Browser:
     def __init__(self, fqdn: str, address: str, ca: str) -> None:
         self.fqdn, self.address = fqdn, address
         self.cookies = CookieJar()
-        self._context = ssl.create_default_context(cadata=ca)
+        self._connection = _connection(address, ssl.create_default_context(cadata=ca))
         self._opener = self._make_opener()
 
     def _make_opener(self) -> urllib.request.OpenerDirector:
-        address, context = self.address, self._context
-
-        class Https(http.client.HTTPSConnection):
-            def connect(self) -> None:
-                plain = socket.create_connection((address, self.port), TIMEOUT_SECONDS)
-                self.sock = context.wrap_socket(plain, server_hostname=self.host)
+        address, https = self.address, self._connection
 
         class Http(http.client.HTTPConnection):
             def connect(self) -> None:
@@ -113,7 +108,7 @@ class Browser:
 
         class HttpsHandler(urllib.request.HTTPSHandler):
             def https_open(self, request: urllib.request.Request):
-                return self.do_open(Https, request)
+                return self.do_open(https, request)
 
         class HttpHandler(urllib.request.HTTPHandler):
             def http_open(self, request: urllib.request.Request):
@@ -121,7 +116,7 @@ class Browser:
 
         return urllib.request.build_opener(
             urllib.request.ProxyHandler({}),
-            HttpsHandler(context=context),
+            HttpsHandler(),
             HttpHandler(),
             urllib.request.HTTPCookieProcessor(self.cookies),
         )
@@ -133,6 +128,15 @@ class Browser:
     def get(self, path: str, **headers: str) -> Page:
         """Ask for `path` (or a URL)."""
         return self._open(self.url(path), None, headers)
+
+    def get_at_once(self, paths: list[str], **headers: str) -> list[int]:
+        """Ask for all of these at the same moment, however busy this machine is; return the statuses."""
+        connections = [self._connection(self.fqdn) for _ in paths]
+        for connection in connections:
+            connection.connect()
+        for connection, path in zip(connections, paths, strict=True):
+            connection.request("GET", path, headers=headers)
+        return [connection.getresponse().status for connection in connections]
 
     def post(self, path: str, fields: dict[str, str], **headers: str) -> Page:
         """Send `fields` to `path` as a form, with no CSRF token but the ones in `fields`."""
@@ -157,6 +161,17 @@ class Browser:
         except urllib.error.HTTPError as error:
             with error:
                 return Page(error.url, error.code, error.headers, error.read())
+
+
+def _connection(address: str, context: ssl.SSLContext) -> type[http.client.HTTPSConnection]:
+    """Connections to whatever name, all of them to this address."""
+
+    class Connection(http.client.HTTPSConnection):
+        def connect(self) -> None:
+            plain = socket.create_connection((address, self.port), TIMEOUT_SECONDS)
+            self.sock = context.wrap_socket(plain, server_hostname=self.host)
+
+    return Connection
 
 
 def hosts_of(urls: list[str]) -> set[str]:

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 import pytest
 
 from deployment import Deployment
+from e2e.browser import Browser
 from e2e.mailing import MailingList
+from e2e.website import WebSite, archiving
 from lab import places
 
 LAB = os.environ.get("LISTKIT_LAB", "molecule-default")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that asks for a `release` on each host of the deployment."""
+    """Run every test that asks for a `release` on each host of the deployment, or on the first if one is enough."""
     if "release" in metafunc.fixturenames:
         sites = places.labs() / LAB / "sites.json"
         names = json.loads(sites.read_text()) if sites.exists() else ["nothing-deployed"]
+        if metafunc.definition.get_closest_marker("one_release"):
+            names = names[:1]
         metafunc.parametrize("release", names, scope="session")
 
 
@@ -41,3 +45,22 @@ def mailing_list(deployment: Deployment, release: str) -> Iterator[MailingList]:
 def declared_list(deployment: Deployment, release: str) -> MailingList:
     """The list `members`, which the inventory declares."""
     return MailingList(deployment, deployment.sites[release], "members")
+
+
+@pytest.fixture(scope="module")
+def website(deployment: Deployment, release: str) -> WebSite:
+    """The web interface under test."""
+    return WebSite.of(deployment.sites[release])
+
+
+@pytest.fixture(scope="module")
+def superuser(website: WebSite) -> Browser:
+    """The superuser, logged in."""
+    return website.superuser()
+
+
+@pytest.fixture
+def public_list(website: WebSite, mailing_list: MailingList) -> Iterator[str]:
+    """The address of a list whose archive everybody may read."""
+    with archiving(website, mailing_list, "public") as address:
+        yield address

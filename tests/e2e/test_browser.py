@@ -1,12 +1,12 @@
-"""The web interface in a real browser: a moderator's visit, and pages that fit the screen.
+"""The web interface in a real browser: a new member's visit, a moderator's, and pages that fit the screen.
 
-`LISTKIT_SCREENSHOTS=docs pytest tests/e2e/test_browser.py -k 'fit and trixie'` renews the pictures in `docs/`.
+`make screenshots` renews the pictures in `docs/`.
 """
 
 from __future__ import annotations
 
 import os
-import time
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +14,13 @@ from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site
+from deployment import ADMIN_PASSWORD, ADMIN_USER, ORGANISATION, Deployment, Site
 from e2e.mailing import MailingList, person
 from e2e.website import (
     ARCHIVED_WITHIN_SECONDS,
@@ -28,12 +29,15 @@ from e2e.website import (
     WebSite,
     archived,
     import_mbox,
+    mailed_link,
     removing_archive,
 )
 from infomaniak import compose
 from lab.commands import wait_for
 
 PATIENCE_MS = 60_000
+TOO_MANY = 429
+SUBSCRIBED_WITHIN_SECONDS = 30
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 QUIET = (
     "--no-sandbox",
@@ -77,9 +81,9 @@ class Visit:
         visit.page.on("pageerror", lambda error: visit.problems.append(f"script: {error}"))
         return visit
 
-    def go(self, path: str) -> None:
-        """Open a page below `/mailman3/` and wait until it has loaded all it loads."""
-        self.page.goto(f"{self.origin}mailman3/{path}", wait_until="networkidle")
+    def go(self, address: str) -> None:
+        """Open a page, by its URL or by what follows `/mailman3/`, and wait until it has loaded all it loads."""
+        self.page.goto(urljoin(f"{self.origin}mailman3/", address), wait_until="networkidle")
 
     def go_until(self, path: str, shown: Callable[[Page], bool], seconds: float) -> None:
         """Open a page again and again until it shows what is wanted."""
@@ -90,19 +94,51 @@ class Visit:
 
         wait_for(looks_right, f"{path} to show what is wanted", seconds, every=0.5)
 
-    def log_in(self) -> None:
-        """Log in as the first administrator, however many others were refused just before."""
-        deadline = time.monotonic() + RATE_SECONDS
-        while "/accounts/login" in self._send_login() and time.monotonic() < deadline:
-            self.problems.clear()
+    def fill_in(self, address: str, **fields: str) -> None:
+        """Fill in the form at `address`, and send it until the host doesn't say any more that too many were sent."""
 
-    def _send_login(self) -> str:
-        self.go("accounts/login/")
-        self.page.fill("input[name=login]", ADMIN_USER)
-        self.page.fill("input[name=password]", ADMIN_PASSWORD)
-        with self.page.expect_navigation(wait_until="networkidle"):
-            self.page.press("input[name=password]", "Enter")
-        return self.page.url
+        def taken() -> bool:
+            self.go(address)
+            before = len(self.problems)
+            for name, value in fields.items():
+                self.page.fill(f"form [name={name}]", value)
+            status = self.leave(lambda: self.page.press(f"form [name={name}]", "Enter"))
+            if status == TOO_MANY:
+                del self.problems[before:]
+            return status != TOO_MANY
+
+        wait_for(taken, f"the form at {address} to be taken", RATE_SECONDS, every=5)
+
+    def click(self, button: str) -> None:
+        """Click, and wait for the page that follows; again while the host says that too many forms were sent."""
+
+        def taken() -> bool:
+            before = len(self.problems)
+            status = self.leave(lambda: self.page.locator(button).first.click())
+            if status == TOO_MANY:
+                del self.problems[before:]
+                self.page.go_back(wait_until="networkidle")
+            return status != TOO_MANY
+
+        wait_for(taken, f"the click on {button} to be taken", RATE_SECONDS, every=5)
+
+    def leave(self, act: Callable[[], None]) -> int:
+        """Do what opens another page, wait until it has loaded all it loads, and return its status."""
+        with self.page.expect_navigation(wait_until="networkidle") as navigation:
+            act()
+        return navigation.value.status
+
+    def log_in(self, name: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> None:
+        """Log in, as the first administrator unless it is somebody else."""
+        self.fill_in("accounts/login/", login=name, password=password)
+        assert "/accounts/login" not in self.page.url, self.page.inner_text("body")
+
+    def log_out(self) -> None:
+        """Log out."""
+        self.go("accounts/logout/")
+        self.click("form[action*=logout] [type=submit]")
+        self.go("postorius/lists/")
+        assert self.page.locator("a[href*='accounts/login']").count() > 0
 
     def _on_request(self, request: Request) -> None:
         if not request.url.startswith((self.origin, "data:", "blob:")):
@@ -113,7 +149,8 @@ class Visit:
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # Other labs on this machine come and go, and with them its network interfaces.
+        if message.type == "error" and "ERR_NETWORK_CHANGED" not in message.text:
             self.problems.append(f"console: {message.text} ({message.location.get('url')})")
 
 
@@ -126,7 +163,7 @@ def site(deployment: Deployment, release: str) -> Site:
 @pytest.fixture(scope="module")
 def chromium(site: Site) -> Iterator[Chromium]:
     """Debian's Chromium, for which the web consists of one host."""
-    rules = f"MAP {site.fqdn} {site.host.address}, MAP * ~NOTFOUND"
+    rules = f"MAP {site.fqdn} {site.web.address}, MAP * ~NOTFOUND"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=[*QUIET, f"--host-resolver-rules={rules}"], timeout=PATIENCE_MS
@@ -158,14 +195,11 @@ def test_a_moderator_s_visit(chromium: Chromium, site: Site, mailing_list: Maili
     with removing_archive(website, mailing_list.address), visiting(chromium, site, "desktop") as visit:
         page = visit.page
         visit.log_in()
-        assert page.locator(f"text={mailing_list.address}").count() > 0, page.url
-
         visit.go(f"postorius/lists/{mailing_list.name}.{site.domain}/held_messages")
         page.click("text=About medlars")
         modal = page.locator("#held-messages-modal")
         modal.locator("text=Bletted medlars").wait_for()
-        with page.expect_navigation(wait_until="networkidle"):
-            modal.locator("[name=accept]").click()
+        visit.click("#held-messages-modal [name=accept]")
         assert mailing_list.held() == []
 
         archived(website.browser(), mailing_list.address, "About medlars")
@@ -180,11 +214,61 @@ def test_a_moderator_s_visit(chromium: Chromium, site: Site, mailing_list: Maili
             SEARCHABLE_WITHIN_SECONDS,
         )
 
-        visit.go("accounts/logout/")
-        with page.expect_navigation(wait_until="networkidle"):
-            page.locator("form[action*=logout] [type=submit]").click()
-        visit.go("postorius/lists/")
-        assert page.locator("a[href*='accounts/login']").count() > 0
+        visit.log_out()
+
+
+def test_a_list_made_in_the_browser_has_the_kit_s_settings(chromium: Chromium, deployment: Deployment, site: Site):
+    made = MailingList(deployment, site, f"made-{secrets.token_hex(3)}")
+    settings = f"postorius/lists/{made.name}.{site.domain}/settings"
+    # HyperKitty makes an archive for it at once.
+    with removing_archive(WebSite.of(site), made.address), visiting(chromium, site, "desktop") as visit:
+        page = visit.page
+        visit.log_in()
+        visit.go("postorius/lists/new/")
+        page.fill("[name=listname]", made.name)
+        page.select_option("[name=mail_host]", site.domain)
+        page.fill("[name=description]", "Made in the browser")
+        visit.click("form[action*='lists/new'] [type=submit]")
+        try:
+            visit.go(f"{settings}/dmarc_mitigations")
+            assert page.input_value("[name=dmarc_mitigate_action]") == "munge_from"
+            assert chosen(page, "dmarc_mitigate_unconditionally") == "True"
+            visit.go(f"{settings}/alter_messages")
+            assert chosen(page, "reply_goes_to_list") == "point_to_list"
+            assert chosen(page, "first_strip_reply_to") == "True"
+        finally:
+            made.rest("DELETE", f"lists/{made.address}")
+
+
+def chosen(page: Page, name: str) -> str:
+    """What is chosen in a field: a list of choices, or radio buttons."""
+    field = page.locator(f"select[name={name}]")
+    return field.input_value() if field.count() else page.locator(f"[name={name}]:checked").get_attribute("value")
+
+
+def test_a_new_member_s_visit(chromium: Chromium, deployment: Deployment, site: Site, mailing_list: MailingList):
+    website, address = WebSite.of(site), person("browser")
+    name, password, another = address.partition("@")[0], secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    with visiting(chromium, site, "desktop") as visit:
+        page = visit.page
+        visit.fill_in("accounts/signup/", username=name, email=address, password1=password, password2=password)
+        visit.go(mailed_link(deployment, website, address, "accounts/confirm-email/"))
+        visit.click("form[action*=confirm-email] [type=submit]")
+        visit.log_in(name, password)
+        visit.log_out()
+
+        visit.fill_in("accounts/password/reset/", email=address)
+        link = mailed_link(deployment, website, address, "accounts/password/reset/key/")
+        visit.fill_in(link, password1=another, password2=another)
+        visit.log_in(name, another)
+
+        visit.go(f"postorius/lists/{mailing_list.name}.{site.domain}/")
+        assert page.locator(f"text={mailing_list.address}").count() > 0
+        visit.click("form[action*='/subscribe'] [type=submit]")
+        wait_for(lambda: address in mailing_list.members(), "the subscription", SUBSCRIBED_WITHIN_SECONDS)
+
+        visit.go("user-profile/delete")
+        visit.click("form:not([action*=search]) .btn-danger[type=submit]")
 
 
 @pytest.fixture(scope="module")
@@ -224,11 +308,27 @@ def test_pages_fit_the_screen(chromium: Chromium, site: Site, garden: MailingLis
         page = visit.page
         thread = archived(WebSite.of(site).browser(), garden.address, PICTURED).url.partition("/mailman3/")[2]
         visit.go_until(thread, lambda page: page.locator(f"text={LAST_WORDS}").count() > 0, ARCHIVED_WITHIN_SECONDS)
-        visit.go(archive)
+        bars = ".chart .bars rect:not([height='0'])"
+        visit.go_until(archive, lambda page: page.locator(bars).count() > 0, ARCHIVED_WITHIN_SECONDS)
         check_and_picture(page, pictures / f"screenshot-list-{screen}.png")
         visit.go(thread)
         page.locator(f"text={LAST_WORDS}").first.wait_for()
         check_and_picture(page, pictures / f"screenshot-thread-{screen}.png")
+        visit.go(visit.origin)
+        page.locator(f"h1:has-text('{ORGANISATION}')").wait_for()
+        check_and_picture(page, pictures / f"screenshot-root-{screen}.png")
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+def test_an_error_fits_the_screen(chromium: Chromium, site: Site, screen: str, tmp_path: Path):
+    with visiting(chromium, site, screen) as visit:
+        visit.go("nothing-here")
+        visit.page.locator("h1:has-text('Page not found')").wait_for()
+        check_and_picture(visit.page, tmp_path / "error.png")
+        refused, said = visit.problems
+        assert refused == f"HTTP 404: {visit.origin}mailman3/nothing-here"
+        assert "404" in said
+        visit.problems.clear()
 
 
 def check_and_picture(page: Page, file: Path) -> None:

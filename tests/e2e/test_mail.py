@@ -8,6 +8,7 @@ import pytest
 
 from e2e.browser import Browser
 from e2e.mailing import MailingList, person
+from infomaniak import compose
 
 pytestmark = pytest.mark.lab
 
@@ -20,9 +21,19 @@ def subject() -> str:
 def archived(mailing_list: MailingList, text: str) -> bool:
     """Whether the archive's page of the newest posts has a text."""
     site = mailing_list.site
-    certificate = site.host.run("cat /var/lib/listkit/certificate/live/fullchain.pem")
-    browser = Browser(site.fqdn, site.host.address, certificate)
+    certificate = site.web.run("cat /var/lib/listkit/certificate/live/fullchain.pem")
+    browser = Browser(site.fqdn, site.web.address, certificate)
     return text in browser.get(f"/mailman3/hyperkitty/list/{mailing_list.address}/latest").text
+
+
+def test_a_new_list_has_its_archivers_before_two_posts_can_add_them_twice(mailing_list: MailingList):
+    rows = (
+        "select count(distinct name), count(*) from listarchiver join mailinglist on mailinglist.id = mailing_list_id"
+        " where list_name = :'name'"
+    )
+    psql = f"runuser -u list -- psql -AtqF ' ' -v name={mailing_list.name} mailman3"
+    kinds, all_rows = map(int, mailing_list.site.database.run(psql, stdin=rows).split())
+    assert kinds == all_rows > 0
 
 
 def rejections(mailing_list: MailingList) -> str:
@@ -110,6 +121,18 @@ def test_a_stranger_s_post_waits_for_the_moderator(mailing_list: MailingList):
     assert mailing_list.copies([reader], about) == {reader: 1}
 
 
+def test_mail_to_the_owners_reaches_them(mailing_list: MailingList):
+    owner, customer, about = person("owner"), person("customer", "bank.test"), subject()
+    mailing_list.add_owner(owner)
+    message = compose(f"Cara Customer <{customer}>", mailing_list.sub("owner"), about)
+    mailing_list.deployment.stand_in.post(customer, mailing_list.sub("owner"), message)
+    mail = mailing_list.arrives(owner, about)
+    assert mail["From"].startswith("Cara Customer via ")
+    assert f"<{mailing_list.sub('owner')}>" in mail["From"]
+    assert customer in mail["Reply-To"]
+    assert "dmarc=pass" in mail.verdicts
+
+
 def test_a_bounce_is_recorded(mailing_list: MailingList):
     author, gone, about = person("author"), person("unknown"), subject()
     mailing_list.add(author, gone)
@@ -137,7 +160,37 @@ def test_the_digest_job_sends_digests(mailing_list: MailingList):
 
 @pytest.mark.parametrize("job", ["listkit-notify", "listkit-web-job@hourly", "listkit-web-job@daily"])
 def test_periodic_jobs_succeed(mailing_list: MailingList, job: str):
-    mailing_list.site.host.run(f"systemctl start {job}.service")
+    host = mailing_list.site.web if "web" in job else mailing_list.site.host
+    host.run(f"systemctl start {job}.service")
+
+
+def test_the_relay_takes_mail_the_moment_its_configuration_has_changed(mailing_list: MailingList):
+    begin = """
+import smtplib
+with smtplib.SMTP("127.0.0.1") as smtp:
+    smtp.ehlo()
+    print(smtp.mail("{sender}")[0], smtp.rcpt("{recipient}")[0])
+"""
+    host, transaction = mailing_list.site.host, begin.format(sender=mailing_list.sub("bounces"), recipient=person())
+    # A new process of Postfix reads the file within a second of its change.
+    answer = host.run("touch /etc/postfix/main.cf; pkill -x smtpd; python3 -", stdin=transaction)
+    assert answer.split() == ["250", "250"]
+
+
+def test_a_post_waits_for_the_relay_to_come_back(mailing_list: MailingList):
+    author, reader, about, host = person("author"), person(), subject(), mailing_list.site.host
+    mailing_list.add(author, reader)
+    mailing_list.settle()
+    host.run("systemctl stop postfix")
+    try:
+        mailing_list.post(author, about)
+        waiting = "find /var/lib/mailman3/queue/retry -name '*.pck'"
+        mailing_list.deployment.stand_in.wait(lambda: host.run(waiting), "Mailman to have tried in vain", 60)
+    finally:
+        host.run("systemctl start postfix")
+    mailing_list.arrives(reader, about, seconds=120)
+    mailing_list.settle()
+    assert mailing_list.copies([reader], about) == {reader: 1}
 
 
 def test_a_post_sent_while_the_host_reboots_arrives_once(mailing_list: MailingList):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import mailbox
-import os
+import re
+import secrets
 import shlex
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,12 +14,13 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site
+from e2e import playbook
 from e2e.browser import Browser, Page, first
+from e2e.mailing import MailingList
 
-ROOT = Path(__file__).resolve().parents[2]
-BIN = Path(sys.executable).parent
 ARCHIVED_WITHIN_SECONDS = 60
-SEARCHABLE_WITHIN_SECONDS = 120
+MAILED_WITHIN_SECONDS = 120
+SEARCHABLE_WITHIN_SECONDS = 60
 RATE_SECONDS = 90
 """How long one may have to wait until a form is taken again: ten a minute and address are."""
 
@@ -29,6 +29,15 @@ import smtplib, sys
 sender, recipient = sys.argv[1:]
 with smtplib.LMTP("127.0.0.1", 8024, timeout=60) as lmtp:
     lmtp.sendmail(sender, [recipient], sys.stdin.buffer.read())
+"""
+
+_HAND_OVER = """
+import smtplib, sys
+recipient, word, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with smtplib.LMTP("127.0.0.1", 8024, timeout=60) as lmtp:
+    for number in range(count):
+        head = f"From: bo@example.com\\r\\nTo: {recipient}\\r\\nMessage-ID: <{word}.{number}@example.com>\\r\\n"
+        lmtp.sendmail("bo@example.com", [recipient], f"{head}Subject: {word} {number}\\r\\n\\r\\nPost {number}.\\r\\n")
 """
 
 
@@ -42,15 +51,15 @@ class WebSite:
     @classmethod
     def of(cls, site: Site) -> WebSite:
         """The web interface with the certificate that it has now."""
-        return cls(site, site.host.run("cat /var/lib/listkit/certificate/live/fullchain.pem"))
+        return cls(site, site.web.run("cat /var/lib/listkit/certificate/live/fullchain.pem"))
 
     def browser(self) -> Browser:
         """A browser that has never been here."""
-        return Browser(self.site.fqdn, self.site.host.address, self.certificate)
+        return Browser(self.site.fqdn, self.site.web.address, self.certificate)
 
     def stranger(self) -> Browser:
         """A browser at another address than everybody else's: what it is refused, others still get."""
-        host = self.site.host
+        host = self.site.web
         address = first(r" inet6 (fe80:[^/]+)/", host.run("ip -6 -oneline address show dev eth0"))
         return Browser(self.site.fqdn, f"{address}%{host.network.bridge}", self.certificate)
 
@@ -107,6 +116,31 @@ def archived(browser: Browser, address: str, subject: str) -> Page:
     return browser.get(first(rf'href="(/mailman3/hyperkitty/list/{address}/thread/[^/"]+/)', page.text))
 
 
+def burst(website: WebSite, address: str, count: int) -> str:
+    """Hand posts over at once; return the word that their subjects begin with."""
+    word = f"burst{secrets.token_hex(3)}"
+    website.site.host.run(shlex.join(["python3", "-c", _HAND_OVER, address, word, str(count)]))
+    return word
+
+
+def posts_in_archive(website: WebSite, address: str) -> int:
+    """How many posts of a list are in its archive."""
+    count = (
+        "select count(*) from hyperkitty_email as email join hyperkitty_mailinglist as list"
+        " on list.id = email.mailinglist_id where list.name = :'address'"
+    )
+    psql = ["runuser", "-u", "www-data", "--", "psql", "-Atq", "-v", f"address={address}", "mailman3web"]
+    return int(website.site.database.run(shlex.join(psql), stdin=count))
+
+
+def mailed_link(deployment: Deployment, website: WebSite, address: str, path: str, fqdn: str = "") -> str:
+    """Wait for a mail with a link to `path` on the host (by its main name, or by `fqdn`), and return the link."""
+    link = re.compile(rf"https://{re.escape(fqdn or website.site.fqdn)}/mailman3/{path}\S+")
+    mail = deployment.stand_in.wait_for_mail(address, MAILED_WITHIN_SECONDS, lambda mail: link.search(mail.text))
+    assert "dmarc=pass" in mail.verdicts, mail.verdicts
+    return link.search(mail.text)[0]
+
+
 def remove_archive(superuser: Browser, address: str) -> None:
     """Remove a list's archive, which outlives the list."""
     page = superuser.get(f"/mailman3/hyperkitty/list/{address}/delete/")
@@ -123,6 +157,14 @@ def removing_archive(website: WebSite, address: str) -> Iterator[None]:
         remove_archive(website.superuser(), address)
 
 
+@contextmanager
+def archiving(website: WebSite, mailing_list: MailingList, policy: str) -> Iterator[str]:
+    """Give a list that takes anybody's posts an archive with this policy; its address."""
+    mailing_list.configure(archive_policy=policy, default_nonmember_action="accept")
+    with removing_archive(website, mailing_list.address):
+        yield mailing_list.address
+
+
 def import_mbox(
     deployment: Deployment, release: str, address: str, messages: Iterable[EmailMessage], directory: Path
 ) -> str:
@@ -132,8 +174,5 @@ def import_mbox(
     for message in messages:
         box.add(message)
     box.close()
-    words = ("-e", f"import_list={address}", "-e", f"import_mbox={directory}/import.mbox", "--limit", release)
-    playbook = ("ansible-playbook", "-i", str(deployment.inventory), "playbooks/import-mbox.yml", *words)
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PATH": f"{BIN}:{os.environ['PATH']}"}
-    done = subprocess.run(playbook, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    return done.stdout + done.stderr
+    variables = {"import_list": address, "import_mbox": f"{directory}/import.mbox"}
+    return playbook.run(deployment, release, "playbooks/import-mbox.yml", **variables).stdout

@@ -1,0 +1,32 @@
+"""A host whose databases are at a managed PostgreSQL."""
+
+from __future__ import annotations
+
+from deployment import Deployment
+from e2e import playbook
+from managed_database import OTHER_NAME
+
+CLIENTS = "SELECT DISTINCT usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename <> 'postgres'"
+
+
+def test_the_kits_own_check_is_content(node):
+    node.run("listkit check")
+
+
+def test_there_is_no_postgresql_on_the_host(machine):
+    installed = machine.check_output("dpkg-query -W -f '${Package} ${db:Status-Status}\\n'").splitlines()
+    assert "postgresql installed" not in installed
+
+
+def test_mailman_and_the_web_interface_use_the_service_through_tls(deployment: Deployment):
+    database = deployment.lab.host("postgresql")
+    clients = database.run("cd / && runuser -u postgres -- psql -qAt", stdin=CLIENTS).split()
+    assert sorted(clients) == ["list|t", "www-data|t"]
+
+
+def test_a_service_with_another_name_on_its_certificate_is_refused_before_anything_changes(deployment: Deployment):
+    run = playbook.run(deployment, "managed", "playbook.yml", database_host=OTHER_NAME)
+    assert run.returncode != 0
+    assert f"database_host={OTHER_NAME}" in run.stdout
+    [recap] = [line for line in run.stdout.splitlines() if "managed" in line and "unreachable=" in line]
+    assert "changed=0" in recap

@@ -1,0 +1,127 @@
+"""What testssl.sh has to say about the web server, under a certificate that an authority has signed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deployment import Deployment, Site
+from lab import Host
+from lab.commands import run, wait_for
+
+SCAN_SECONDS = 600
+RELOAD_SECONDS = 30
+PAGE = "/mailman3/postorius/lists/"
+SERIOUS = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
+CHECKS = (
+    "--protocols",
+    "--standard",
+    "--fs",
+    "--server-preference",
+    "--server-defaults",
+    "--headers",
+    "--vulnerable",
+)
+"""All but the simulated clients, which take longer than the rest together and are never a finding."""
+PROVEN = ("TLS1_2", "TLS1_3", "cipher_order", "cert_trust", "HSTS_time", "heartbleed")
+"""One finding of each check: a scan that ended early would have none that is serious either."""
+EXTENSIONS = """\
+subjectAltName = DNS:{name}
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+extendedKeyUsage = serverAuth
+crlDistributionPoints = URI:http://crl.authority.example/1.crl
+"""
+"""Those of Let's Encrypt's certificates."""
+CERTIFICATE = "/etc/listkit/certificate.json"
+KEPT = "/var/lib/listkit-test-tls"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a certificate authority: `ca.pem` and `ca.key`."""
+    directory = tmp_path_factory.mktemp("authority")
+    run(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"),
+        *("-subj", "/CN=Test authority", "-keyout", directory / "ca.key", "-out", directory / "ca.pem"),
+        *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+    )
+    return directory
+
+
+def sign(authority: Path, name: str) -> tuple[str, str]:
+    """A certificate for `name`, good for 90 days, and its key, as PEM."""
+    request, key, leaf, extensions = (authority / part for part in ("request", "key", "leaf", "extensions"))
+    extensions.write_text(EXTENSIONS.format(name=name))
+    run(
+        *("openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}"),
+        *("-keyout", key, "-out", request),
+    )
+    run(
+        *("openssl", "x509", "-req", "-in", request, "-CA", authority / "ca.pem", "-CAkey", authority / "ca.key"),
+        *("-CAcreateserial", "-days", "90", "-sha256", "-extfile", extensions, "-out", leaf),
+    )
+    return leaf.read_text(), key.read_text()
+
+
+@contextmanager
+def certified(site: Site, authority: Path) -> Iterator[None]:
+    """Let the host have a certificate that the authority has signed, as `tls_mode: files` brings it."""
+    host = site.web
+    certificate, key = sign(authority, site.fqdn)
+    host.run(f"mkdir -m 0700 {KEPT} && cp -a {CERTIFICATE} /var/lib/listkit/certificate {KEPT}/")
+    try:
+        host.write(f"{KEPT}/leaf.pem", certificate)
+        host.write(f"{KEPT}/leaf.key", key, mode="0600")
+        _configure(host, mode="files", certificate_file=f"{KEPT}/leaf.pem", key_file=f"{KEPT}/leaf.key")
+        host.run("listkit certificate renew")
+        yield
+    finally:
+        host.run(
+            f"rm -rf /var/lib/listkit/certificate && cp -a {KEPT}/certificate /var/lib/listkit/ &&"
+            f"cp -a {KEPT}/certificate.json {CERTIFICATE} && rm -r {KEPT} && systemctl reload nginx"
+        )
+        # A reload returns before the old workers have stopped answering.
+        wait_for(lambda: _serves_its_own(site), "the web server to show the host's own certificate", RELOAD_SECONDS)
+
+
+def _serves_its_own(site: Site) -> bool:
+    served, own = site.web.run(
+        f"openssl s_client -connect 127.0.0.1:443 -servername {site.fqdn} < /dev/null 2> /dev/null |"
+        " openssl x509 -noout -fingerprint;"
+        "openssl x509 -noout -fingerprint -in /var/lib/listkit/certificate/live/fullchain.pem"
+    ).splitlines()
+    return served == own
+
+
+def _configure(host: Host, **changes: str) -> None:
+    host.write(CERTIFICATE, json.dumps({**json.loads(host.run(f"cat {CERTIFICATE}")), **changes}))
+
+
+def scan(site: Site, authority: Path, report: Path) -> dict[str, dict]:
+    """testssl.sh's findings about the host, by their ids."""
+    where = ("--ip", site.web.address, "--nodns", "none", "--add-ca", str(authority / "ca.pem"))
+    quietly = ("--quiet", "--color", "0", "--warnings", "batch", "--jsonfile", str(report))
+    done = subprocess.run(
+        ["testssl", *quietly, *where, *CHECKS, f"https://{site.fqdn}{PAGE}"],
+        capture_output=True,
+        text=True,
+        timeout=SCAN_SECONDS,
+        check=False,  # its status is the number of findings, whatever their weight
+    )
+    assert report.exists(), done.stdout + done.stderr
+    return {finding["id"]: finding for finding in json.loads(report.read_text())}
+
+
+def test_testssl_finds_nothing_above_low(deployment: Deployment, release: str, authority: Path, tmp_path: Path):
+    site = deployment.sites[release]
+    with certified(site, authority):
+        findings = scan(site, authority, tmp_path / "testssl.json")
+    assert [proof for proof in PROVEN if proof not in findings] == [], sorted(findings)
+    # WARN isn't among them: it says what this machine's OpenSSL couldn't try.
+    assert [finding for finding in findings.values() if finding["severity"] in SERIOUS] == []

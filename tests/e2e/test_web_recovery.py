@@ -1,0 +1,170 @@
+"""What dies on the web side, or is upgraded under it, is back within seconds, and nothing is lost meanwhile."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from e2e.browser import Browser
+from e2e.website import WebSite, archived, wait_for
+from infomaniak import compose
+
+BACK_WITHIN_SECONDS = 60
+"""Generous, for a busy machine: what isn't started again never comes back."""
+JOBS_WITHIN_SECONDS = 90
+FALLBACK = "falling back to django-q's own cluster"
+
+
+def pids(website: WebSite, pattern: str) -> set[str]:
+    """The processes whose command line matches."""
+    return set(website.site.web.run(f"pgrep --full '{pattern}' || true").split())  # none is an answer, too
+
+
+def wait_until(what: str, seconds: float, well: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not well():
+        assert time.monotonic() < deadline, f"no {what} within {seconds} s"
+        time.sleep(0.5)
+
+
+def pages_are_back(website: WebSite, superuser: Browser) -> None:
+    """Wait until guests and members get pages, Mailman core's among them."""
+    for browser, path in (
+        (website.browser(), "hyperkitty/"),
+        (superuser, "hyperkitty/"),
+        (superuser, "postorius/domains/"),
+    ):
+        wait_for(
+            "page",
+            BACK_WITHIN_SECONDS,
+            lambda browser=browser, path=path: browser.get(f"/mailman3/{path}?now={time.monotonic()}"),
+            lambda page: page.status == 200,
+        )
+
+
+def jobs_left(website: WebSite) -> int:
+    """How many jobs wait for the queue."""
+    return int(in_database(website, "select count(*) from django_q_ormq"))
+
+
+def in_database(website: WebSite, statement: str, user: str = "www-data") -> str:
+    """Run a statement in the web interface's database; return what it says."""
+    psql = ["runuser", "-u", user, "--", "psql", "-Atq", "mailman3web", "-c", statement]
+    return website.site.database.run(shlex.join(psql))
+
+
+def takes_posts(website: WebSite, address: str, subject: str) -> None:
+    """Post to the list; the post is archived, and all that HyperKitty wants done about it is done."""
+    website.deliver(compose("bo@example.com", address, subject))
+    archived(website.browser(), address, subject)
+    wait_until("end of the jobs", JOBS_WITHIN_SECONDS, lambda: jobs_left(website) == 0)
+
+
+class TestAKilled:
+    @pytest.mark.parametrize("which", ["worker 1", "worker 2", "mule 1", "master"])
+    def test_process_of_the_application_is_replaced(
+        self, website: WebSite, superuser: Browser, public_list: str, which: str
+    ):
+        pattern = f"^uWSGI {which}$"
+        before = pids(website, pattern)
+        assert len(before) == 1
+        website.site.web.run(f"kill -KILL {before.pop()}")
+        wait_until(f"new {which}", BACK_WITHIN_SECONDS, lambda: len(pids(website, pattern)) == 1)
+        pages_are_back(website, superuser)
+        takes_posts(website, public_list, f"After {which}")
+
+    def test_queue_leaves_no_job_behind(self, website: WebSite, public_list: str):
+        host = website.site.web
+        website.deliver(compose("bo@example.com", public_list, "First"))
+        archived(website.browser(), public_list, "First")
+        wait_until("end of the jobs", JOBS_WITHIN_SECONDS, lambda: jobs_left(website) == 0)
+        # A job that somebody has taken and not finished: what a killed queue leaves. It would stay so for minutes.
+        taken = (
+            "insert into django_q_ormq (key, payload, lock)"
+            " values ('default', 'unreadable', now() + interval '5 minutes')"
+        )
+        mule = pids(website, "^uWSGI mule 1$").pop()
+        host.run(f"kill -STOP {mule}")
+        in_database(website, taken)
+        host.run(f"kill -KILL {mule}")
+        wait_until("end of the jobs", JOBS_WITHIN_SECONDS, lambda: jobs_left(website) == 0)
+
+    def test_worker_of_nginx_is_replaced(self, website: WebSite, superuser: Browser, public_list: str):
+        before = pids(website, "^nginx: worker process$")
+        website.site.web.run(f"kill -KILL {' '.join(before)}")
+        wait_until("new workers", BACK_WITHIN_SECONDS, lambda: bool(pids(website, "^nginx: worker process$") - before))
+        pages_are_back(website, superuser)
+        takes_posts(website, public_list, "After nginx")
+
+    def test_backend_of_postgresql_breaks_nothing_for_long(
+        self, website: WebSite, superuser: Browser, public_list: str
+    ):
+        pages_are_back(website, superuser)
+        pid = "select pid from pg_stat_activity where datname = 'mailman3web' and pid <> pg_backend_pid() limit 1"
+        backend = in_database(website, pid, user="postgres").strip()
+        assert backend
+        # PostgreSQL then ends every connection, core's too: it can't know what the killed one left in shared memory.
+        website.site.database.run(f"kill -KILL {backend}")
+        pages_are_back(website, superuser)
+        takes_posts(website, public_list, "After PostgreSQL")
+
+    def test_restart_of_postgresql_costs_nobody_a_page(self, website: WebSite, superuser: Browser):
+        def statuses() -> set[int]:
+            # So many that each thread is asked, and no two the same, so that the cache can't answer.
+            paths = [f"/mailman3/hyperkitty/?now={time.monotonic()}-{number}" for number in range(8)]
+            return {*website.browser().get_at_once(paths), *(superuser.get(path).status for path in paths)}
+
+        pages_are_back(website, superuser)
+        assert statuses() == {200}
+        website.site.database.run("systemctl restart postgresql && until pg_isready -q; do sleep 0.1; done")
+        assert statuses() == {200}
+
+
+class TestAnUpgrade:
+    def test_of_the_packages_breaks_nothing(self, website: WebSite, superuser: Browser, public_list: str):
+        host = website.site.web
+        ours = "sha256sum /etc/mailman3/* /etc/nginx/conf.d/listkit.conf 2>/dev/null; systemctl cat mailman3-web"
+        before = host.run(ours)
+        # The same versions again: the maintainer scripts run as they do for new ones.
+        packages = "mailman3-web python3-django-hyperkitty python3-django-q uwsgi-plugin-python3"
+        ours_stay = "--option Dpkg::Options::=--force-confold"
+        install = f"apt-get install -qq -y --no-install-recommends --reinstall {ours_stay} {packages}"
+        host.run(f"DEBIAN_FRONTEND=noninteractive {install} && systemctl restart mailman3-web", timeout=900)
+        assert host.run(ours) == before
+        pages_are_back(website, superuser)
+        takes_posts(website, public_list, "After the upgrade")
+        assert FALLBACK not in since_start(website)
+
+    def test_that_changes_the_job_queue_falls_back_to_the_packaged_one(
+        self, website: WebSite, superuser: Browser, public_list: str, other_django_q: None
+    ):
+        website.site.web.run("systemctl restart mailman3-web")
+        wait_until("fallback", BACK_WITHIN_SECONDS, lambda: FALLBACK in since_start(website))
+        wait_until("cluster", BACK_WITHIN_SECONDS, lambda: bool(pids(website, "manage.py qcluster")))
+        pages_are_back(website, superuser)
+        takes_posts(website, public_list, "After the fallback")
+
+
+def since_start(website: WebSite) -> str:
+    """The journal of the web interface since it was last started."""
+    show = "systemctl show --property=InvocationID --value mailman3-web"
+    return website.site.web.run(f"journalctl --no-pager _SYSTEMD_INVOCATION_ID=$({show})")
+
+
+@pytest.fixture
+def other_django_q(website: WebSite, superuser: Browser) -> Iterator[None]:
+    """A django-q whose inner functions take parameters of other names, and which works by itself."""
+    host, folder = website.site.web, "/usr/lib/python3/dist-packages/django_q"
+    change = r"find {} -name '*.py' -exec sed -i 's/\b{}\b/{}/g' {{}} +"
+    assert not host.run(f"grep -rlw other_queue {folder} || true"), "there is one already: install django-q again"
+    host.run(change.format(folder, "result_queue", "other_queue"))
+    try:
+        yield
+    finally:
+        host.run(change.format(folder, "other_queue", "result_queue"))
+        host.run("systemctl restart mailman3-web")
+        pages_are_back(website, superuser)
