@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from campaign.stage import Stage
 from lab import LabError
+from lab.commands import wait_for
 
 _DICE = random.Random()  # noqa: S311 (a test's dice)
 
@@ -56,42 +57,45 @@ def kill_bridge(stage: Stage) -> None:
         stage.host.run("systemctl kill --signal=KILL listkit-bridge.service")
 
 
+def _until_all_are_there(stage: Stage) -> None:
+    wait_for(lambda: not stage.injecting, "the last message", 1800, every=1)
+
+
+def _with_proxy(stage: Stage, mode: str, until: Callable[[], None]) -> None:
+    """Have the LMTP proxy break something until a condition holds. Raises `LabError` when nothing was hit."""
+    before = stage.hits()
+    stage.mode(mode)
+    try:
+        until()
+        wait_for(lambda: stage.hits() > before, f"the proxy to break something: {mode}", 120, every=1)
+    finally:
+        stage.mode("pass")
+
+
 @fault("kill -9 of the bridge between Mailman's 250 and the bridge's record")
 def kill_in_window(stage: Stage) -> None:
-    stage.mode("kill-bridge 0.1")
-    for _ in while_flowing(stage, 5, 6, 30):
-        pass
-    stage.mode("pass")
+    _with_proxy(stage, "kill-bridge 0.1", lambda: _until_all_are_there(stage))
 
 
 @fault("Mailman's 250 lost on the way")
 def lose_250(stage: Stage) -> None:
-    stage.mode("lose-250 0.2")
-    for _ in while_flowing(stage, 5, 6, 30):
-        pass
-    stage.mode("pass")
+    _with_proxy(stage, "lose-250 0.2", lambda: _until_all_are_there(stage))
 
 
 @fault("LMTP cut in the middle of DATA")
 def cut_data(stage: Stage) -> None:
-    stage.mode("cut-data 0.2")
-    for _ in while_flowing(stage, 5, 6, 30):
-        pass
-    stage.mode("pass")
+    _with_proxy(stage, "cut-data 0.2", lambda: _until_all_are_there(stage))
 
 
 @fault("Mailman answers 451")
 def answer_451(stage: Stage) -> None:
-    stage.mode("answer 451 4.3.0 not now")
-    time.sleep(10)
-    stage.mode("pass")
+    _with_proxy(stage, "answer 451 4.3.0 not now", lambda: _until_all_are_there(stage))
 
 
 @fault("Mailman answers 550 although the list exists")
 def answer_550(stage: Stage) -> None:
-    stage.mode("answer 550 Requested action not taken: mailbox unavailable")
-    time.sleep(10)
-    stage.mode("pass")
+    # The bridge doubts it five times, and then it is no longer a mistake.
+    _with_proxy(stage, "answer 550 Requested action not taken: mailbox unavailable", lambda: time.sleep(10))
 
 
 @fault("kill -9 of all of Mailman")
@@ -116,10 +120,20 @@ def _cut(stage: Stage, seconds: float) -> None:
         stage.host.mend()
 
 
-@fault("network cut for 1 s, in the middle of FETCH too", octets=400_000)
+@fault("network cut for 1 s, again and again", octets=20_000)
 def cut_1_s(stage: Stage) -> None:
-    for _ in while_flowing(stage, 1, 4, 10):
+    for _ in while_flowing(stage, 1, 4, 30):
         _cut(stage, 1)
+
+
+@fault("IMAP cut, or silent, in the middle of FETCH", octets=60_000)
+def cut_fetch(stage: Stage) -> None:
+    with stage.imap_proxy(0.05) as broken:
+        _until_all_are_there(stage)
+        # What is still in the mailbox is fetched through the proxy, too.
+        wait_for(lambda: not stage.waiting(), "the mailbox to be empty", 1200, every=2)
+        if "cut" not in broken():
+            raise LabError("no FETCH was cut in its middle")
 
 
 @fault("network cut for 60 s")
@@ -160,15 +174,21 @@ def disk_full(stage: Stage) -> None:
         stage.host.run(_LARGE_DISK)
 
 
-@fault("wrong password, and at most 10 logins in an hour")
+@fault("wrong password for ten minutes (or as long as --hold), at most 10 logins in an hour")
 def wrong_password(stage: Stage) -> None:
     mailbox = stage.site.mailbox
-    before = stage.refused_logins()
+    before, began = stage.refused_logins(), time.time()
     stage.stand_in.control("mailbox", mailbox.login, stdin="another-password")
     # Open sessions would go on for ever.
     stage.service.run(f"doveadm kick {mailbox.login}")
     time.sleep(stage.hold_seconds)
+    said = stage.host.run(f"journalctl --quiet -u listkit-bridge --since @{began:.0f}")
+    figures = stage.host.run("cat /run/listkit-bridge/metrics.prom")
     stage.stand_in.control("mailbox", mailbox.login, stdin=mailbox.password)
+    if "refused the login" not in said or "Check the device password" not in said:
+        raise LabError(f"the bridge doesn't say plainly that its login is refused:\n{said}")
+    if f'listkit_bridge_login_refused{{mailbox="{mailbox.login}"}} 1' not in figures:
+        raise LabError(f"the metrics don't tell that the login is refused:\n{figures}")
     refused = stage.refused_logins() - before
     if not 1 <= refused <= 10:
         raise LabError(f"the bridge tried to log in {refused} times in {stage.hold_seconds:g} s")
@@ -189,8 +209,14 @@ def clock_back(stage: Stage) -> None:
     stage.host.run("systemctl daemon-reload; systemctl restart listkit-bridge")
     try:
         for _ in while_flowing(stage, 2, 3, 1):
-            stage.host.write(_CLOCK, "-1h")
-        time.sleep(10)
+            pass
+        set_back = time.time() - 3600
+        dated_so = stage.recorded(set_back, set_back + 600)
+        stage.host.write(_CLOCK, "-1h")
+        wait_for(
+            lambda: stage.recorded(set_back, set_back + 600) > dated_so, "a delivery dated an hour ago", 120, every=2
+        )
+        _until_all_are_there(stage)
     finally:
         stage.host.run(f"rm {_CLOCK_DROP_IN}; systemctl daemon-reload; systemctl restart listkit-bridge")
         stage.host.run("apt-get purge -qq -y faketime libfaketime >/dev/null")
@@ -200,5 +226,15 @@ def clock_back(stage: Stage) -> None:
 def reboot(stage: Stage) -> None:
     time.sleep(3)
     stage.host.reboot()
+    stage.mode("pass")
+    stage.start_proxy()
+
+
+@fault("every process of the host killed in mid-flow, and the host booted again")
+def kill_host(stage: Stage) -> None:
+    time.sleep(3)
+    stage.host.kill()
+    stage.lab.start(stage.host.name)
+    stage.host.wait()
     stage.mode("pass")
     stage.start_proxy()

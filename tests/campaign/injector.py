@@ -11,6 +11,9 @@ import time
 from pathlib import Path
 
 token, number, account, address, seconds, octets = sys.argv[1:]
+# Without any of Dovecot's daemons: asked for the user while they were being killed, doveadm once saved an empty message
+# and said that all was well.
+SAVE = ["runuser", "-u", "vmail", "--", "doveadm", "-o", f"mail_location=maildir:/var/vmail/{account}/Maildir", "save"]
 began = time.monotonic()
 for n in range(int(number)):
     time.sleep(max(0.0, began + float(seconds) * n / int(number) - time.monotonic()))
@@ -19,8 +22,7 @@ for n in range(int(number)):
         f"Date: Sun, 01 Nov 2026 10:00:00 +0000\nFrom: ana@strict.test\nTo: {address}\nSubject: {token} {n}\n"
         "MIME-Version: 1.0\nContent-Type: text/plain\n\n"
     ) + "All is well.\n" * (1 + int(octets) // 13)
-    # doveadm saves a message or doesn't; it needs Dovecot's own userdb, which may be away for a while.
-    while subprocess.run(["doveadm", "save", "-u", account], input=message.encode(), capture_output=True).returncode:
+    while subprocess.run(SAVE, input=message.encode(), capture_output=True).returncode:
         time.sleep(0.2)
     with Path("/run/campaign-injected").open("a") as log:
         log.write(f"{time.time()} <{token}-{n}@strict.test>\n")

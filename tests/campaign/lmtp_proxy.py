@@ -9,7 +9,8 @@ The mode file, read for each message, holds one line:
     lose-250 P            with probability P, cut it after Mailman took the message, before it can say so
     kill-bridge P         with probability P, kill -9 the bridge at that same moment
 
-What Mailman took is logged in /run/campaign-taken: time and Message-ID.
+The first message after a change of mode is always hit, so that no fault stays away by chance.
+What Mailman took is logged in /run/campaign-taken: time and Message-ID; each hit in /run/campaign-hits: time and mode.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import BinaryIO
 
 LISTEN, MAILMAN = ("127.0.0.1", 8025), ("127.0.0.1", 8024)
 MODE = Path(sys.argv[1])
-TAKEN = Path("/run/campaign-taken")
+TAKEN, HITS = Path("/run/campaign-taken"), Path("/run/campaign-hits")
 
 
 class Cut(Exception):
@@ -48,13 +49,13 @@ class Proxy(socketserver.StreamRequestHandler):
         mode, _, argument = MODE.read_text().strip().partition(" ")
         is_data = line.upper().startswith(b"DATA")
         if is_data and mode == "answer":
+            hit(mode)
             self.wfile.write(argument.encode() + b"\r\n")
             return
-        unlucky = mode not in ("pass", "answer") and random.random() < float(argument)  # noqa: S311 (a test's dice)
         answer = ask(server, line)
         self.wfile.write(answer)
         if is_data and answer.startswith(b"354"):
-            self.message(server, mode if unlucky else "pass")
+            self.message(server, mode if mode != "pass" and self.server.unlucky(mode, float(argument)) else "pass")
 
     def message(self, server: BinaryIO, mode: str) -> None:
         message_id = b"-"
@@ -62,6 +63,7 @@ class Proxy(socketserver.StreamRequestHandler):
             if line.lower().startswith(b"message-id:"):
                 message_id = line.split()[-1]
             if mode == "cut-data" and number == 3:
+                hit(mode)
                 raise Cut
             server.write(line)
             if line == b".\r\n":
@@ -71,10 +73,16 @@ class Proxy(socketserver.StreamRequestHandler):
             with TAKEN.open("a") as log:
                 log.write(f"{time.time()} {message_id.decode()}\n")
         if answer.startswith(b"250") and mode in ("lose-250", "kill-bridge"):
+            hit(mode)
             if mode == "kill-bridge":
                 subprocess.run(["systemctl", "kill", "--signal=KILL", "listkit-bridge.service"], check=True)
             raise Cut
         self.wfile.write(answer)
+
+
+def hit(mode: str) -> None:
+    with HITS.open("a") as log:
+        log.write(f"{time.time()} {mode}\n")
 
 
 def ask(server: BinaryIO, line: bytes) -> bytes:
@@ -97,6 +105,12 @@ class Server(socketserver.ThreadingTCPServer):
 
     allow_reuse_address = True
     daemon_threads = True
+    _mode = ""
+
+    def unlucky(self, mode: str, probability: float) -> bool:
+        """Whether the next message is hit; the first one of a mode always is."""
+        first, self._mode = mode != self._mode, mode
+        return first or random.random() < probability  # noqa: S311 (a test's dice)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,10 @@ from lab.commands import wait_for
 LIST = "campaign"
 SUBSCRIBER = "campaign@strict.test"
 MODE = "/run/campaign-mode"
-PATIENCE_SECONDS = 180
+# Nothing moves, and nothing is on its way: what hasn't come is lost.
+PATIENCE_SECONDS = 60
+# The longest pause that somebody on the way takes by himself: the bridge after refused logins, the relay after trouble.
+LONGEST_WAIT_SECONDS = 1200
 _HERE = Path(__file__).resolve().parent
 
 _MAKE_LIST = """
@@ -44,18 +49,56 @@ bridge["lmtp"]["port"] = %d
 path.write_text(json.dumps(bridge, indent=4))
 """
 
+# A campaign sends more than an account may in a day.
+_LIFT_BUDGET = """
+import json, pathlib
+path = pathlib.Path("/etc/listkit/budget.json")
+kept = pathlib.Path("/etc/listkit/budget.json.campaign")
+if not kept.exists():
+    kept.write_text(path.read_text())
+budget = json.loads(path.read_text())
+for account in budget["accounts"]:
+    account["limit"] = 1_000_000
+path.write_text(json.dumps(budget, indent=4))
+"""
+_RESTORE_BUDGET = """
+cd /etc/listkit && cat budget.json.campaign > budget.json && rm budget.json.campaign && systemctl restart listkit-budget
+"""
+
+_ASK_JOURNAL = """
+import sqlite3
+print(sqlite3.connect("/var/lib/private/listkit-bridge/journal.sqlite").execute("%s").fetchone()[0])
+"""
+
+_QUEUED = """
+find /var/lib/mailman3/queue -name bad -prune -o -name shunt -prune -o -type f -print | wc -l
+find /var/spool/postfix/incoming /var/spool/postfix/active /var/spool/postfix/deferred /var/spool/postfix/hold \
+    /var/spool/postfix/maildrop -type f | wc -l
+"""
+_FLUSHED = """
+find /var/spool/postfix/incoming /var/spool/postfix/active /var/spool/postfix/deferred -type f | wc -l
+postqueue -f
+"""
+
 
 @dataclass(frozen=True)
 class Count:
-    """What became of the messages of one act."""
+    """What became of the messages of one act. `resent`: copies that the relay sent twice, see `Stage.received`."""
 
     sent: int
     archived: int
     received: int
     lost: int
     doubled: int
+    resent: int
     set_aside: int
+    shunted: int
     seconds: float
+
+    @property
+    def clean(self) -> bool:
+        """Whether every message came once, and by itself."""
+        return not (self.lost or self.doubled or self.set_aside or self.shunted)
 
 
 class Stage:
@@ -64,6 +107,7 @@ class Stage:
     def __init__(self, deployment: Deployment, site: str, hold_seconds: float = 20) -> None:
         """hold_seconds: for how long a fault that takes its time is kept up."""
         self.hold_seconds = hold_seconds
+        self.lab = deployment.lab
         self.stand_in = deployment.stand_in
         self.site = deployment.sites[site]
         self.host = self.site.host
@@ -71,6 +115,7 @@ class Stage:
         self.address = self.site.address(LIST)
         self._token = ""
         self._sent = 0
+        self._shunted_before = 0
 
     def __enter__(self) -> Stage:
         self.stand_in.reset()
@@ -78,15 +123,18 @@ class Stage:
         self.stand_in.set("banip_failures", 1_000_000)
         self.stand_in.add_list_aliases(self.site.mailbox, LIST)
         self.host.run("python3 -", stdin=_MAKE_LIST % (self.address, SUBSCRIBER))
+        self.host.run("python3 -; systemctl restart listkit-budget", stdin=_LIFT_BUDGET)
         self.host.write("/run/campaign_proxy.py", (_HERE / "lmtp_proxy.py").read_text())
         self.service.write("/run/campaign_injector.py", (_HERE / "injector.py").read_text())
         self.mode("pass")
         self.start_proxy()
+        self._shunted_before = self._shunted()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.host.run("python3 -", stdin=_BRIDGE_TO % 8024)
         self.host.run("systemctl restart listkit-bridge; systemctl stop campaign-proxy")
+        self.host.run(_RESTORE_BUDGET)
         self.stand_in.reset()
 
     def start_proxy(self) -> None:
@@ -99,12 +147,35 @@ class Stage:
         )
         self.host.run("systemctl restart listkit-bridge")
 
+    @contextmanager
+    def imap_proxy(self, probability: float = 0, client: str = "listkit-bridge") -> Iterator[Callable[[], str]]:
+        """Put the proxy between the client, a unit, and the IMAP server; yield what gives its log.
+
+        probability: the share of the FETCHes of large messages that it breaks.
+        """
+        began = time.time()
+        line = "127.0.0.1 mail.infomaniak.com # campaign"
+        self.host.write("/run/campaign_imap.py", (_HERE / "imap_proxy.py").read_text())
+        program = f"python3 /run/campaign_imap.py {self.service.address} {probability}"
+        self.host.run(f"systemd-run --unit=campaign-imap --collect {program}; echo '{line}' >> /etc/hosts")
+        self.host.run(f"systemctl restart {client}")
+        try:
+            yield lambda: self.host.run(f"journalctl --quiet -o cat -u campaign-imap --since @{began:.0f}")
+        finally:
+            self.host.run("sed -i '/ # campaign$/d' /etc/hosts; systemctl stop campaign-imap")
+            self.host.run(f"systemctl restart {client}")
+
     def mode(self, line: str) -> None:
         """Say what the proxy breaks."""
         self.host.write(MODE, line)
 
+    def hits(self) -> int:
+        """How many messages the proxy has broken so far."""
+        return int(self.host.run("cat /run/campaign-hits 2>/dev/null | wc -l"))
+
     def inject(self, token: str, messages: int, seconds: float, octets: int = 100) -> None:
         """Begin to put messages into the mailbox, spread over so many seconds."""
+        wait_for(lambda: not self.injecting, "the messages of an act that failed", 1800, every=2)
         self._token, self._sent = token, messages
         words = f"{token} {messages} {self.site.mailbox.login} {self.address} {seconds} {octets}"
         self.service.run(f"systemd-run --unit=campaign-injector --collect python3 /run/campaign_injector.py {words}")
@@ -114,11 +185,21 @@ class Stage:
         """Whether messages are still being put into the mailbox."""
         return self.service.try_run("systemctl is-active -q campaign-injector").returncode == 0
 
-    def received(self) -> Counter[int]:
-        """How often the subscriber got each message."""
+    def received(self) -> tuple[Counter[int], int]:
+        """How many copies of each message the relay had for the subscriber, and how many of them it sent twice.
+
+        It does when it is killed between the service's 250 and its own note of that: the window of RFC 1047, which no
+        sender of mail can close.
+        """
         found = re.compile(rf"<{self._token}-(\d+)@")
-        matches = (found.search(one["Message-ID"]) for one in self.stand_in.received(SUBSCRIBER))
-        return Counter(int(match[1]) for match in matches if match)
+        queued = re.compile(rf"by {re.escape(self.site.fqdn)} \(Postfix\) with ESMTP id (\w+)")
+        copies = [
+            (int(match[1]), queued.search("\n".join(mail.all("Received")))[1])
+            for mail in self.stand_in.received(SUBSCRIBER)
+            if (match := found.search(mail["Message-ID"]))
+        ]
+        different = set(copies)
+        return Counter(number for number, _ in different), len(copies) - len(different)
 
     def archived(self) -> int:
         """How many of the messages are in the archive."""
@@ -134,6 +215,11 @@ class Stage:
         )
         return sum(map(int, self.service.run(f"echo {folders}").split()))
 
+    def recorded(self, after: float, before: float) -> int:
+        """How many deliveries the bridge has recorded, by its own clock, between two moments (since the epoch)."""
+        query = f"SELECT count(*) FROM delivered WHERE at BETWEEN {after} AND {before}"  # noqa: S608 (our own numbers)
+        return int(self.host.run("python3 -", stdin=_ASK_JOURNAL % query))
+
     def refused_logins(self) -> int:
         """How many logins at the mailbox the mail service has refused so far."""
         found = f"journalctl --quiet -t dovecot | grep -c 'auth failed.*user=<{self.site.mailbox.login}>'"
@@ -143,33 +229,42 @@ class Stage:
         """How many messages still lie in the INBOX."""
         return int(self.service.run(f"doveadm search -u {self.site.mailbox.login} mailbox INBOX all | wc -l"))
 
+    def left(self) -> int:
+        """How many messages are on their way: in the INBOX, in Mailman's queues, in Postfix's of every host."""
+        here = sum(map(int, self.host.run(_QUEUED).split()))
+        elsewhere = sum(int(host.run(_FLUSHED)) for host in (self.service, self.stand_in.strict))
+        return self.waiting() + here + elsewhere
+
     def settle(self) -> Count:
         """Wait until every message came through, or until nothing moves any more; count."""
         began = time.monotonic()
-        wait_for(lambda: not self.injecting, "the messages to be put into the mailbox", 1800, every=1)
-        best, since = -1, time.monotonic()
+        wait_for(lambda: not self.injecting, "the messages to be put into the mailbox", 1800, every=2)
+        seen, since = (), time.monotonic()
         while True:
-            received, archived = self.received(), self.archived()
-            progress = len(received) + archived
-            if progress > best:
-                best, since = progress, time.monotonic()
-            done = len(received) == archived == self._sent and self.waiting() == 0
-            if done or time.monotonic() - since > PATIENCE_SECONDS:
+            left, archived = self.left(), self.archived()
+            received = self.stand_in.counts().get(SUBSCRIBER, 0)
+            if (left, archived, received) != seen:
+                seen, since = (left, archived, received), time.monotonic()
+            done = received >= archived == self._sent and not left
+            if done or time.monotonic() - since > (LONGEST_WAIT_SECONDS if left else PATIENCE_SECONDS):
                 break
-            # What the relay had to defer it tries again after minutes; that is no part of this.
-            self.host.run("postqueue -f")
-            time.sleep(1)
-        through = since - began
-        # A second copy would come a moment later.
-        time.sleep(5)
-        received = self.received()
+            time.sleep(5)
+        (copies, resent), archived = self.received(), self.archived()
+        shunted_before, self._shunted_before = self._shunted_before, self._shunted()
         self.stand_in.forget()
         return Count(
             sent=self._sent,
-            archived=self.archived(),
-            received=len(received),
-            lost=self._sent - min(len(received), self.archived()),
-            doubled=sum(received.values()) - len(received),
+            archived=archived,
+            received=len(copies),
+            lost=self._sent - min(len(copies), archived),
+            # Not by the archive: HyperKitty keeps one of each Message-ID.
+            doubled=sum(copies.values()) - len(copies),
+            resent=resent,
             set_aside=self.set_aside(),
-            seconds=max(0.0, through),
+            shunted=self._shunted_before - shunted_before,
+            seconds=max(0.0, since - began),
         )
+
+    def _shunted(self) -> int:
+        """How many queue files Mailman has given up on, in `shunt` and in `bad`."""
+        return int(self.host.run("find /var/lib/mailman3/queue/shunt /var/lib/mailman3/queue/bad -type f | wc -l"))
