@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site  # noqa: E402 - found through the line above
 from infomaniak import Received, compose  # noqa: E402 - likewise
 from lab import Lab, LabError  # noqa: E402 - likewise
+from lab.labs import names  # noqa: E402 - likewise
 
 LAB = "demo"
 MEMBERS = ["ana@strict.test", "ben@strict.test"]
@@ -40,7 +41,7 @@ def step(what: str) -> Iterator[None]:
     except (LabError, OSError, subprocess.CalledProcessError) as error:
         with LOG.open("a") as log:
             print(error, file=log)
-        sys.exit(f"✗ {what}: failed. {str(error).splitlines()[0]}\n  Its log: {LOG.relative_to(ROOT)}")
+        sys.exit(f"✗ {what}: failed. {str(error).strip().splitlines()[-1]}\n  Its log: {LOG.relative_to(ROOT)}")
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
 
 
@@ -67,13 +68,18 @@ def subscribe(site: Site, name: str, addresses: list[str]) -> None:
 
 def first_post(deployment: Deployment, site: Site) -> dict[str, Received]:
     """Post to a list from a domain with a strict DMARC policy; return what each member received."""
-    subject = f"First post {int(time.time())}"
-    message = compose(SENDER, site.address("members"), subject, "Hello to everybody.\n")
-    deployment.stand_in.post(SENDER, site.address("members"), message)
-    return {
-        member: deployment.stand_in.wait_for_mail(member, DELIVERY_SECONDS, lambda mail: subject in mail["Subject"])
-        for member in MEMBERS
-    }
+    began, stand_in = time.time(), deployment.stand_in
+    subject = f"First post {int(began)}"
+    stand_in.post(SENDER, site.address("members"), compose(SENDER, site.address("members"), subject, "Hello.\n"))
+    try:
+        return {
+            member: stand_in.wait_for_mail(member, DELIVERY_SECONDS, lambda mail: subject in mail["Subject"])
+            for member in MEMBERS
+        }
+    except LabError:
+        with LOG.open("a") as log:
+            print(stand_in.journals(since=began), file=log)
+        raise
 
 
 def up() -> None:
@@ -105,14 +111,22 @@ Look inside    make demo-shell, then: listkit check
 Tear down      make demo-down""")
 
 
+def down() -> None:
+    """Take the demo away, if there is one."""
+    if LAB not in names():
+        print("There is no demo.")
+        return
+    Lab.load(LAB).down()
+    print("The demo is gone; `make clean-cache` removes its images too.")
+
+
 def main(arguments: list[str]) -> int:
     """Run one command."""
     match arguments:
         case ["up"]:
             up()
         case ["down"]:
-            Lab.load(LAB).down()
-            print("The demo is gone; `make clean-cache` removes its images too.")
+            down()
         case _:
             print(__doc__, file=sys.stderr)
             return 2
