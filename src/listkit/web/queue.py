@@ -26,6 +26,8 @@ GATHER_SECONDS = 5
 GRACE_SECONDS = 30
 """So long after its limit a job that couldn't be ended takes the process with it."""
 INDEX_EVERY_SECONDS = 20
+LOCK_SECONDS = 1
+"""So long the search index's lock is waited for: enough to break one that has run out."""
 SYNC_EVERY_SECONDS = 300
 FIRST_UNUSED_DESCRIPTOR = 3
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -202,7 +204,8 @@ def break_dead_lock(lock: Path) -> None:
 
 def chores() -> list[Chore]:
     """Return what is done beside the jobs."""
-    from hyperkitty.lib.utils import run_with_lock
+    from django.conf import settings
+    from flufl.lock import Lock, TimeOutError
     from hyperkitty.models import Email
     from hyperkitty.search_indexes import update_index
 
@@ -210,10 +213,22 @@ def chores() -> list[Chore]:
         return Email.objects.order_by("-id").values_list("id", flat=True).first()
 
     def update_search() -> bool:
-        # HyperKitty keeps to itself that another process holds the lock, and that the update failed.
-        ran = []
-        run_with_lock(lambda: ran.append(update_index()))
-        return bool(ran)
+        # HyperKitty's own way waits for as long as another process holds the lock, and every job would wait with it.
+        break_dead_lock(Path(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE))
+        lock = Lock(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE)
+        try:
+            lock.lock(timeout=LOCK_SECONDS)
+        except TimeOutError:
+            log.warning("another process updates the search index; this one tries again in %d s", INDEX_EVERY_SECONDS)
+            return False
+        try:
+            update_index()
+        except Exception:
+            log.exception("the search index couldn't be updated; it is tried again in %d seconds", INDEX_EVERY_SECONDS)
+            return False
+        finally:
+            lock.unlock(unconditionally=True)
+        return True
 
     return [Chore(update_search, INDEX_EVERY_SECONDS, newest_post), Chore(sync, SYNC_EVERY_SECONDS)]
 
@@ -230,7 +245,6 @@ def take_turn(jobs: Worker, others: list[Chore], most: int) -> None:
 def run() -> None:
     """Work until the process ends; uwsgi's entry point."""
     gc.enable()
-    from django.conf import settings
     from django.db import close_old_connections, connections
 
     connections.close_all()
@@ -247,7 +261,6 @@ def run() -> None:
     while True:
         try:
             if not started:
-                break_dead_lock(Path(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE))
                 release_leftovers()
                 started = True
             take_turn(jobs, others, Conf.BULK)
