@@ -14,7 +14,7 @@ from deployment import Deployment, Site
 from infomaniak import Received, compose
 from infomaniak.service import SUFFIXES
 
-DELIVERY_SECONDS = 60
+DELIVERY_SECONDS = 120
 _REST = """
 import base64, json, pathlib, sys, urllib.request
 password = pathlib.Path("/etc/listkit/secrets/rest_password").read_text().strip()

@@ -126,7 +126,7 @@ def test_a_hostile_message_is_posted_or_set_aside_and_holds_nothing_up(mailing_l
         "normal": (message("normal", b"Message-ID: <%s@strict.test>\n\nHello.\n" % word.encode()), "Processed"),
     }
     put_each(mailing_list, *(content for content, _folder in fates.values()))
-    mailing_list.arrives(reader, f"{word}normal", seconds=30)
+    mailing_list.arrives(reader, f"{word}normal", seconds=60)
     # Mailman's fifth failure at the deep one is its last: after some 80 seconds of the bridge's patience.
     wait_for(
         lambda: "INBOX" not in folders_of(mailing_list, word), "the mailbox to be empty", PATIENCE_SECONDS, every=2

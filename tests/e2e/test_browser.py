@@ -37,7 +37,7 @@ from lab.commands import wait_for
 
 PATIENCE_MS = 60_000
 TOO_MANY = 429
-SUBSCRIBED_WITHIN_SECONDS = 30
+SUBSCRIBED_WITHIN_SECONDS = 120
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 QUIET = (
     "--no-sandbox",

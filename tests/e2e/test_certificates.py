@@ -34,7 +34,7 @@ LATER = f"/run/systemd/system/{UNIT}.d/later.conf"
 RENEW = "/run/listkit-test/renew.py"
 BROKEN = "/etc/nginx/conf.d/broken.conf"
 LINEAGE = "/var/lib/listkit/acme/live/listkit"
-RELOADED_WITHIN_SECONDS = 30
+RELOADED_WITHIN_SECONDS = 120
 YEARS = 365 * 86_400
 PEBBLE = {
     "pebble": {
@@ -153,7 +153,7 @@ class Client:
             said = self.host.run(f"journalctl --output=cat _SYSTEMD_INVOCATION_ID={run}")
             return all(reason in said for reason in reasons)
 
-        wait_for(told, f"{reasons} in the journal of {UNIT}", seconds=10)
+        wait_for(told, f"{reasons} in the journal of {UNIT}", seconds=60)
 
     def serves(self, wanted: Callable[[Certificate], bool] = lambda certificate: True, name: str = "") -> Certificate:
         """Wait until nginx shows who asks for `name` a certificate that is `wanted`, and return it."""

@@ -15,7 +15,7 @@ from lab import Host
 from lab.commands import run, wait_for
 
 SCAN_SECONDS = 600
-RELOAD_SECONDS = 30
+RELOAD_SECONDS = 120
 PAGE = "/mailman3/postorius/lists/"
 SERIOUS = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 CHECKS = (

@@ -18,7 +18,7 @@ from e2e import playbook
 from e2e.browser import Browser, Page, first
 from e2e.mailing import MailingList
 
-ARCHIVED_WITHIN_SECONDS = 60
+ARCHIVED_WITHIN_SECONDS = 120
 MAILED_WITHIN_SECONDS = 120
 SEARCHABLE_WITHIN_SECONDS = 60
 RATE_SECONDS = 90
