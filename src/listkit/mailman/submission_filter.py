@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -26,6 +28,13 @@ HEADROOM_BYTES = 64 * 1024
 # An archive in an archive in an archive is read; deeper, or unpacked larger, it says nothing good about itself.
 DEEPEST = 3
 LARGEST_UNPACKED_BYTES = 64 * 1024 * 1024
+
+
+UNREADABLE = (
+    zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
+    EOFError, OSError, ValueError, RuntimeError,
+)  # fmt: skip
+"""What the standard library raises for an archive that is damaged, encrypted or of a newer kind."""
 
 
 class Unreadable(Exception):
@@ -128,12 +137,12 @@ def _members(content: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]
                     # The holes of a sparse file would be unpacked, too.
                     is_plain = entry.isfile() and not entry.issparse()
                     yield entry.name, archive.extractfile(entry).read() if is_plain else b""
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, zlib.error, ValueError) as error:
+    except UNREADABLE as error:
         raise Unreadable(str(error)) from error
 
 
 def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allowance) -> bytes:
-    """The content of a member that is an archive itself; of others and of encrypted ones the name is enough."""
+    """The content of a member that is an archive itself; of others, and of unreadable ones, the name is enough."""
     encrypted = entry.flag_bits & 1
     is_archive = _extension(entry.filename) in ("zip", "tar", "gz", "tgz")
     if encrypted or not is_archive:
@@ -141,8 +150,8 @@ def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allo
     try:
         with archive.open(entry) as member:
             return allowance.unpack(member)
-    except (NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise Unreadable(str(error)) from error
+    except UNREADABLE:
+        return b""
 
 
 def withhold_content(message: Message) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tests/infomaniak/host"))
@@ -35,9 +37,9 @@ def message(name=None, content=b""):
     return message_from_bytes(made.as_bytes())
 
 
-def zipped(**files):
+def zipped(method=zipfile.ZIP_DEFLATED, **files):
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(stream, "w", method) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return stream.getvalue()
@@ -66,6 +68,7 @@ FORBIDDEN = [
     ("photos.tar.gz", tarred("folder/setup.exe")),
     ("photos.tar", gzip.decompress(tarred("folder/setup.exe"))),
     ("photos.zip", zipped(**{"inner.tgz": tarred("setup.exe")})),
+    ("photos.zip", zipped(**{"damaged.zip": zipped(**EXE)[:-9], "setup.exe": b"MZ"})),
 ]
 
 
@@ -97,6 +100,25 @@ def test_nothing_that_the_service_refuses_gets_past_us(name, content):
 )
 def test_other_messages_pass(name, content):
     assert objections(message(name, content), 100, RULES) == []
+
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+ARCHIVES = [zipped(method, **{"inner.zip": zipped(method, photo=bytes(50))}) for method in METHODS] + [tarred("photo")]
+
+
+@given(archive=st.sampled_from(ARCHIVES), damage=st.lists(st.tuples(st.integers(0), st.integers(0, 255)), min_size=1))
+def test_no_archive_makes_it_fail(archive, damage):
+    damaged = bytearray(archive)
+    for place, octet in damage:
+        damaged[place % len(damaged)] = octet
+    objections(message("photos.zip", bytes(damaged)), 100, RULES)
+
+
+def test_an_archive_of_a_newer_kind_passes():
+    archive = bytearray(zipped(photo=b"x"))
+    # The version that is needed to extract the file, in the directory at the end.
+    archive[archive.index(b"PK\x01\x02") + 6] = 99
+    assert objections(message("photos.zip", bytes(archive)), 100, RULES) == []
 
 
 def test_a_forwarded_message_is_looked_into():
