@@ -80,6 +80,13 @@ def test_postfix_bounces_what_is_about_a_recipient_and_nothing_else(meaning, tex
         assert postfix_filter(f"{status} {text}") == f"{status} {text}"
 
 
+@pytest.mark.parametrize("address", ["user-unknown", "user.unknown", "no-mailbox-unavailable"])
+def test_an_address_says_nothing_to_postfix(address):
+    text = f"host x said: 554 5.7.1 <{address}@x.test>: Relay access denied (in reply to RCPT TO command)"
+    assert read(text) is Meaning.POLICY
+    assert postfix_filter(f"{enhanced(text)} {text}").startswith("4")
+
+
 def test_the_gravest_of_many():
     replies = [text for meaning, text in EXAMPLES if meaning in (Meaning.RECIPIENT_LATER, Meaning.LATER)]
     ban = next(text for meaning, text in EXAMPLES if meaning is Meaning.BAN)
