@@ -2,8 +2,9 @@
 
 Reads `/etc/listkit/check.json` (written by the role `verify`): `fqdn` (str), `units` (the systemd units that must be
 active), `listeners` (the TCP ports that may listen to the outside), `links` (the loopback ports that lead to other
-hosts, each with `name`, `port`, `protocol`, `address`, `link_port`), `certificate_days` (int: fewer left is a failure),
-`lists` (by address, the settings that each declared list must have).
+hosts, each with `name`, `port`, `protocol`, `address`, `link_port`), `certificate_days` (int: the days that the
+certificate must have left, if it is good for longer at all), `lists` (by address, the settings that each declared list
+must have).
 
 Exit status: 0 all well, 1 something is wrong, 2 the configuration can't be read.
 """
@@ -27,9 +28,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from listkit import certificate_files as certificates
+from listkit.budget.service import STALE_SECONDS
+from listkit.budget.service import STATUS as BUDGET_STATUS
+
 CONFIGURATION = Path("/etc/listkit/check.json")
 TIMEOUT_SECONDS = 10
 DAY_SECONDS = 86_400
+LEAST_SHARE_LEFT = 0.25
+"""A certificate with less of its life left should have been renewed: ours is, after two thirds."""
 # What one says first to a daemon, and how its answer begins. PostgreSQL is asked whether it has TLS.
 PROTOCOLS = {
     "smtp": (b"", b"220"),
@@ -40,17 +47,18 @@ LEAST_FREE_BYTES = 512 * 1024**2
 REST_URL = "http://127.0.0.1:8001/3.1"
 REST_PASSWORD = Path("/etc/listkit/secrets/rest_password")
 QUEUES = Path("/var/lib/mailman3/queue")
-BUDGET_STATUS = Path("/run/listkit-budget/status.json")
 BRIDGE_CONFIGURATION = Path("/etc/listkit/bridge.json")
 BRIDGE_METRICS = Path("/run/listkit-bridge/metrics.prom")
 GROWING = tuple(map(Path, ("/", "/var/lib/mailman3", "/var/lib/postgresql", "/var/log", "/var/spool/postfix")))
 """Directories that fill up, each perhaps on a disk of its own."""
 SECRET_FILES = (
     "etc/listkit/secrets/*",
+    "etc/listkit/tls-key.pem",
     "etc/mailman3/listkit-hyperkitty.cfg",
     "etc/mailman3/mailman.cfg",
     "etc/mailman3/mailman-web.py",
     "etc/postfix/sasl_passwd*",
+    "var/lib/listkit/certificate/live/privkey.pem",
 )
 
 
@@ -130,14 +138,19 @@ def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
 
 
 def check_outgoing(status: Path = BUDGET_STATUS) -> Iterator[Finding]:
-    """No mail account pauses because the provider refused it.
+    """The budget works, and no mail account pauses because the provider refused it.
 
     Not even for its quota, which the budget keeps: somebody else sends, or the limit is lower than configured.
     """
     try:
-        accounts = json.loads(status.read_text())["accounts"]
+        numbers = json.loads(status.read_text())
     except FileNotFoundError:
-        return  # without a budget; a budget that should run and doesn't is a unit that isn't active
+        return  # not this host's; a budget that should run and doesn't is a unit that isn't active
+    age, accounts = time.time() - numbers["time"], numbers["accounts"]
+    if age > STALE_SECONDS:
+        seen = f"the budget hasn't got on for {age:.0f} s, so nothing leaves"
+        yield Finding("outgoing mail", False, seen, "journalctl -u listkit-budget -n 50 says why")
+        return
     pausing = [account for account in accounts if account["pause"]]
     yield Finding(
         "outgoing mail",
@@ -266,36 +279,26 @@ def check_web(fqdn: str, days: int) -> Iterator[Finding]:
             socket.create_connection(("127.0.0.1", 443), TIMEOUT_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=fqdn) as connection,
         ):
-            certificate = connection.getpeercert(binary_form=True)
+            certificate = ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True)).encode()
             connection.sendall(request)
             status = connection.makefile("rb").readline().decode(errors="replace").strip()
     except OSError as error:
         yield Finding("web interface", False, str(error), "journalctl -u nginx -u mailman3-web -n 50 says why")
         return
     yield Finding("web interface", " 200 " in f"{status} ", status, "journalctl -u mailman3-web -n 50 says why")
-    left, named = (_expiry(certificate) - time.time()) / DAY_SECONDS, _names(certificate, fqdn)
-    yield Finding(
+    yield judge_certificate(certificates.parse(certificate), fqdn, days, time.time())
+
+
+def judge_certificate(certificate: certificates.Certificate, fqdn: str, days: int, now: float) -> Finding:
+    """The certificate is for the site, and good for so many days, or for a quarter of a shorter life."""
+    left, named = certificate.not_after - now, certificate.covers([fqdn])
+    least = min(days * DAY_SECONDS, LEAST_SHARE_LEFT * (certificate.not_after - certificate.not_before))
+    return Finding(
         "certificate",
-        left > days and named,
-        f"{left:.0f} days left, {'' if named else 'not '}for {fqdn}",
+        left > least and named,
+        f"{left / DAY_SECONDS:.0f} days left, {'' if named else 'not '}for {fqdn}",
         "journalctl -u 'listkit-certificate*' -n 50 says why",
     )
-
-
-def _expiry(certificate: bytes) -> float:
-    """When a DER certificate ends, as seconds since 1970: Debian's openssl reads it, the standard library can't."""
-    answer = subprocess.run(
-        ["openssl", "x509", "-inform", "DER", "-noout", "-enddate"], input=certificate, capture_output=True, check=True
-    )
-    return ssl.cert_time_to_seconds(answer.stdout.decode().strip().partition("=")[2])
-
-
-def _names(certificate: bytes, host: str) -> bool:
-    """Whether a DER certificate is for `host`."""
-    command = ["openssl", "x509", "-inform", "DER", "-noout", "-checkhost", host]
-    # Whether it exits with 1 depends on its version; what it says doesn't.
-    answer = subprocess.run(command, input=certificate, capture_output=True, check=False)
-    return b"does match" in answer.stdout
 
 
 def look_at(configuration: dict) -> list[Finding]:

@@ -22,9 +22,7 @@ from pathlib import Path
 
 from listkit import systemd
 from listkit.budget import accounts, forecast, ledger, report
-from listkit.budget.service import STATUS, serve
-
-STALE_SECONDS = 180
+from listkit.budget.service import STALE_SECONDS, STATUS, serve
 
 
 def main(argv: list[str]) -> int:

@@ -22,6 +22,8 @@ from listkit.budget.postfix import SPOOL, Place, PostfixError, Queue
 from listkit.budget.valve import LONGEST_SLEEP_SECONDS, Valve
 
 STATUS = Path("/run/listkit-budget/status.json")
+STALE_SECONDS = 180
+"""Numbers that are older come from a valve that doesn't get on: it renews them with every turn."""
 METRICS = "metrics.prom"
 WAIT_AFTER_FAILURE_SECONDS = 5
 SECONDS_BETWEEN_NUMBERS = 1

@@ -2,13 +2,14 @@
 
 import json
 import socket
-import subprocess
 import threading
+import time
 from typing import ClassVar
 
 import pytest
 
 from listkit import check
+from listkit.certificate_files import Certificate
 
 SOCKETS = """\
 LISTEN 0 128      0.0.0.0:22      0.0.0.0:*
@@ -124,10 +125,15 @@ def test_a_message_that_was_set_aside_is_counted(tmp_path, file):
 def test_an_account_that_the_provider_refuses_is_told_with_its_words(tmp_path, pause, well):
     status = tmp_path / "status.json"
     assert list(check.check_outgoing(status)) == []
-    status.write_text(json.dumps({"accounts": [{"address": "a@x.test", "pause": pause}]}))
+    numbers = {"time": time.time(), "accounts": [{"address": "a@x.test", "pause": pause}]}
+    status.write_text(json.dumps(numbers))
     (finding,) = check.check_outgoing(status)
     assert finding.well is well
     assert well or ("535 no" in finding.seen and "check the password" in finding.fix)
+    status.write_text(json.dumps(numbers | {"time": time.time() - 200}))
+    (finding,) = check.check_outgoing(status)
+    assert not finding.well
+    assert "hasn't got on for 200 s" in finding.seen
 
 
 @pytest.mark.parametrize(
@@ -188,20 +194,20 @@ class TestLists:
         assert "postgresql" in finding.fix
 
 
-@pytest.mark.parametrize(("host", "well"), [("lists.x.test", True), ("other.x.test", False)])
-def test_a_certificate_is_for_one_name_and_not_for_another(tmp_path, host, well):
-    make = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-outform",
-        "DER",
-    ]
-    make += ["-subj", "/O=kit", "-addext", "subjectAltName=DNS:lists.x.test", "-keyout", f"{tmp_path}/key"]
-    certificate = subprocess.run(make, capture_output=True, check=True).stdout
-    assert check._names(certificate, host) is well
+@pytest.mark.parametrize(
+    ("host", "lifetime", "left", "well"),
+    [
+        ("lists.x.test", 90, 15, True),
+        ("other.x.test", 90, 15, False),
+        ("lists.x.test", 90, 13, False),
+        ("lists.x.test", 6, 2, True),
+        ("lists.x.test", 6, 1, False),
+    ],
+)
+def test_a_certificate_is_for_the_host_and_has_enough_of_its_life_left(host, lifetime, left, well):
+    now = 1_800_000_000
+    end = now + left * check.DAY_SECONDS
+    certificate = Certificate(frozenset({"lists.x.test"}), end - lifetime * check.DAY_SECONDS, end, False, "")
+    finding = check.judge_certificate(certificate, host, 14, now)
+    assert finding.well is well
+    assert f"{left} days left" in finding.seen and host in finding.seen
