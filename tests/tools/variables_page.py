@@ -33,7 +33,7 @@ name.
 In an INI inventory (`inventory.example` is one) a value that looks like a number is one: put secrets in quotes, such as
 `mail_password="12345678"`, in a host's own line in two kinds, `'"12345678"'`. The operator's switches take `true`,
 `false`, `yes` and `no` wherever they stand; for a role's own, write `True` and `False` in an INI inventory, and
-`-e '{{"relay_budget": false}}'` on the command line.
+`-e '{{"bridge_delete_processed": false}}'` on the command line.
 """
 # Ansible's marks in descriptions: a value, an option, code.
 MARKED = re.compile(r"\b[VOC]\((.*?)\)")

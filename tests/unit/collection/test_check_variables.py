@@ -12,8 +12,7 @@ from ansible_collections.lists.mailman3.plugins.plugin_utils import operator_rul
 KIT = Path(__file__).resolve().parents[3]
 SPEC = yaml.safe_load((KIT / "roles/site/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 DEFAULTS = yaml.safe_load((KIT / "roles/site/defaults/main.yml").read_text())
-RELAY = yaml.safe_load((KIT / "roles/relay/defaults/main.yml").read_text())
-CONSTANTS = {name: value for name, value in {**RELAY, **DEFAULTS}.items() if "{{" not in str(value)}
+CONSTANTS = {name: value for name, value in DEFAULTS.items() if "{{" not in str(value)}
 CHECK = [{"name": "Check", "lists.mailman3.check_variables": {}}]
 GUIDE = {
     "fqdn": "lists.example.org",
@@ -106,6 +105,9 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"database_port": 0}, "database_port: 0 is no port"),
         ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
         ({"mail_account_limit": 199}, "mail_account_limit: is 199; posts would wait for ever below 200"),
+        ({"mail_budget_reserve": -200}, "mail_budget_reserve: must be at least 0, not -200"),
+        ({"mail_recipients_per_message": 0}, "mail_recipients_per_message: must be at least 1, not 0"),
+        ({"mail_accounts": [{"address": "a@x.org", "limit": -5}]}, "mail_accounts[#1].limit: is -5; posts would wait"),
         ({"mail_account_limit": "1e3"}, "mail_account_limit: must be a whole number, not '1e3'"),
         ({"mail_alias_limit": "many"}, "mail_alias_limit: must be a whole number, not 'many'"),
         ({"mail_catch_all": "perhaps"}, "mail_catch_all: must be true or false"),
@@ -211,18 +213,18 @@ def test_a_plan_that_cannot_fit_says_what_would():
     accounts = [{"address": f"{name}@example.org", "password": "p"} for name in ("mailman", "lists2", "lists3")]
     values = {**DEFAULTS, **GUIDE, "mailman_lists": lists, "mail_accounts": accounts}
     assert operator_rules.plan_problems(values) == []
-    assert operator_rules.plan_problems({**values, "relay_budget_reserve": 700}) != []
+    assert operator_rules.plan_problems({**values, "mail_budget_reserve": 700}) != []
 
 
 def test_the_smallest_limit_is_the_relays_reserve_and_one_message_of_its_size():
-    values = {**RELAY, "mail_account_limit": 250}
+    values = {**CONSTANTS, "mail_account_limit": 250}
     assert operator_rules.problems_of(values) == []
-    (found,) = operator_rules.problems_of({**values, "relay_budget_reserve": 200})
+    (found,) = operator_rules.problems_of({**values, "mail_budget_reserve": 200})
     assert "posts would wait for ever below 300" in str(found)
 
 
-def test_the_plan_reserves_what_the_relay_does():
-    assert Rules.reserve == RELAY["relay_budget_reserve"]
+def test_the_plan_reserves_what_the_site_does():
+    assert Rules.reserve == DEFAULTS["mail_budget_reserve"]
 
 
 def test_every_problem_has_an_example():

@@ -100,7 +100,7 @@ mailman_user=12e3
 fqdn=Lists.Example.org
 database_host=db.example.org
 database_password=98765#x
-relay_budget=false
+bridge_delete_processed=false
 base_unattended_upgrades=no
 mailman_lists=[{'name': 2025}]
 """
@@ -110,7 +110,7 @@ mailman_lists=[{'name': 2025}]
         "mailman_user: is read as a number: put it in quotes",
         "database_password: is read as a number: put it in quotes",
         "fqdn: 'Lists.Example.org' has capitals",
-        "relay_budget: is text: in YAML write false, in an INI inventory False, with -e '{\"relay_budget\": false}'",
+        "bridge_delete_processed: is text: in YAML write false, in an INI inventory False, with -e '{",
         "base_unattended_upgrades: is text: in YAML write false, in an INI inventory False",
         "relay_queue_days: is text: in YAML write 3, in an INI inventory 3, with -e '{\"relay_queue_days\": 3}'",
         "mailman_lists[#1].name: is read as a number: put it in quotes",
@@ -163,6 +163,8 @@ WORDS = {
     "mail_alias_limit": "20",
     "mail_account_limit": "500",
     "mail_budget_window": "3600",
+    "mail_budget_reserve": "20",
+    "mail_recipients_per_message": "50",
     "mail_catch_all": "no",
     "mail_plus_senders": "false",
     "mailman_web_signup": "false",
@@ -172,6 +174,9 @@ WORDS = {
 MEANT = {
     "relay_port": 465,
     "relay_budget_window": 3600,
+    "relay_budget_reserve": 20,
+    "relay_recipients_per_message": 50,
+    "core_max_recipients": 50,
     "relay_plus_senders": False,
     "core_verp_probes": False,
     "core_verp_delivery_interval": 0,
@@ -216,16 +221,9 @@ def test_a_switch_that_is_on_is_on(inventory):
     assert found["core_verp_delivery_interval"] == 1
 
 
-@pytest.mark.parametrize("budget", [True, False])
-def test_the_budget_is_looked_at_where_there_is_one(inventory, budget):
-    found = inventory.given(settings=f"relay_budget={budget}")
-    assert ("listkit-budget.service" in found["verify_units"]) == budget
-    assert "listkit-bridge.service" in found["verify_units"]
-
-
 def test_the_check_and_the_plan_reserve_the_same(inventory):
     lists = "mailman_lists=[{'name': 'members', 'members': 1400, 'posts_per_day': 1}]"
-    assert inventory.given(settings=f"{lists}\nrelay_budget_reserve=20")["relay_accounts"]
+    assert inventory.given(settings=f"{lists}\nmail_budget_reserve=20")["relay_accounts"]
 
 
 def test_mail_to_a_mailbox_itself_is_for_the_sites_owner(inventory):

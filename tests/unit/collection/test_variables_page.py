@@ -24,7 +24,7 @@ def test_it_shows_no_marks_of_ansibles(page):
 
 def test_it_says_what_the_kit_sets(page):
     assert "| `relay_port` | int | *set by the kit* |" in page
-    assert "| `relay_budget` | bool | `True` |" in page
+    assert "| `bridge_delete_processed` | bool | `False` |" in page
     assert "| `fqdn` | str | **required** |" in page
 
 

@@ -119,8 +119,6 @@ class ActionModule(ActionBase):
             elif option.get("required"):
                 problems.append(Problem(name, "is missing", spec_check.example(option)))
         values = {name: good[name] for name in options if name in good}
-        of_the_relay = [name for name in operator_rules.OF_THE_RELAY if name in known]
-        values.update({name: good.get(name, known[name]["default"]) for name in of_the_relay})
         return problems + operator_rules.problems_of(values), values
 
     def _value_problems(self, name, raw, option, literal):

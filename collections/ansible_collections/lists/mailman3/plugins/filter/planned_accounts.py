@@ -49,8 +49,9 @@ options:
     elements: str
     default: []
   reserve:
-    description: Recipients of each window that posts don't take. Not given, it is what the relay has by default.
+    description: Recipients of each window that posts don't take.
     type: int
+    default: 100
 """
 
 EXAMPLES = r"""

@@ -93,7 +93,7 @@ def plan_of_site(
     window: int = DAY_SECONDS,
     alias_limit: int = 50,
     synonyms: Iterable[str] = (),
-    reserve: int | None = None,
+    reserve: int = 100,
 ) -> list[tuple[Mapping, Planned]]:
     """Plan from the operator's variables: the accounts with their places in the plan, `main` first.
 
@@ -106,7 +106,7 @@ def plan_of_site(
         window=int(window),
         alias_limit=int(alias_limit),
         synonyms=tuple(synonyms),
-        reserve=Rules.reserve if reserve is None else int(reserve),
+        reserve=int(reserve),
         aliases_bind=len(ordered) > 1,
     )
     return list(zip(ordered, plan(ordered, lists, rules), strict=True))

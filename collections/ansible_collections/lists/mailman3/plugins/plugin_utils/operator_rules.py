@@ -50,8 +50,12 @@ FILES = {
 }
 SMALL_LETTERS = ("fqdn", "mailman_domain")
 # Of an account's limit, posts never take the first; a message of the other's size needs as much at once.
-OF_THE_RELAY = ("relay_budget_reserve", "relay_recipients_per_message")
-AT_LEAST_ONE = {"mail_alias_limit": 50, "mail_account_limit": 1440, "mail_budget_window": 86400}
+AT_LEAST_ONE = {
+    "mail_alias_limit": 50,
+    "mail_account_limit": 1440,
+    "mail_budget_window": 86400,
+    "mail_recipients_per_message": 100,
+}
 DEMAND = {"members": "250", "posts_per_day": "0.5"}
 PLAN = {
     "domain": "mailman_domain",
@@ -59,7 +63,7 @@ PLAN = {
     "window": "mail_budget_window",
     "alias_limit": "mail_alias_limit",
     "synonyms": "mail_domain_synonyms",
-    "reserve": "relay_budget_reserve",
+    "reserve": "mail_budget_reserve",
 }
 SECRET_EXAMPLE = "\"{{ lookup('env', 'MAIL_PASSWORD') }}\", with that variable exported"  # noqa: S105 -- shows how, holds none
 
@@ -162,6 +166,8 @@ def numbers(values: Values) -> Problems:
     for name, example in AT_LEAST_ONE.items():
         if name in values and int(values[name]) < 1:
             yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
+    if int(values.get("mail_budget_reserve", 0)) < 0:
+        yield Problem("mail_budget_reserve", f"must be at least 0, not {values['mail_budget_reserve']}", "100")
     if int(values.get("mail_account_limit", 0)) >= 1:
         yield from _bad_limit("mail_account_limit", values["mail_account_limit"], values)
     if not 1 <= int(values.get("database_port", 5432)) <= 65535:
@@ -169,7 +175,7 @@ def numbers(values: Values) -> Problems:
 
 
 def _bad_limit(where: str, limit: Any, values: Values) -> Problems:
-    smallest = sum(int(values.get(name, 0)) for name in OF_THE_RELAY)
+    smallest = sum(max(0, int(values.get(name, 0))) for name in ("mail_budget_reserve", "mail_recipients_per_message"))
     if int(limit) < smallest:
         reason = f"is {limit}; posts would wait for ever below {smallest}: the reserve and one full message"
         yield Problem(where, reason, "1440")
@@ -328,7 +334,7 @@ def accounts(values: Values) -> Problems:
             yield Problem(f"{where}.address", f"{address} is declared already", "lists2@example.org")
         addresses_seen.add(address)
         yield from _bad_secret(f"{where}.password", str(entry.get("password", "")))
-        if str(entry.get("limit", "")).isdigit():
+        if re.fullmatch(r"-?\d+", str(entry.get("limit", ""))):
             yield from _bad_limit(f"{where}.limit", entry["limit"], values)
         yield from _placements(where, entry, placed, values)
     main = str(values.get("mail_account", "")).lower()
