@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deployment import LISTS, MAIL_PASSWORD, Deployment
+from deployment import ADMIN_PASSWORD, LISTS, MAIL_PASSWORD, Deployment
 from e2e import playbook
 from e2e.mailing import MailingList, person
 from e2e.outbound import Outbound
@@ -33,7 +33,7 @@ class TwoAccounts:
     def deploy(self, **variables: object) -> str:
         """Run the playbook with these variables beside the inventory's; return what it said."""
         self._variables.write_text(json.dumps(variables))
-        run = playbook.run(self.deployment, self.release, "playbook.yml", "-e", f"@{self._variables}")
+        run = playbook.run(self.deployment, self.release, "playbook.yml", "-D", "-e", f"@{self._variables}")
         assert run.returncode == 0, run.stdout[-4000:]
         return run.stdout
 
@@ -96,6 +96,12 @@ def test_the_run_ends_with_the_plan_and_the_forecast(two_accounts: TwoAccounts):
     aliases = two_accounts.said.partition(f"{two_accounts.second.login} must have these aliases")[2]
     assert "18 of at most 50" in aliases
     assert "news-bounces" in aliases
+
+
+def test_the_run_shows_what_changed_and_no_password(two_accounts: TwoAccounts):
+    assert "/etc/postfix/sasl_passwd" in two_accounts.said
+    for password in (MAIL_PASSWORD, two_accounts.second.password, ADMIN_PASSWORD):
+        assert password not in two_accounts.said
 
 
 @pytest.mark.parametrize(("name", "number"), [("members", 0), ("press", 1), ("news", 1)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from deployment import Deployment
 from e2e import playbook
-from managed_database import OTHER_NAME
+from lab import Host
+from managed_database import OTHER_NAME, PASSWORD
 
 CLIENTS = "SELECT DISTINCT usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename <> 'postgres'"
 
@@ -22,6 +23,17 @@ def test_mailman_and_the_web_interface_use_the_service_through_tls(deployment: D
     database = deployment.lab.host("postgresql")
     clients = database.run("cd / && runuser -u postgres -- psql -qAt", stdin=CLIENTS).split()
     assert sorted(clients) == ["list|t", "www-data|t"]
+
+
+def test_nobody_else_reads_the_databases_password(node: Host, machine):
+    search = "grep -rlsF -f - /etc /home /opt /run /srv /tmp /usr/local /var --exclude-dir=journal"
+    assert not node.try_run(f"runuser -u nobody -- {search}", stdin=f"{PASSWORD}\n").stdout
+    # The search can find: root does.
+    assert "/etc/mailman3/mailman.cfg" in node.try_run(search, stdin=f"{PASSWORD}\n").stdout
+    assert PASSWORD not in machine.check_output("journalctl --no-pager -q -o cat")
+    assert PASSWORD not in machine.check_output(
+        "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'"
+    )
 
 
 def test_a_service_with_another_name_on_its_certificate_is_refused_before_anything_changes(deployment: Deployment):
