@@ -19,6 +19,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from deployment import ADMIN_PASSWORD, ADMIN_USER, ORGANISATION, Deployment, Site
 from e2e.mailing import MailingList, person
@@ -38,6 +39,8 @@ from lab.commands import wait_for
 PATIENCE_MS = 60_000
 TOO_MANY = 429
 SUBSCRIBED_WITHIN_SECONDS = 120
+NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
+"""What Chromium says when it stops loading because other labs on this machine come and go, with their interfaces."""
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 QUIET = (
     "--no-sandbox",
@@ -83,7 +86,14 @@ class Visit:
 
     def go(self, address: str) -> None:
         """Open a page, by its URL or by what follows `/mailman3/`, and wait until it has loaded all it loads."""
-        self.page.goto(urljoin(f"{self.origin}mailman3/", address), wait_until="networkidle")
+        for last in (False, False, True):
+            try:
+                self.page.goto(urljoin(f"{self.origin}mailman3/", address), wait_until="networkidle")
+            except PlaywrightError as error:
+                if last or NETWORK_CHANGED not in error.message:
+                    raise
+            else:
+                return
 
     def go_until(self, path: str, shown: Callable[[Page], bool], seconds: float) -> None:
         """Open a page again and again until it shows what is wanted."""
@@ -149,8 +159,7 @@ class Visit:
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # Other labs on this machine come and go, and with them its network interfaces.
-        if message.type == "error" and "ERR_NETWORK_CHANGED" not in message.text:
+        if message.type == "error" and NETWORK_CHANGED not in message.text:
             self.problems.append(f"console: {message.text} ({message.location.get('url')})")
 
 

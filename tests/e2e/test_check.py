@@ -26,7 +26,8 @@ BREAKAGES = {
         "jobs",
     ),
     "a port is open": (
-        "systemd-run --quiet --unit=surplus-port python3 -m http.server 8099",
+        "systemd-run --quiet --unit=surplus-port python3 -m http.server 8099;"
+        " until ss -Htln | grep -q :8099; do sleep 0.1; done",
         "systemctl stop surplus-port",
         "ports open to the outside",
     ),
@@ -100,14 +101,16 @@ def test_a_breakage_is_told(host: Host, breakage: str):
 
 def test_another_name_s_certificate_is_told(host: Host):
     live, saved = "/var/lib/listkit/certificate/live", "/var/cache/live-certificate"
-    host.run(f"cp -a $(readlink -f {live}) {saved}")
+    host.run(f"systemctl stop listkit-certificate.timer && cp -a $(readlink -f {live}) {saved}")
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=other.test"
     try:
         host.run(f"{make} -addext subjectAltName=DNS:other.test -keyout {live}/privkey.pem -out {live}/fullchain.pem")
-        host.run("systemctl reload nginx")
+        shown = "openssl s_client -connect 127.0.0.1:443 < /dev/null 2> /dev/null"
+        host.run(f"systemctl reload nginx; until {shown} | grep -q other.test; do sleep 0.2; done")
         assert "not for lists." in check_told(host, "certificate")["seen"]
     finally:
         host.run(f"cp -a {saved}/. {live}/ && rm -r {saved} && systemctl reload nginx")
+        host.run("systemctl start listkit-certificate.timer")
 
 
 def test_a_declared_list_that_changed_or_went_is_told(host: Host, declared_list: MailingList):

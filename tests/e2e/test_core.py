@@ -178,8 +178,9 @@ def test_a_mailman_that_is_not_as_expected_runs_its_own_way_and_says_so(mailing_
     host.run(f"cp -p {RUNNER_PY} /var/tmp/runner.py && sed -i '{other}' {RUNNER_PY}")
     try:
         host.run("systemctl restart mailman3")
-        said = host.run(f"journalctl -u mailman3 --no-pager -o cat --since {shlex.quote(since)}")
-        assert "Mailman's own master runs, because of a surprise: mailman.core.runner:Runner._snooze" in said
+        surprise = "Mailman's own master runs, because of a surprise: mailman.core.runner:Runner._snooze"
+        journal = f"journalctl -u mailman3 --no-pager -o cat --since {shlex.quote(since)}"
+        wait(mailing_list, lambda: surprise in host.run(journal), "the surprise in the journal")
         assert "own master runs" in host.run("systemctl show -P StatusText mailman3")
         posts.send_all()
         posts.check_each_came_once()

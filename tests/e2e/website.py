@@ -20,7 +20,7 @@ from e2e.mailing import MailingList
 
 ARCHIVED_WITHIN_SECONDS = 120
 MAILED_WITHIN_SECONDS = 120
-SEARCHABLE_WITHIN_SECONDS = 60
+SEARCHABLE_WITHIN_SECONDS = 240
 RATE_SECONDS = 90
 """How long one may have to wait until a form is taken again: ten a minute and address are."""
 

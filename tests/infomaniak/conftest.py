@@ -24,6 +24,8 @@ def mailbox(stand_in: StandIn) -> Mailbox:
 def clean(stand_in: StandIn, mailbox: Mailbox) -> Iterator[None]:
     """Every test starts with defaults and empty mailboxes."""
     stand_in.reset()
+    for host in (stand_in.service, stand_in.strict):
+        stand_in.wait(lambda host=host: not host.run("postqueue -j"), f"{host.name}'s queue to be empty")
     stand_in.forget()
     stand_in.service.run(f"rm -rf /var/vmail/{mailbox.login}/Maildir")
     yield

@@ -148,7 +148,7 @@ class StandIn:
     # -- waiting
 
     def wait_for_mail(
-        self, address: str, seconds: float = 60, where: Callable[[Received], bool] = lambda received: True
+        self, address: str, seconds: float = 180, where: Callable[[Received], bool] = lambda received: True
     ) -> Received:
         """Wait until an address received a message for which `where` holds; return it."""
 
@@ -157,7 +157,7 @@ class StandIn:
 
         return self.wait(arrived, f"a message to {address}", seconds)
 
-    def wait(self, condition: Callable[[], T], what: str, seconds: float = 60) -> T:
+    def wait(self, condition: Callable[[], T], what: str, seconds: float = 180) -> T:
         """Wait for a condition; `LabError` when it doesn't come true."""
         return wait_for(condition, what, seconds, every=0.2)
 

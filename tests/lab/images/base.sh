@@ -19,9 +19,12 @@ install -m 0644 /run/lab/host_key.pub /etc/ssh/ssh_host_ed25519_key.pub
 
 # A lab may lose its last second when the machine does; without this, dpkg waits for the disk at every file.
 echo force-unsafe-io > /etc/dpkg/dpkg.cfg.d/lab
-# Hosts belong to a test: none may start to upgrade itself in the middle of one.
-systemctl mask apt-daily.timer apt-daily-upgrade.timer systemd-networkd.service systemd-resolved.service \
-    systemd-timesyncd.service 2> /dev/null
+# Hosts belong to a test: none may start to upgrade itself in the middle of one, or put its logs away.
+for unit in apt-daily apt-daily-upgrade logrotate; do
+    install -d "/etc/systemd/system/$unit.service.d"
+    printf '[Unit]\nConditionPathExists=!/etc/lab-image\n' > "/etc/systemd/system/$unit.service.d/lab.conf"
+done
+systemctl mask systemd-networkd.service systemd-resolved.service systemd-timesyncd.service 2> /dev/null
 echo LANG=C.UTF-8 > /etc/default/locale
 # Empty, not absent: a new id for every host, without the rest of "first boot".
 : > /etc/machine-id
