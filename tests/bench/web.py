@@ -4,8 +4,8 @@ usage: python3 -m bench.web [--image kit-trixie] [--messages 10000] [--seconds 2
 
 One host in a lab of its own and one loaded database: first the kit is measured, then what the packages bring (uwsgi's,
 nginx's and PostgreSQL's own configuration, Whoosh as the search). `wrk` on another host of the lab makes the load. A
-member's pages come from no cache: those rows compare the rendering. A guest's are measured with the kit's limits by
-address lifted, as if every request had another address. Root is needed; about half an hour on two idle cores.
+member's pages come from no cache: those rows compare the rendering. The kit's limits by address are lifted for the
+loads, as if every request had another address. Root is needed; about half an hour on two idle cores.
 """
 
 from __future__ import annotations
@@ -78,9 +78,10 @@ function done(summary, latency)
 end
 """
 CPU = "cat $(pgrep -u www-data,postgres | sed 's|.*|/proc/&/stat|') | awk '{sum += $14 + $15} END {print sum / 100}'"
-LIFT_LIMITS = (
-    r"sed -i '/^ *limit_\(req\|conn\) .*listkit_guest/d' /etc/nginx/conf.d/listkit.conf; systemctl reload nginx"
-)
+NGINX = "/etc/nginx/conf.d/listkit.conf"
+LIFT = r"/^ *limit_\(req\|conn\) .*listkit_\(guest\|member\)/d"
+LIFT_LIMITS = f"sed -i.kit '{LIFT}' {NGINX}; systemctl reload nginx"
+SET_LIMITS = f"mv {NGINX}.kit {NGINX}; systemctl reload nginx"
 
 # The package's own sample, with this host's database and core.
 STOCK_SETTINGS = """
@@ -189,6 +190,11 @@ class Bench:
         """Seconds that the processes of web application and database, which outlive a load, have worked."""
         return float(self.host.run(CPU))
 
+    def side(self, scheme: str, prefix: str) -> tuple[dict[str, Load], dict[str, float]]:
+        """The loads of members and guests, and what memory each service then has, in MiB."""
+        loads = self.loads(scheme, prefix, "member", self.cookie()) | self.loads(scheme, prefix, "guest", "")
+        return loads, memory.by_service(self.host)
+
     def loads(self, scheme: str, prefix: str, who: str, cookie: str) -> dict[str, Load]:
         """One load for each kind of page; the first requests of each only warm up."""
         found = {}
@@ -196,6 +202,15 @@ class Bench:
             self.load(scheme, paths[:CONNECTIONS], cookie, connections=1)
             found[f"{kind}, {who}"] = self.load(scheme, paths, cookie)
         return found
+
+    @contextmanager
+    def without_limits(self) -> Iterator[None]:
+        """The kit as it is when every request comes from another address."""
+        self.host.run(LIFT_LIMITS)
+        try:
+            yield
+        finally:
+            self.host.run(SET_LIMITS)
 
     @contextmanager
     def stock(self) -> Iterator[None]:
@@ -279,13 +294,10 @@ def main() -> int:
         print(f"{name:<40} {value:>9.2f}")
     print(f"{f'{BURST} posts into the archive, s':<40} {bench.burst(BURST):>9.1f}")
 
-    ours = bench.loads("https", "/mailman3", "member", bench.cookie())
-    memory_ours = memory.by_service(bench.host)
-    bench.host.run(LIFT_LIMITS)
-    ours |= bench.loads("https", "/mailman3", "guest", "")
+    with bench.without_limits():
+        ours, memory_ours = bench.side("https", "/mailman3")
     with bench.stock():
-        stock = bench.loads("http", "", "member", bench.cookie()) | bench.loads("http", "", "guest", "")
-        memory_stock = memory.by_service(bench.host)
+        stock, memory_stock = bench.side("http", "")
     table("requests a second", {kind: (load.rate, stock[kind].rate) for kind, load in ours.items()})
     table("p95, s", {kind: (load.p95, stock[kind].p95) for kind, load in ours.items()})
     table("CPU a page, ms", {kind: (cpu_ms(load), cpu_ms(stock[kind])) for kind, load in ours.items()})

@@ -1,41 +1,19 @@
-"""What the settings say of accounts: tried on the host, with its settings and database, beside the application.
+"""What the settings say of accounts: tried on the host beside the application.
 
-So nothing is started again, and what the web server lets an address send isn't used up. The database is left as it was.
+So nothing is started again, and what the web server lets an address send isn't used up.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
-import shlex
 
 import pytest
 
 from deployment import Deployment
 from e2e import playbook
-from e2e.website import WebSite
+from e2e.website import WebSite, in_django
 
 REFUSAL = "Too many failed login attempts"
-
-_FRAME = """
-import json, sys
-sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
-from listkit.web import setup
-setup.load_django()
-from allauth.account.models import EmailAddress
-from django.contrib.auth import get_user_model
-from django.db import transaction
-from django.test import Client, override_settings
-users = get_user_model().objects
-quickly = override_settings(
-    EMAIL_BACKEND="django.core.mail.backends.dummy.EmailBackend",
-    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
-)
-with transaction.atomic(), quickly:
-    exec(sys.argv[1])
-    print(json.dumps(act(*json.loads(sys.argv[2]))))
-    transaction.set_rollback(True)
-"""
 
 _LOG_IN = """
 def act(fqdn, name, address, attempts):
@@ -54,6 +32,18 @@ def act(fqdn, name, password):
     fields = {"username": name, "email": f"{name}@example.org", "password1": password, "password2": password}
     client.post("/accounts/signup/", fields, secure=True)
     return page.status_code, 'name="password1"' in page.content.decode(), users.filter(username=name).exists()
+"""
+
+_ADMINISTER = """
+def act(fqdn, name, is_staff, asked):
+    user = users.create_user(name, f"{name}@example.org", "right", is_staff=is_staff)
+    client = Client(HTTP_HOST=fqdn)
+    if asked:
+        client.force_login(user)
+        page = client.get(asked, secure=True)
+    else:
+        page = client.post("/admin/login/", {"username": name, "password": "right"}, secure=True)
+    return page.status_code, page.headers.get("Location"), "_auth_user_id" in client.session
 """
 
 _SET_UP = """
@@ -88,13 +78,6 @@ def name() -> str:
     return f"x{secrets.token_hex(4)}"
 
 
-def in_django(website: WebSite, script: str, *words: object) -> list:
-    """Call the script's function `act` with these words on the host; return what it returned."""
-    # PostgreSQL's library looks into the home, and root's is closed to this user.
-    argv = ["env", "HOME=/", "runuser", "-u", "www-data", "--", "python3", "-c", _FRAME, script, json.dumps(words)]
-    return json.loads(website.site.web.run(f"cd / && {shlex.join(argv)}").splitlines()[-1])
-
-
 def log_in(website: WebSite, name: str, address: str, *attempts: str) -> tuple[bool, str]:
     """Make an account and try passwords for it; return whether the last one let in, and the page."""
     entered, page = in_django(website, _LOG_IN, website.site.fqdn, name, address, attempts)
@@ -111,6 +94,27 @@ def test_after_four_wrong_passwords_the_right_one_is_taken(website: WebSite, nam
     entered, page = log_in(website, name, "192.0.2.4", *["wrong"] * 4, "right")
     assert entered
     assert REFUSAL not in page
+
+
+def test_the_administration_tries_no_passwords_itself(website: WebSite, name: str):
+    status, place, entered = in_django(website, _ADMINISTER, website.site.fqdn, name, True, "")
+    assert (status, place, entered) == (302, "/mailman3/accounts/login/?next=/mailman3/admin/", False)
+
+
+@pytest.mark.parametrize(
+    ("is_staff", "path", "answer"),
+    [
+        (True, "/admin/", (200, None)),
+        (True, "/admin/login/", (302, "/mailman3/admin/")),
+        (False, "/admin/", (302, "/mailman3/admin/login/?next=/mailman3/admin/")),
+        (False, "/admin/login/", (403, None)),
+    ],
+)
+def test_who_is_logged_in_gets_the_administration_or_a_refusal(
+    website: WebSite, name: str, is_staff: bool, path: str, answer: tuple
+):
+    status, place, _ = in_django(website, _ADMINISTER, website.site.fqdn, name, is_staff, path)
+    assert (status, place) == answer
 
 
 def test_the_superuser_s_password_is_set_once_and_then_left_to_its_owner(website: WebSite, name: str):

@@ -13,7 +13,7 @@ from deployment import ORGANISATION, Deployment, Site
 from e2e import playbook
 from e2e.browser import Browser, hosts_of
 from e2e.mailing import MailingList, person
-from e2e.website import WebSite, archived, confirm, log_in, mailed_link, removing_archive, submit
+from e2e.website import WebSite, archived, confirm, in_django, log_in, mailed_link, removing_archive, submit
 from infomaniak import compose
 from listkit.certificate_files import parse
 
@@ -25,6 +25,14 @@ general = configuration["general"]
 url = general["base_url"].rstrip("/") + "/api/mailman/urls?" + urllib.parse.urlencode({"mlist": sys.argv[1]})
 request = urllib.request.Request(url, headers={"Authorization": "Token " + general["api_key"]})
 print(urllib.request.urlopen(request, timeout=60).read().decode())
+"""
+_TAKE_OUT = """
+def act(fqdn, mail_domain):
+    from django.contrib.sites.models import Site
+    from django_mailman3.models import MailDomain
+    list(setup._sites([fqdn], "Lists", {}))
+    host = MailDomain.objects.get(mail_domain=mail_domain).site.domain
+    return [host, *Site.objects.values_list("domain", flat=True)]
 """
 
 
@@ -124,6 +132,10 @@ def test_a_sign_up_s_mail_leads_back_to_its_host(deployment: Deployment, site: S
     profile = member.get("/mailman3/user-profile/delete")
     assert profile.url.startswith(f"https://{second.fqdn}/"), profile.url
     confirm(member, profile)
+
+
+def test_a_domain_whose_host_is_taken_out_is_the_main_host_s(site: Site, second: Second):
+    assert in_django(WebSite.of(site), _TAKE_OUT, site.fqdn, second.domain) == [site.fqdn, site.fqdn]
 
 
 def test_the_superuser_can_add_a_domain(site: Site, second: Second):

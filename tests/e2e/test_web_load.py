@@ -26,15 +26,20 @@ from e2e.website import (
     wait_for,
 )
 from infomaniak import compose
+from lab import Host
 
 BURST = int(os.environ.get("LISTKIT_BURST", "40"))
 BURST_VISIBLE_SECONDS = 60
 CRAWLERS = 50
-CRAWL_SECONDS = float(os.environ.get("LISTKIT_CRAWL_SECONDS", "30"))
+CRAWL_SECONDS = float(os.environ.get("LISTKIT_CRAWL_SECONDS", "45"))
 LIST_PAGE_SECONDS = 1.0
 SLOWDOWN = 5
 """So much longer a member's page may take under a crawl, where the machine is too busy for seconds. Members share the
 machine with the crawlers; in one queue with them they would wait for dozens of pages."""
+JOB_SECONDS = 300
+MEASURED = {"host": {"mailman3.service"}, "web": {"mailman3-web.service", "nginx.service"}, "database": {"postgresql"}}
+LEAST_MIB = 100
+"""A site that takes less wasn't measured."""
 START_SECONDS = 5.0
 STARTS = 3
 
@@ -82,6 +87,15 @@ def wait_for_posts(website: WebSite, address: str, count: int, deadline: float) 
         time.sleep(0.5)
 
 
+def jobs_end(host: Host) -> None:
+    """Wait until no periodic job runs."""
+    jobs = "systemctl list-units --no-legend --state=activating 'listkit-web-job@*'"
+    deadline = time.monotonic() + JOB_SECONDS
+    while running := host.run(jobs):
+        assert time.monotonic() < deadline, running
+        time.sleep(1)
+
+
 class TestABurst:
     def test_is_in_the_archive_within_a_minute(self, website: WebSite, public_list: str):
         deadline = time.monotonic() + BURST_VISIBLE_SECONDS * slowdown(website)
@@ -115,6 +129,8 @@ class TestACrawl:
             doors = [website.browser().get(f"/mailman3/accounts/login/?next=/{number}") for number in range(8)]
             assert [page.status for page in doors] == [200] * 8, "members can't log in"
             answers = crawl.answers()
+        # Whatever else runs on this machine may have begun during the crawl.
+        alone = max(alone, statistics.median(list_page() for _ in range(9)))
         assert crowded < max(LIST_PAGE_SECONDS, SLOWDOWN * alone), f"{crowded:.2f} s, alone {alone:.2f} s; {answers}"
         assert answers["200"], "guests are served, too"
         assert answers.get("503", 0) + answers.get("429", 0), "nobody was told to come back later"
@@ -139,9 +155,14 @@ class TestTheHost:
                 assert browser.get(f"/mailman3/{path}").status == 200
             for page in ("", "latest", "feed/"):
                 assert browser.get(f"/mailman3/hyperkitty/list/{public_list}/{page}").status == 200
+        measured = {}
         for host in website.site.hosts:
-            taken = memory.by_service(host)
+            jobs_end(host)
+            measured[host] = taken = memory.by_service(host)
             assert sum(taken.values()) <= memory.BUDGET_MIB, (host.name, taken)
+        for station, services in MEASURED.items():
+            assert services <= measured[getattr(website.site, station)].keys(), (station, measured)
+        assert sum(sum(taken.values()) for taken in measured.values()) > LEAST_MIB, measured
 
     @pytest.mark.parametrize(
         ("station", "unit", "address"),
@@ -153,4 +174,4 @@ class TestTheHost:
     def test_is_ready_soon_after_it_was_started(self, website: WebSite, station: str, unit: str, address: str):
         host = getattr(website.site, station)
         command = shlex.join(["python3", "-c", _START, unit, address])
-        assert min(float(host.run(command)) for _ in range(STARTS)) < START_SECONDS
+        assert min(float(host.run(command)) for _ in range(STARTS)) < START_SECONDS * slowdown(website)

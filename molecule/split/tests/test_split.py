@@ -93,6 +93,22 @@ def test_only_the_hosts_of_the_site_reach_the_links(whole: Site, links: dict[str
     assert reached(whole.database, [place for place in links if whole.database.address not in place]) == []
 
 
+@pytest.mark.parametrize("verb", ["restart", "reload", "stop"])
+def test_the_links_stay_closed_whatever_becomes_of_the_host_s_own_filter(
+    whole: Site, links: dict[str, Host], deployment: Deployment, verb: str
+):
+    for node in whole.hosts:
+        # Debian leaves it off, and what doesn't run can't be reloaded.
+        node.run(f"systemctl start nftables && systemctl {verb} nftables")
+    try:
+        assert reached(deployment.stand_in.strict, list(links)) == []
+        for place, client in links.items():
+            assert reached(client, [place]) == [place]
+    finally:
+        for node in whole.hosts:
+            node.run("systemctl stop nftables")
+
+
 def test_an_address_without_the_key_gets_no_further(whole: Site):
     [link] = [link for link in ends(whole.web, "links") if link["port"] == 8001]
     client = f"openssl s_client -connect {link['address']}:{link['link_port']} -psk_identity {link['key']}"

@@ -1,4 +1,4 @@
-"""Our own Django application: pages that win over Postorius', the archives' privacy, the database's health."""
+"""Our own Django application: pages that win over Postorius', the archives' privacy, one login, a healthy database."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Listkit(AppConfig):
     path = str(SHARE)
 
     def ready(self) -> None:
-        """Connect what listens for new archives and for requests."""
-        from listkit.web import connections, privacy
+        """Connect what listens for new archives and for requests, and what asks for the login."""
+        from listkit.web import connections, login, privacy
 
+        login.be_the_only_one()
         privacy.listen()
         connections.listen()

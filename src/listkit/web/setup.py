@@ -60,7 +60,8 @@ def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterato
     from django.contrib.sites.models import Site
 
     main, _ = Site.objects.get_or_create(pk=1, defaults={"domain": hosts[0], "name": name})
-    yield from _free_domain(hosts[0], main)
+    # Also the one that has the main host's name: it may have been a further host before.
+    yield from _close(Site.objects.exclude(pk=main.pk).exclude(domain__in=hosts[1:]), main)
     yield from _update(main, f"site {hosts[0]}", domain=hosts[0], name=name[:50])
     for host in hosts[1:]:
         _, created = Site.objects.get_or_create(domain=host, defaults={"name": name[:50]})
@@ -70,15 +71,14 @@ def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterato
         yield from _mail_domain(mail_domain, Site.objects.get(domain=host))
 
 
-def _free_domain(domain: str, main) -> Iterator[str]:
-    """The main host may have been a site of its own before; what belonged to that one is the main site's now."""
-    from django.contrib.sites.models import Site
+def _close(sites, main) -> Iterator[str]:
+    """What belonged to these sites is the main one's now: links would lead to hosts that answer no more."""
     from django_mailman3.models import MailDomain
 
-    for other in Site.objects.filter(domain=domain).exclude(pk=main.pk):
-        MailDomain.objects.filter(site=other).update(site=main)
-        other.delete()
-        yield f"site {domain} becomes the main one"
+    for site in sites:
+        MailDomain.objects.filter(site=site).update(site=main)
+        site.delete()
+        yield f"site {site.domain} goes into the main one"
 
 
 def _mail_domain(mail_domain: str, site) -> Iterator[str]:
