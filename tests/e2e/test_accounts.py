@@ -84,8 +84,7 @@ def two_accounts(deployment: Deployment, release: str, tmp_path_factory: pytest.
 def test_the_run_ends_with_the_plan_and_the_forecast(two_accounts: TwoAccounts):
     domain = two_accounts.site.domain
     table = two_accounts.said.partition("recipients per day")[2]
-    rows = [line.split()[:2] for line in table.splitlines()[1:8] if "@" in line]
-    assert rows == [
+    wanted = [
         [two_accounts.first.login, "500"],
         [f"board@{domain}", "0"],
         [f"members@{domain}", "500"],
@@ -93,6 +92,8 @@ def test_the_run_ends_with_the_plan_and_the_forecast(two_accounts: TwoAccounts):
         [f"news@{domain}", "900"],
         [f"press@{domain}", "100"],
     ]
+    # Lists that other tests have had may stand in between.
+    assert [row for row in (line.split()[:2] for line in table.splitlines()) if row in wanted] == wanted
     aliases = two_accounts.said.partition(f"{two_accounts.second.login} must have these aliases")[2]
     assert "18 of at most 50" in aliases
     assert "news-bounces" in aliases
