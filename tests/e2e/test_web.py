@@ -22,6 +22,7 @@ from e2e.website import (
     archived,
     archiving,
     confirm,
+    in_django,
     log_in,
     mailed_link,
     submit,
@@ -29,6 +30,19 @@ from e2e.website import (
 )
 from infomaniak import compose
 
+_FILL_A_CACHE = """
+def act():
+    import random, tempfile
+    from listkit.web.cache import Cache
+    random.seed(1)
+    with tempfile.TemporaryDirectory() as folder:
+        cache, looks = Cache(folder, {"OPTIONS": {"MAX_ENTRIES": 100}}), []
+        files = cache._list_cache_files
+        cache._list_cache_files = lambda: looks.append(1) or files()
+        for number in range(3000):
+            cache.set(str(number), number)
+        return [len(looks), len(files())]
+"""
 CRAWLERS = 100
 STILL_SECONDS = 15
 SHARED_SECONDS = 15
@@ -318,6 +332,13 @@ class TestTheArchive:
         # Its script loads the answer, and would show it a second time.
         assert "An answer." not in guest.get(page.url, **{"User-Agent": browser}).text
         assert "An answer." in guest.get(page.url, **{"User-Agent": crawler}).text
+
+
+class TestTheCache:
+    def test_makes_room_without_looking_through_itself_each_time(self, website: WebSite):
+        looks, left = in_django(website, _FILL_A_CACHE)
+        assert 0 < looks < 30
+        assert left < 2000
 
 
 class TestACrawl:
