@@ -162,6 +162,20 @@ def test_a_post_that_finds_no_database_waits_for_it(mailing_list: MailingList, h
     posts.check_each_came_once()
 
 
+def test_a_runner_with_nothing_in_its_hands_outlives_a_database_that_is_away(mailing_list: MailingList, host):
+    def put_off() -> int:
+        log = "grep -c 'bounces runner .* its periodic work' /var/log/mailman3/mailman.log"
+        return int(host.try_run(log).stdout or 0)
+
+    runner, before = pid(host, "bounces"), put_off()
+    host.run("systemctl stop postgresql 'postgresql@*'")
+    try:
+        wait(mailing_list, lambda: put_off() > before, "the bounce runner to meet it")
+    finally:
+        host.run("systemctl start postgresql")
+    assert pid(host, "bounces") == runner
+
+
 def test_a_database_that_restarts_in_the_middle_of_a_stream_costs_and_doubles_nothing(mailing_list: MailingList, host):
     posts = Posts(mailing_list, 12)
     for number in (0, 4, 8):

@@ -9,6 +9,7 @@ Differences from Mailman's own master, on both of Debian's versions:
   starts all anew;
 - a runner that is told to stop finishes the message in its hands first (Mailman's own is interrupted by an exception
   that moves the message to the shunt queue, where it stays until somebody looks);
+- a runner whose periodic work meets a database that is away does it in the next round (Mailman's own dies of it);
 - systemd hears that Mailman is up when the REST API and the LMTP server listen;
 - `mailman restart` and `systemctl reload` load the code and the configuration anew as well.
 """
@@ -36,6 +37,7 @@ from mailman.utilities.modules import find_name
 from sqlalchemy.orm import configure_mappers
 from zope.component import getUtility
 
+from listkit.mailman.not_now import is_no_message_s_fault
 from listkit.systemd import notify
 
 RESTARTS_FORGOTTEN_AFTER = 600.0
@@ -92,7 +94,7 @@ def _query_everything_once():
 
 
 def finishing(runner_class: type) -> type:
-    """Return `runner_class`, whose instances stop only between two messages when they are told to stop."""
+    """Return `runner_class`, whose instances stop only between two messages, and outlive a database that is away."""
 
     class Finishing(runner_class):
         _idle = False
@@ -104,6 +106,15 @@ def finishing(runner_class: type) -> type:
                     super()._snooze(filecnt)
             finally:
                 self._idle = False
+
+        def _do_periodic(self):
+            try:
+                super()._do_periodic()
+            except Exception as error:
+                if not is_no_message_s_fault(error):
+                    raise
+                config.db.abort()
+                log.warning("The %s runner couldn't do its periodic work, and tries again: %s", self.name, error)
 
         def signal_handler(self, signum, frame):
             # The interrupt is an ordinary exception: raised while a message is processed it would shunt the message.

@@ -23,6 +23,7 @@ SIGNATURES = {
     "mailman.bin.master:Loop._start_runner": ["self", "spec"],
     "mailman.bin.master:Loop.loop": ["self"],
     "mailman.bin.runner:make_runner": ["name", "slice", "range", "once"],
+    "mailman.core.runner:Runner._do_periodic": ["self"],
     "mailman.core.runner:Runner._snooze": ["self", "filecnt"],
     "mailman.core.runner:Runner._short_circuit": ["self"],
     "mailman.core.runner:Runner.signal_handler": ["self", "signum", "frame"],
