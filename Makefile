@@ -78,7 +78,7 @@ demo-down: ## tear the demo down
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
 # What a site of three hosts does differently is the web interface and its database.
-SPLIT_TESTS := mail import tls web web_accounts web_hosts web_load web_recovery pages browser
+SPLIT_TESTS := browser mail import tls web web_accounts web_hosts web_load web_recovery pages
 
 .PHONY: test test-long lint unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
 test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud

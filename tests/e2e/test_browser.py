@@ -41,6 +41,8 @@ TOO_MANY = 429
 SUBSCRIBED_WITHIN_SECONDS = 120
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
 """What Chromium says when it stops loading because other labs on this machine come and go, with their interfaces."""
+INTERRUPTED = 0
+NOT_TAKEN = (TOO_MANY, INTERRUPTED)
 SCREENS = {"desktop": {"width": 1280, "height": 800}, "phone": {"width": 390, "height": 844}}
 QUIET = (
     "--no-sandbox",
@@ -73,6 +75,8 @@ class Visit:
     page: Page
     origin: str
     problems: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    """Whether something of the page isn't there because the browser stopped loading."""
 
     @classmethod
     def begin(cls, context: BrowserContext, fqdn: str) -> Visit:
@@ -87,13 +91,16 @@ class Visit:
     def go(self, address: str) -> None:
         """Open a page, by its URL or by what follows `/mailman3/`, and wait until it has loaded all it loads."""
         for last in (False, False, True):
+            before, self.interrupted = len(self.problems), False
             try:
                 self.page.goto(urljoin(f"{self.origin}mailman3/", address), wait_until="networkidle")
             except PlaywrightError as error:
                 if last or NETWORK_CHANGED not in error.message:
                     raise
-            else:
+                self.interrupted = True
+            if last or not self.interrupted:
                 return
+            del self.problems[before:]
 
     def go_until(self, path: str, shown: Callable[[Page], bool], seconds: float) -> None:
         """Open a page again and again until it shows what is wanted."""
@@ -113,9 +120,9 @@ class Visit:
             for name, value in fields.items():
                 self.page.fill(f"form [name={name}]", value)
             status = self.leave(lambda: self.page.press(f"form [name={name}]", "Enter"))
-            if status == TOO_MANY:
+            if status in NOT_TAKEN:
                 del self.problems[before:]
-            return status != TOO_MANY
+            return status not in NOT_TAKEN
 
         wait_for(taken, f"the form at {address} to be taken", RATE_SECONDS, every=5)
 
@@ -125,17 +132,26 @@ class Visit:
         def taken() -> bool:
             before = len(self.problems)
             status = self.leave(lambda: self.page.locator(button).first.click())
-            if status == TOO_MANY:
+            if status in NOT_TAKEN:
                 del self.problems[before:]
+            if status == TOO_MANY or self.page.url.startswith("chrome-error:"):
                 self.page.go_back(wait_until="networkidle")
-            return status != TOO_MANY
+            return status not in NOT_TAKEN
 
         wait_for(taken, f"the click on {button} to be taken", RATE_SECONDS, every=5)
 
     def leave(self, act: Callable[[], None]) -> int:
-        """Do what opens another page, wait until it has loaded all it loads, and return its status."""
-        with self.page.expect_navigation(wait_until="networkidle") as navigation:
-            act()
+        """Do what opens another page, wait until it has loaded all it loads, and return its status.
+
+        `INTERRUPTED` when the browser stopped loading it.
+        """
+        try:
+            with self.page.expect_navigation(wait_until="networkidle") as navigation:
+                act()
+        except PlaywrightError as error:
+            if NETWORK_CHANGED not in error.message:
+                raise
+            return INTERRUPTED
         return navigation.value.status
 
     def log_in(self, name: str = ADMIN_USER, password: str = ADMIN_PASSWORD) -> None:
@@ -159,7 +175,9 @@ class Visit:
             self.problems.append(f"HTTP {response.status}: {response.url}")
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and NETWORK_CHANGED not in message.text:
+        if NETWORK_CHANGED in message.text:
+            self.interrupted = True
+        elif message.type == "error":
             self.problems.append(f"console: {message.text} ({message.location.get('url')})")
 
 
