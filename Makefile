@@ -118,7 +118,7 @@ e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `ma
 	@$(AS_ROOT) $(PYTEST) tests/e2e -m "not slow"
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
 
-e2e-split: setup .cache/chromium ## the stand-in's own tests, and messages through the three hosts of the scenario split
+e2e-split: setup .cache/chromium .cache/testssl ## the stand-in's own tests, and messages through the three hosts of the scenario split
 	@$(AS_ROOT) $(PYTEST) tests/infomaniak -m "not slow"
 	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) $(addprefix tests/e2e/test_, $(SPLIT_TESTS:=.py)) -m "not slow"
 
