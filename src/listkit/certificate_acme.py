@@ -162,7 +162,7 @@ def issuer() -> str:
 def _forget() -> None:
     """Take away what certbot keeps of the certificate: it stumbles over files that it left half-written itself."""
     for folder in ("live", "archive"):
-        shutil.rmtree(ROOT / folder / NAME, ignore_errors=True)
+        shutil.rmtree(ROOT / folder / NAME, ignore_errors=True)  # either may be missing: it is half-written
     (ROOT / "renewal" / f"{NAME}.conf").unlink(missing_ok=True)
 
 

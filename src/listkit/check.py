@@ -212,7 +212,7 @@ def check_lists(declared: dict[str, dict[str, object]]) -> Iterator[Finding]:
 def _rest(path: str) -> dict:
     """What Mailman's REST API answers. Raises OSError when it doesn't, ValueError when it isn't JSON."""
     login = base64.b64encode(f"restadmin:{REST_PASSWORD.read_text().strip()}".encode()).decode()
-    request = urllib.request.Request(f"{REST_URL}/{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310 -- http
+    request = urllib.request.Request(f"{REST_URL}/{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310 -- REST_URL is http
     with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- the same
         return json.load(answer)
 

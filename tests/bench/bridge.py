@@ -104,7 +104,7 @@ class Race:
         return taken
 
     def _log(self, host, name: str, token: str) -> list[float]:
-        lines = host.run(f"grep -F '<{token}-' /run/campaign-{name} || true").splitlines()  # none is an answer, too
+        lines = host.try_run(f"grep -F '<{token}-' /run/campaign-{name}").stdout.splitlines()
         first = {line.split()[1]: float(line.split()[0]) for line in reversed(lines)}
         return list(first.values())
 

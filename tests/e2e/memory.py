@@ -11,8 +11,8 @@ BUDGET_MIB = 650
 _READ = """
 for folder in /proc/[0-9]*; do
     kib=$(awk '/^Pss:/ {print $2}' $folder/smaps_rollup 2>/dev/null)
-    [ -n "$kib" ] && echo "$kib $(sed -n 's/^0:://p' $folder/cgroup)"
-done || true
+    if [ -n "$kib" ]; then echo "$kib $(sed -n 's/^0:://p' $folder/cgroup)"; fi
+done
 """
 
 

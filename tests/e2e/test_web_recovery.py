@@ -31,7 +31,7 @@ FALLBACK = "falling back to django-q's own cluster"
 
 def pids(website: WebSite, pattern: str) -> set[str]:
     """The processes whose command line matches."""
-    return set(website.site.web.run(f"pgrep --full '{pattern}' || true").split())  # none is an answer, too
+    return set(website.site.web.try_run(f"pgrep --full '{pattern}'").stdout.split())
 
 
 def wait_until(what: str, seconds: float, well: Callable[[], bool]) -> None:
@@ -196,7 +196,7 @@ def other_django_q(website: WebSite, superuser: Browser) -> Iterator[None]:
     """A django-q whose inner functions take parameters of other names, and which works by itself."""
     host, folder = website.site.web, "/usr/lib/python3/dist-packages/django_q"
     change = r"find {} -name '*.py' -exec sed -i 's/\b{}\b/{}/g' {{}} +"
-    assert not host.run(f"grep -rlw other_queue {folder} || true"), "there is one already: install django-q again"
+    assert not host.try_run(f"grep -rlw other_queue {folder}").stdout, "there is one already: install django-q again"
     host.run(change.format(folder, "result_queue", "other_queue"))
     try:
         yield

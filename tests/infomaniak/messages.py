@@ -24,7 +24,7 @@ class Received:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self.message: EmailMessage = message_from_bytes(raw, policy=policy.default)  # type: ignore[assignment]
+        self.message: EmailMessage = message_from_bytes(raw, policy=policy.default)
 
     def __getitem__(self, name: str) -> str:
         """A header's value; empty without one."""

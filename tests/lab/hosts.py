@@ -110,7 +110,7 @@ class Host:
         """Kill the host and remove its disk and its cable."""
         self.kill()
         self.network.unplug(self.number)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.directory, ignore_errors=True)  # an earlier attempt may have got so far
 
     # -- work
 

@@ -117,7 +117,7 @@ def _build(name: str, recipe: Recipe, below: list[Path], top: Path) -> None:
         partial.rename(top)
         _built(top).touch()
     except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)  # the first error is the one to tell
         raise
     print(f"building image {name}: {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
 
@@ -148,7 +148,7 @@ def _run_inside(recipe: Recipe, top: Path, below: list[Path]) -> str:
         return run(*mounts.in_overlay(group, [str(path) for path in below or [empty]], top, scratch, inside, command))
     finally:
         mounts.kill_group(group)
-        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)  # the next build begins with one of its own
 
 
 def prune() -> None:

@@ -510,7 +510,7 @@ class Worker:
                 self.heart.beat()
             spool.write(normaliser.finish())
             self._contact()
-            yield spool, internal_date  # type: ignore[misc]
+            yield spool, internal_date
 
     def _is_gone(self, selected: Selected, uid: int) -> bool:
         """Whether a message that can't be fetched is gone; when it is listed once more it isn't."""

@@ -110,8 +110,12 @@ def tasks_of(case: str, playbooks) -> list[dict]:
 def test_no_planted_secret_is_printed_or_logged(playbooks):
     playbooks.template("conf.j2", "{{ mail_password }} {{ mailman_password }} {{ mail_accounts[0].password }}\n")
     log = playbooks.folder / "log"
-    # One run for all cases; a case that fails on purpose must not keep the next one from running.
-    tasks = [{**task, "ignore_errors": True} for case in CASES for task in tasks_of(case, playbooks)]
+    # One run for all cases.
+    tasks = [
+        {**task, "ignore_errors": True}  # one that fails on purpose must not keep the next from running
+        for case in CASES
+        for task in tasks_of(case, playbooks)
+    ]
     run = playbooks.run(tasks, "-vvv", "-D", variables=PLANTED, environment={"ANSIBLE_LOG_PATH": str(log)})
     assert run.output.count("TASK [") == len(tasks), run.output
     assert run.output.count("...ignoring") == len([case for case in CASES if case.startswith("failing")])

@@ -88,8 +88,11 @@ WRONG = [
 
 
 def test_wrong_arguments_are_explained(playbooks):
-    # One run for all; each is meant to fail.
-    tasks = [{**tree(playbooks, **options)[0], "ignore_errors": True} for options, _message in WRONG]
+    # One run for all.
+    tasks = [
+        {**tree(playbooks, **options)[0], "ignore_errors": True}  # each is meant to fail
+        for options, _message in WRONG
+    ]
     run = playbooks.run(tasks)
     assert run.output.count("...ignoring") == len(WRONG), run.output
     for _options, message in WRONG:

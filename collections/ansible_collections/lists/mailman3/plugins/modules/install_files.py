@@ -274,7 +274,7 @@ class Staging:
     def clean(self):
         """Remove what was not moved into place."""
         for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # whatever failed before is the error to tell
 
 
 def validation_problem(module, file, staged):
