@@ -84,6 +84,13 @@ def check_units(units: Iterable[str]) -> Iterator[Finding]:
         yield Finding(unit, state == "active", state, f"journalctl -u {unit} -n 50 says why")
 
 
+def check_database() -> Iterator[Finding]:
+    """The database answers. Debian's `postgresql.service` stays active when its cluster isn't."""
+    answer = subprocess.run(["pg_isready"], capture_output=True, text=True, check=False)
+    fix = "journalctl -u 'postgresql@*' -n 50 says why"
+    yield Finding("the database", answer.returncode == 0, answer.stdout.strip(), fix)
+
+
 def check_jobs() -> Iterator[Finding]:
     """None of the kit's jobs has failed the last time it ran."""
     command = ["systemctl", "list-units", "--failed", "--plain", "--no-legend", "listkit-*"]
@@ -319,6 +326,8 @@ def look_at(configuration: dict) -> list[Finding]:
             lambda: check_lists(configuration["lists"]),
             check_set_aside,
         ]
+    if "postgresql.service" in configuration["units"]:
+        checks.append(check_database)
     if "postfix@-.service" in configuration["units"] or "postfix.service" in configuration["units"]:
         checks.append(lambda: check_greeting("the relay", 25, b"220", "journalctl -u 'postfix*' -n 50 says why"))
     if "nginx.service" in configuration["units"]:

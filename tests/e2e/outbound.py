@@ -214,7 +214,8 @@ class Outbound:
         return Scores(*map(int, row.split("|")))
 
     def _sql(self, query: str) -> str:
+        database = self.list.site.database
         # After a power cut it reads its log first.
-        self.service.wait(lambda: not self.host.try_run("pg_isready -q").returncode, "PostgreSQL to take connections")
+        self.service.wait(lambda: not database.try_run("pg_isready -q").returncode, "PostgreSQL to take connections")
         psql = f"cd / && runuser -u postgres -- psql -qAt -v list={self.list.list_id} mailman3"
-        return self.host.run(psql, stdin=query)
+        return database.run(psql, stdin=query)

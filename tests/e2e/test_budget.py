@@ -191,7 +191,7 @@ def test_a_power_cut_loses_nothing_and_the_quota_is_kept(narrow: Outbound):
     narrow.service.wait(lambda: narrow.status()["on_the_way"], "a message on its way")
     narrow.host.kill()
     narrow.list.deployment.lab.start(narrow.host.name)
-    narrow.service.wait(lambda: not narrow.host.try_run("pg_isready").returncode, "the database")
+    narrow.service.wait(lambda: not narrow.list.site.database.try_run("pg_isready").returncode, "the database")
     narrow.wait_until_empty()
     copies = narrow.copies().values()
     assert all({*posts} == {"Post 1", "Post 2"} for posts in copies)
@@ -273,7 +273,7 @@ def test_what_somebody_waits_for_is_urgent(outbound: Outbound):
     mailing_list.command(newcomer, "join")
     browser = WebSite.of(mailing_list.site).browser()
     submit(browser, browser.get("/mailman3/accounts/password/reset/"), email=SITE_OWNER)
-    outbound.host.run(DJANGO_REPORTS)
+    outbound.list.site.web.run(DJANGO_REPORTS)
     outbound.host.run("sendmail root", stdin="Subject: Cron says hello\n\nHello.\n")
     wanted = {"requires approval", "awaits moderator", "Dear owner", "confirm", "Password Reset", "Broken", "Cron says"}
     held: list[Held] = []

@@ -4,56 +4,76 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
-from deployment import Deployment
+from deployment import Deployment, Site
 from e2e.mailing import MailingList
 from lab import Host
 
 pytestmark = pytest.mark.lab
 
+
+class Breakage(NamedTuple):
+    """What is broken, where, and what is told."""
+
+    harm: str
+    repair: str
+    told: str
+    at: str = "host"
+    """The host of a site where it is broken."""
+    by: str = "host"
+    """The host of a site whose check tells of it."""
+
+
 BREAKAGES = {
-    "a unit is stopped": ("systemctl stop listkit-bridge", "systemctl start listkit-bridge", "listkit-bridge.service"),
-    "a timer is stopped": (
-        "systemctl stop listkit-digests.timer",
-        "systemctl start listkit-digests.timer",
-        "listkit-digests.timer",
+    "a unit is stopped": Breakage(
+        "systemctl stop listkit-bridge", "systemctl start listkit-bridge", "listkit-bridge.service"
     ),
-    "a job failed": (
+    "a timer is stopped": Breakage(
+        "systemctl stop listkit-digests.timer", "systemctl start listkit-digests.timer", "listkit-digests.timer"
+    ),
+    "a job failed": Breakage(
         "systemd-run --quiet --wait --unit=listkit-broken false || true",  # it is meant to fail
         "systemctl reset-failed listkit-broken",
         "jobs",
     ),
-    "a port is open": (
+    "a port is open": Breakage(
         "systemd-run --quiet --unit=surplus-port python3 -m http.server 8099;"
         " until ss -Htln | grep -q :8099; do sleep 0.1; done",
         "systemctl stop surplus-port",
         "ports open to the outside",
     ),
-    "the web interface is down": (
+    "the web interface is down": Breakage(
         "systemctl kill -s KILL mailman3-web; systemctl stop mailman3-web",
         "systemctl start mailman3-web",
         "mailman3-web.service",
+        at="web",
+        by="web",
     ),
-    "the database is down": (
+    "the database is down": Breakage(
+        "systemctl stop 'postgresql@*'",
+        "systemctl stop postgresql; systemctl start postgresql",
+        "the database",
+        at="database",
+        by="database",
+    ),
+    "the database of Mailman is down": Breakage(
         "systemctl stop 'postgresql@*'",
         "systemctl stop postgresql; systemctl start postgresql",
         "Mailman's REST API",
+        at="database",
     ),
-    "Mailman takes no mail": (
-        "kill -STOP $(pgrep -x mailman-lmtp)",
-        "kill -CONT $(pgrep -x mailman-lmtp)",
-        "Mailman's LMTP server",
+    "Mailman takes no mail": Breakage(
+        "kill -STOP $(pgrep -x mailman-lmtp)", "kill -CONT $(pgrep -x mailman-lmtp)", "Mailman's LMTP server"
     ),
-    "the relay is down": ("systemctl stop postfix", "systemctl start postfix", "the relay"),
-    "a secret is open": (
-        "chmod 0644 /etc/postfix/sasl_passwd",
-        "chmod 0600 /etc/postfix/sasl_passwd",
-        "secrets",
+    "the relay is down": Breakage("systemctl stop postfix", "systemctl start postfix", "the relay"),
+    "a secret is open": Breakage(
+        "chmod 0644 /etc/postfix/sasl_passwd", "chmod 0600 /etc/postfix/sasl_passwd", "secrets"
     ),
-    "a disk is full": ("mount -t tmpfs -o size=1m none /var/log", "umount /var/log", "disks"),
-    "a message was shunted": (
+    "a disk is full": Breakage("mount -t tmpfs -o size=1m none /var/log", "umount /var/log", "disks"),
+    "a message was shunted": Breakage(
         "touch /var/lib/mailman3/queue/shunt/1+0.pck",
         "rm /var/lib/mailman3/queue/shunt/1+0.pck",
         "messages set aside",
@@ -62,12 +82,12 @@ BREAKAGES = {
 
 
 @pytest.fixture
-def host(deployment: Deployment, release: str) -> Iterator[Host]:
-    """A deployed host that is well before the test, and after it."""
-    host = deployment.sites[release].host
-    assert failing(host, wait=180) == {}
-    yield host
-    assert failing(host, wait=180) == {}
+def site(deployment: Deployment, release: str) -> Iterator[Site]:
+    """A deployed site that is well before the test, and after it."""
+    site = deployment.sites[release]
+    assert [failing(host, wait=180) for host in site.hosts] == [{} for _ in site.hosts]
+    yield site
+    assert [failing(host, wait=180) for host in site.hosts] == [{} for _ in site.hosts]
 
 
 def failing(host: Host, wait: int = 0) -> dict[str, dict]:
@@ -90,16 +110,18 @@ def check_told(host: Host, what: str) -> dict:
 
 
 @pytest.mark.parametrize("breakage", BREAKAGES)
-def test_a_breakage_is_told(host: Host, breakage: str):
-    harm, repair, what = BREAKAGES[breakage]
-    host.run(harm)
+def test_a_breakage_is_told(site: Site, breakage: str):
+    harm, repair, told, at, by = BREAKAGES[breakage]
+    broken: Host = getattr(site, at)
+    broken.run(harm)
     try:
-        check_told(host, what)
+        check_told(getattr(site, by), told)
     finally:
-        host.run(repair)
+        broken.run(repair)
 
 
-def test_another_name_s_certificate_is_told(host: Host):
+def test_another_name_s_certificate_is_told(site: Site):
+    host = site.web
     live, saved = "/var/lib/listkit/certificate/live", "/var/cache/live-certificate"
     host.run(f"systemctl stop listkit-certificate.timer && cp -a $(readlink -f {live}) {saved}")
     make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=other.test"
@@ -113,7 +135,8 @@ def test_another_name_s_certificate_is_told(host: Host):
         host.run("systemctl start listkit-certificate.timer")
 
 
-def test_a_declared_list_that_changed_or_went_is_told(host: Host, declared_list: MailingList):
+def test_a_declared_list_that_changed_or_went_is_told(site: Site, declared_list: MailingList):
+    host = site.host
     declared_list.configure(dmarc_mitigate_action="no_mitigation")
     try:
         assert declared_list.address in check_told(host, "settings of the declared lists")["seen"]
