@@ -321,7 +321,7 @@ def test_port_465(redeployed, service: StandIn, mailing_list: MailingList):
     assert "postfix/submission/smtpd" not in log
 
 
-@pytest.mark.parametrize("position", ["on", "off"])
+@pytest.mark.parametrize("position", ["on", "hibernate", "off"])
 def test_idle_and_filters(redeployed, service: StandIn, mailing_list: MailingList, position: str):
     service.set("idle", position)
     author, reader = person("author"), person()

@@ -113,6 +113,19 @@ def test_idle_tells_of_new_mail(stand_in, imap):
     assert client.readline() == b"* 1 EXISTS\r\n"
 
 
+def test_a_connection_that_hibernates_tells_of_new_mail_at_once(stand_in, imap):
+    stand_in.set("idle", "hibernate")
+    client = imap()
+    client.select("INBOX")
+    client.send(b"x IDLE\r\n")
+    assert client.readline().startswith(b"+")
+    stand_in.wait(
+        lambda: not stand_in.service.try_run("pgrep -x -u vmail imap").stdout, "the connection to hibernate", 60
+    )
+    post(stand_in, "test@customer.test")
+    assert client.readline() == b"* 1 EXISTS\r\n"
+
+
 def test_idle_can_be_missing(stand_in, imap):
     stand_in.set("idle", "off")
     assert "IDLE" not in imap().capabilities

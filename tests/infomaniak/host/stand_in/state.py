@@ -53,7 +53,11 @@ SWITCHES = {
     "login_refused": Switch("none", ("none", "imap", "smtp", "all"), "right passwords are refused all the same"),
     "banip_failures": Switch("10", (), "failed logins of one address after which it is banned"),
     "banip_seconds": Switch("600", (), "for how long, in seconds; also the window in which failures count"),
-    "idle": Switch("on", ("on", "off"), "whether IMAP offers IDLE"),
+    "idle": Switch(
+        "on",
+        ("on", "hibernate", "off"),
+        "whether IMAP offers IDLE; `hibernate`: one process holds all connections that have idled for two seconds",
+    ),
     "imap_connections": Switch("20", (), "IMAP connections allowed from one address"),
     "smtp_connections": Switch("50", (), "SMTP connections allowed from one address at a time"),
     "header_rule": Switch(r"^X-Spam-Flag: *YES", (), "a regular expression; a header line that matches is rejected"),

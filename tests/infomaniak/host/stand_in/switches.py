@@ -10,9 +10,11 @@ _IMAP = "IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE LITERAL+ UIDPLUS MOVE UNSEL
 
 def apply(state: State, restart: bool = True) -> None:
     """Bring Dovecot and Postfix in line with the switches; open IMAP sessions end."""
-    capability = f"{_IMAP} IDLE" if state.get("idle") == "on" else _IMAP
+    idle = state.get("idle")
+    capability = _IMAP if idle == "off" else f"{_IMAP} IDLE"
     Path("/etc/dovecot/switches.conf").write_text(
         f"imap_capability = {capability}\n"
+        f"imap_hibernate_timeout = {2 if idle == 'hibernate' else 0}s\n"
         f"protocol imap {{\n  mail_max_userip_connections = {state.get('imap_connections')}\n}}\n"
     )
     limit = f"smtpd_client_connection_count_limit={state.get('smtp_connections')}"
