@@ -57,6 +57,13 @@ def systemctl(tmp_path, monkeypatch):
     return asked
 
 
+def go_on(valve, now):
+    """Let the valve and Postfix do what there is to do; the second turn is about what the first led to."""
+    for _ in range(2):
+        valve.turn(now)
+        valve.queue.work(now)
+
+
 def listkit_budget(files, *words):
     options = [f"--{name}={files / file}" for name, file in
                (("configuration", "budget.json"), ("ledger", "ledger"), ("status", "status.json"))]  # fmt: skip
@@ -93,9 +100,7 @@ def test_a_refusal_is_shown_with_what_to_do(files, valve, capsys, trouble, words
     now = time.time()
     post(valve, 10)
     valve.queue.provider.trouble = trouble
-    for _ in range(2):
-        valve.turn(now)
-        valve.queue.work(now)
+    go_on(valve, now)
     service.publish(valve, files / "status.json", now)
     assert listkit_budget(files) == (trouble == OVER_QUOTA)
     assert words in capsys.readouterr().out
@@ -105,15 +110,11 @@ def test_resume_ends_a_pause_and_wakes_the_valve(files, valve, systemctl):
     now = time.time()
     post(valve, 10)
     valve.queue.provider.trouble = OVER_QUOTA
-    for _ in range(2):
-        valve.turn(now)
-        valve.queue.work(now)
+    go_on(valve, now)
     valve.queue.provider.trouble = None
     assert listkit_budget(files, "resume", "MAILMAN@example.org") == 0
     assert systemctl.read_text() == "kill --signal=SIGIO listkit-budget.service\n"
-    for _ in range(2):
-        valve.turn(now)
-        valve.queue.work(now)
+    go_on(valve, now)
     assert not valve.queue.messages
 
 
@@ -121,17 +122,12 @@ def test_resume_tries_a_list_again_that_rests(files, valve):
     now = time.time()
     post(valve, 10)
     valve.queue.provider.trouble = NOT_OWNED
-    for _ in range(2):
-        valve.turn(now)
-        valve.queue.work(now)
+    go_on(valve, now)
     valve.queue.provider.trouble = None
-    valve.turn(now)
-    valve.queue.work(now)
+    go_on(valve, now)
     assert valve.queue.messages, "the list rests"
     assert listkit_budget(files, "resume") == 0
-    for _ in range(2):
-        valve.turn(now)
-        valve.queue.work(now)
+    go_on(valve, now)
     assert not valve.queue.messages
 
 
