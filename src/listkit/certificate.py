@@ -120,11 +120,15 @@ def ensure(configuration: Configuration, store: Store, now: float, dry_run: bool
     new = pair != installed
     if new and not dry_run:
         store.install(pair)
-    certificate = pair.certificate
+    certificate, wanted = pair.certificate, is_wanted(configuration, configuration.names, now)
+    if not wanted and not dry_run:
+        # What the timer's job failed of is over, and `listkit check` need not wait for its next run to see that. A
+        # pattern, because a unit that never ran isn't loaded, which is an error.
+        subprocess.run(["systemctl", "reset-failed", "listkit-certificate.servic[e]"], check=False)
     return Status(
         changed=new or not store.served,
         temporary=configuration.mode == "letsencrypt" and certificate.self_signed,
-        wanted=is_wanted(configuration, configuration.names, now),
+        wanted=wanted,
         self_signed=certificate.self_signed,
         names=sorted(certificate.names),
         expires=_moment(certificate.not_after),

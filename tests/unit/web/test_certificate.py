@@ -3,6 +3,7 @@
 import json
 import subprocess
 import time
+from fnmatch import fnmatch
 from types import SimpleNamespace
 
 import pytest
@@ -29,10 +30,14 @@ def places(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def web_server(monkeypatch):
-    """A web server that takes what is new unless it `refuses`, and counts its `reloads`."""
-    server = SimpleNamespace(refuses=False, reloads=0)
+    """A web server that takes what is new unless it `refuses` and counts its `reloads`, and a job that has `failed`."""
+    server = SimpleNamespace(refuses=False, reloads=0, failed=True)
 
     def systemctl(command, **options):
+        if command[1] == "reset-failed":
+            assert fnmatch("listkit-certificate.service", command[2])
+            server.failed = False
+            return subprocess.CompletedProcess(command, 0)
         assert command == ["systemctl", "try-reload-or-restart", "nginx.service"]
         server.reloads += not server.refuses
         return subprocess.CompletedProcess(command, int(server.refuses), "", "Job for nginx.service failed.\n")
@@ -167,6 +172,21 @@ def test_a_failed_renewal_keeps_the_old_certificate_and_says_why(store, answers,
     assert store.installed() == old
     assert "the old certificate stays" in (said := capsys.readouterr().err)
     assert "rateLimited" in said
+
+
+def test_the_job_s_failure_is_forgotten_when_what_it_failed_of_is_over(store, answers, authority, web_server):
+    answers.prepared += [CertificateError("unauthorized"), authority()]
+    now = time.time()
+    assert certificate.renew(letsencrypt(), store, now) == 1
+    certificate.ensure(Configuration("selfsigned", NAMES), store, now, dry_run=True)
+    assert web_server.failed
+    assert certificate.renew(letsencrypt(), store, now + DAY) == 0
+    assert not web_server.failed
+
+
+def test_the_job_s_failure_is_forgotten_when_the_authority_is_not_asked_any_more(store, web_server):
+    certificate.ensure(Configuration("selfsigned", NAMES), store, time.time())
+    assert not web_server.failed
 
 
 def test_a_refusal_is_remembered_without_asking_again(store, answers, capsys):
