@@ -77,9 +77,6 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-# What a site of three hosts does differently is the web interface and its database.
-SPLIT_TESTS := browser mail import tls web web_accounts web_hosts web_load web_recovery pages
-
 .PHONY: test test-long lint unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
 test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud
 	@$(SYSTEM_PYTHON) tests/tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
@@ -120,7 +117,7 @@ e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `ma
 
 e2e-split: setup .cache/chromium .cache/testssl ## the stand-in's own tests, and messages through the three hosts of the scenario split
 	@$(AS_ROOT) $(PYTEST) tests/infomaniak -m "not slow"
-	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) $(addprefix tests/e2e/test_, $(SPLIT_TESTS:=.py)) -m "not slow"
+	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) tests/e2e -m "not slow"
 
 test-cloud: setup .cache/go ## Terraform against a real OpenStack control plane, up to a delivered post
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab images openstack machine-trixie services
