@@ -29,7 +29,7 @@ def test_every_default_is_a_position():
 def test_switches_have_positions(service):
     service.set("idle", "off")
     assert service.get("idle") == "off"
-    with pytest.raises(ValueError, match="positions on, off"):
+    with pytest.raises(ValueError, match="positions on, hibernate, off"):
         service.set("idle", "maybe")
     with pytest.raises(ValueError, match="no switch is called 'idel'"):
         service.set("idel", "off")
