@@ -146,6 +146,12 @@ class Deployment:
         return {"all": {"vars": shared}, **{group: {"hosts": hosts} for group, hosts in groups.items()}}
 
 
+def secrets_on(host: Host) -> list[str]:
+    """Every secret that is on a host: the operator's, and those that the host made."""
+    made = host.run("for file in /etc/listkit/secrets/*; do cat $file; echo; done").splitlines()
+    return [MAIL_PASSWORD, ADMIN_PASSWORD, *(line for line in made if line and not line.startswith(("{", "[")))]
+
+
 GROUPS = {
     "mailman": lambda site: site.host,
     "mailman_web": lambda site: site.web,

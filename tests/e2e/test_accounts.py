@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from deployment import ADMIN_PASSWORD, LISTS, MAIL_PASSWORD, Deployment
+from deployment import ADMIN_PASSWORD, LISTS, MAIL_PASSWORD, Deployment, secrets_on
 from e2e import playbook
 from e2e.mailing import MailingList, person
 from e2e.outbound import Outbound
+from e2e.processes import watched
 from infomaniak.service import SUFFIXES, Mailbox
 
 pytestmark = [pytest.mark.lab, pytest.mark.one_release]
@@ -74,7 +76,12 @@ class TwoAccounts:
 def two_accounts(deployment: Deployment, release: str, tmp_path_factory: pytest.TempPathFactory):
     """The host with two accounts; afterwards it is as it was."""
     site = TwoAccounts(deployment, release, tmp_path_factory.mktemp("accounts"))
-    site.said = site.divide()
+    with ExitStack() as watches:
+        watching = [
+            watches.enter_context(watched(host, [site.second.password, *secrets_on(host)])) for host in site.site.hosts
+        ]
+        site.said = site.divide()
+        site.shown = [line for seen in watching for line in seen()]
     deployment.stand_in.reset()
     yield site
     deployment.stand_in.reset()
@@ -103,6 +110,10 @@ def test_the_run_shows_what_changed_and_no_password(two_accounts: TwoAccounts):
     assert "/etc/postfix/sasl_passwd" in two_accounts.said
     for password in (MAIL_PASSWORD, two_accounts.second.password, ADMIN_PASSWORD):
         assert password not in two_accounts.said
+
+
+def test_no_password_is_in_a_process_list_at_any_moment_of_the_run(two_accounts: TwoAccounts):
+    assert two_accounts.shown == []
 
 
 @pytest.mark.parametrize(("name", "number"), [("members", 0), ("press", 1), ("news", 1)])
