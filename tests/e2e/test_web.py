@@ -255,8 +255,16 @@ class TestTheArchive:
         )
         # Members first, and guests twice: a cache that had kept the member's page would hand it out now.
         assert [path for path in telling if word not in told(superuser.get(path), word)] == []
-        api = f"/mailman3/hyperkitty/api/list/{private_list}/emails/?format=json"
-        for path in [*telling, f"{archive}/", f"{archive}/recent-activity", api] * 2:
+        message_id = attachment.partition("/message/")[2].partition("/")[0]
+        thread_id = thread.url.partition("/thread/")[2].strip("/")
+        ours = ("emails", "threads", f"email/{message_id}", f"thread/{thread_id}", f"thread/{thread_id}/emails")
+        api = [f"/mailman3/hyperkitty/api/list/{private_list}/{what}/?format=json" for what in ours]
+        assert [path for path in api if superuser.get(path).status != 200] == []
+        others = [
+            f"{archive}/{what}"
+            for what in ("", "recent-activity", "top-threads", "top-posters", f"thread/{thread_id}/replies")
+        ]
+        for path in [*telling, *others, *api] * 2:
             page = guest.get(path)
             assert page.status in (403, 404), path
             assert word not in told(page, word), path

@@ -21,4 +21,5 @@ class Listkit(AppConfig):
 
         login.be_the_only_one()
         privacy.listen()
+        privacy.guard_api()
         connections.listen()
