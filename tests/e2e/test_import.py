@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mailbox
 import os
 import re
+import time
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
@@ -11,9 +13,10 @@ from pathlib import Path
 from deployment import Deployment
 from e2e import playbook
 from e2e.mailing import MailingList
-from e2e.website import SEARCHABLE_WITHIN_SECONDS, WebSite, import_mbox, removing_archive, wait_for
+from e2e.website import SEARCHABLE_WITHIN_SECONDS, WebSite, burst, import_mbox, removing_archive, wait_for
 from infomaniak import compose
 
+YEAR_SECONDS = 366 * 86_400
 LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)
 
 
@@ -33,6 +36,22 @@ def test_an_mbox_file_is_imported_once(deployment: Deployment, release: str, mai
         wait_for(
             "search result", SEARCHABLE_WITHIN_SECONDS, lambda: guest.get(search), lambda page: "Ida Old" in page.text
         )
+
+
+def test_a_message_from_the_future_keeps_no_later_post_out_of_the_search(
+    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
+):
+    message = compose("Ida Early <ida@example.com>", public_list, "Quinces", "Next year's are the best.\n")
+    of_next_year = mailbox.mboxMessage(message)
+    of_next_year.set_from("ida@example.com", time.gmtime(time.time() + YEAR_SECONDS))
+    assert "1 email added" in import_mbox(deployment, release, public_list, [of_next_year], tmp_path)
+    word, guest = burst(website, public_list, 1), website.browser()
+    wait_for(
+        "search result",
+        SEARCHABLE_WITHIN_SECONDS,
+        lambda: guest.get(f"/mailman3/hyperkitty/search?mlist={public_list}&q={word}"),
+        lambda page: f"{word} 0" in page.text,
+    )
 
 
 def import_from_here(deployment: Deployment, release: str, address: str, box: Path) -> str:
