@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shlex
 import time
@@ -21,6 +22,16 @@ from flufl.lock import Lock
 lock = Lock({path!r}, lifetime=600)
 lock.lock(timeout=60)
 signal.pause()
+"""
+_SET_UP = """
+import json, pathlib, sys
+sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
+from listkit.web import setup
+setup.load_django()
+from django.db import connection
+connection.settings_dict["NAME"] = sys.argv[1]
+wanted = json.loads(pathlib.Path("/etc/listkit/web.json").read_text())
+print(json.dumps([setup.apply(wanted, "first-password-1", dry_run) for dry_run in (True, False, False)]))
 """
 BACK_WITHIN_SECONDS = 60
 """Generous, for a busy machine: what isn't started again never comes back."""
@@ -158,6 +169,28 @@ class TestAKilled:
         assert statuses() == {200}
         website.site.database.run("systemctl restart postgresql && until pg_isready -q; do sleep 0.1; done")
         assert statuses() == {200}
+
+
+class TestAnEmptyDatabase:
+    def test_in_the_place_of_the_old_one_is_set_up(self, website: WebSite, empty_database: str):
+        # PostgreSQL's library looks into the home, and root's is closed to this user.
+        argv = ["env", "HOME=/", "runuser", "-u", "www-data", "--", "python3", "-c", _SET_UP, empty_database]
+        foreseen, done, again = json.loads(website.site.web.run(f"cd / && {shlex.join(argv)}").splitlines()[-1])
+        assert [change.partition(":")[0] for change in foreseen] == ["tables of the database"]
+        assert done[0] == foreseen[0]
+        assert f"site {website.site.fqdn}" in " ".join(done)
+        assert again == []
+
+
+@pytest.fixture
+def empty_database(website: WebSite) -> Iterator[str]:
+    """A database of the web interface's user with nothing in it."""
+    name, host = f"empty_{secrets.token_hex(4)}", website.site.database
+    host.run(f"cd / && runuser -u postgres -- createdb --owner www-data {name}")
+    try:
+        yield name
+    finally:
+        host.run(f"cd / && runuser -u postgres -- dropdb --force {name}")
 
 
 class TestAnUpgrade:

@@ -31,14 +31,33 @@ def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
     load_django()
     from django.db import transaction
 
+    tables = list(_tables(dry_run))
+    if tables and dry_run:
+        return tables  # What they will lack can't be asked yet.
     with transaction.atomic():
         changes = [
+            *tables,
             *_sites(wanted["hosts"], wanted["site_name"], wanted["mail_domains"]),
             *_superuser(wanted, password),
         ]
         if dry_run:
             transaction.set_rollback(True)
     return [*changes, *_search_index(dry_run)]
+
+
+def _tables(dry_run: bool) -> Iterator[str]:
+    """Debian's package makes the tables while it is installed; not in a database that takes the first one's place."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return
+    if not dry_run:
+        call_command("migrate", interactive=False, verbosity=0)
+    yield f"tables of the database: {len(plan)} migrations"
 
 
 def _search_index(dry_run: bool) -> Iterator[str]:
