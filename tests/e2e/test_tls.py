@@ -28,7 +28,9 @@ CHECKS = (
     "--vulnerable",
 )
 """All but the simulated clients, which take longer than the rest together and are never a finding."""
-PROVEN = ("TLS1_2", "TLS1_3", "cipher_order", "cert_trust", "HSTS_time", "heartbleed")
+PROTOCOLS = {"TLS1": "not offered", "TLS1_1": "not offered", "TLS1_2": "offered", "TLS1_3": "offered"}
+"""Mozilla's intermediate profile. To testssl.sh, an old protocol is a finding of the weight LOW."""
+PROVEN = (*PROTOCOLS, "cipher_order", "cert_trust", "HSTS_time", "heartbleed")
 """One finding of each check: a scan that ended early would have none that is serious either."""
 EXTENSIONS = """\
 subjectAltName = DNS:{name}
@@ -123,5 +125,7 @@ def test_testssl_finds_nothing_above_low(deployment: Deployment, release: str, a
     with certified(site, authority):
         findings = scan(site, authority, tmp_path / "testssl.json")
     assert [proof for proof in PROVEN if proof not in findings] == [], sorted(findings)
+    said = {protocol: findings[protocol]["finding"] for protocol in PROTOCOLS}
+    assert [protocol for protocol, word in PROTOCOLS.items() if not said[protocol].startswith(word)] == [], said
     # WARN isn't among them: it says what this machine's OpenSSL couldn't try.
     assert [finding for finding in findings.values() if finding["severity"] in SERIOUS] == []
