@@ -350,7 +350,14 @@ class TestTheCache:
 
 
 class TestACrawl:
-    @pytest.mark.parametrize("page", ["hyperkitty/search?q=crawl", "hyperkitty/api/lists/?format=json&"])
+    @pytest.mark.parametrize(
+        "page",
+        [
+            "hyperkitty/search?q=crawl",
+            "hyperkitty/list/members@example.org/thread/",
+            "hyperkitty/api/lists/?format=json&",
+        ],
+    )
     def test_is_slowed_down(self, website: WebSite, page: str):
         assert 429 in crawl(website.stranger(), page)
 
