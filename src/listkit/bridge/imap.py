@@ -35,7 +35,7 @@ class LoginRefused(ImapError):
 
 
 class Refused(ImapError):
-    """The server says no to a move or a deletion. The connection is as good as before."""
+    """The server says no to a fetch, a move or a deletion. The connection is as good as before."""
 
 
 class CertificateRefused(ImapError):
@@ -203,7 +203,7 @@ class Imap:
     def slices(self, uid: int) -> Iterator[Slice]:
         """Yield a message of the selected folder piece by piece; nothing when it is gone.
 
-        Raises `ImapError` when the message turns out shorter than the server said: never half a message.
+        Raises `Refused`, and `ImapError` when the message turns out shorter than the server said: never half a message.
         """
         offset, last = 0, SLICE_OCTETS
         while True:
@@ -222,7 +222,11 @@ class Imap:
 
     def _slice(self, uid: int, offset: int) -> Slice | None:
         what = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<{offset}.{SLICE_OCTETS}>)"
-        for response in self._command(f"UID FETCH {uid} {what}"):
+        untagged, answer = self._converse(f"UID FETCH {uid} {what}")
+        if answer.text.upper().startswith("NO"):
+            raise Refused(f"UID FETCH: {answer.text}")
+        self._demand(answer, "UID FETCH")
+        for response in untagged:
             if " FETCH " in f" {response.text.upper()}" and re.search(rf"\bUID {uid}\b", response.text):
                 size = re.search(r"RFC822\.SIZE (\d+)", response.text)
                 date = re.search(r'INTERNALDATE "([^"]*)"', response.text)
@@ -231,6 +235,14 @@ class Imap:
                     octets = response.literals[0] if response.literals else _unquoted(body[1] or "")
                     return Slice(int(size[1]), date[1], octets)
         return None
+
+    def internal_date(self, uid: int) -> str:
+        """When a message of the selected folder arrived; empty when the server doesn't tell."""
+        for response in self._converse(f"UID FETCH {uid} (UID INTERNALDATE)")[0]:
+            date = re.search(r'INTERNALDATE "([^"]*)"', response.text)
+            if date and re.search(rf"\bUID {uid}\b", response.text):
+                return date[1]
+        return ""
 
     def move(self, uids: list[int], folder: str) -> None:
         """Move messages of the selected folder. Where the server has no MOVE a crash leaves a copy, never a loss.
@@ -260,7 +272,10 @@ class Imap:
             raise Refused(f"{' '.join(command.split(' ')[:2])}: {answer.text}")
 
     def wait_for_news(self, seconds: float, wake: socket.socket) -> None:
-        """IDLE on the selected folder until something happens there, `wake` becomes readable or the time is over."""
+        """IDLE on the selected folder until something happens there, `wake` becomes readable or the time is over.
+
+        The server, too, may end it.
+        """
         if self.has_news:
             return
         if not self.can_idle:
@@ -271,7 +286,11 @@ class Imap:
         self._await_continuation("IDLE")
         deadline = time.monotonic() + seconds
         while not self.has_news and self._readable(deadline - time.monotonic(), wake):
-            self._note(self._read_response())
+            response = self._read_response()
+            if response.tag == tag:
+                self._demand(response, "IDLE")
+                return
+            self._note(response)
         self._write("DONE")
         self._demand(self._collect(tag)[1], "IDLE")
 

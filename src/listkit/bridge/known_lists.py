@@ -16,6 +16,8 @@ from listkit.bridge.journal import Journal
 log = logging.getLogger(__name__)
 
 _ANSWER_OCTETS = 16 * 1_048_576
+# After a call that failed; shorter than the first wait of a message that is to be tried again.
+_PAUSE_SECONDS = 3
 
 
 class KnownLists:
@@ -30,6 +32,7 @@ class KnownLists:
         self._lock = threading.Lock()
         self._addresses = journal.known_lists()
         self._asked = float("-inf")
+        self._failed = float("-inf")  # when the last call that failed was over
 
     @property
     def addresses(self) -> frozenset[str]:
@@ -39,16 +42,22 @@ class KnownLists:
     def refresh(self, since: float) -> bool:
         """Ask Mailman anew unless it was asked after `since` (`time.monotonic`); False when it doesn't answer.
 
+        A call that failed after `since`, or a moment ago, isn't repeated.
+
         Only after a True may one say of an address that no list has it.
         """
         with self._lock:
             if self._asked > since:
                 return True
+            # All mailboxes wait here: not each of a round's messages may wait for the timeout anew.
+            if self._failed > since or time.monotonic() - self._failed < _PAUSE_SECONDS:
+                return False
             asked = time.monotonic()
             try:
                 addresses = self._fetch()
             except (OSError, ValueError, http.client.HTTPException, LookupError, AttributeError, TypeError) as error:
                 log.warning("Mailman's REST API at %s doesn't tell its lists: %r", self._url, error)
+                self._failed = time.monotonic()
                 return False
             self._asked = asked
             if addresses != self._addresses:

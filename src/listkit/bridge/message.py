@@ -21,7 +21,8 @@ HEAD_OCTETS = 1_048_576
 _CARRY_OCTETS = 65_536
 _CHUNK_OCTETS = 65_536
 
-_LINE_END = re.compile(rb"\r*\n|\r")
+# A run of CR is looked through from its beginning only: from each of its octets it would take quadratic time.
+_LINE_END = re.compile(rb"(?<!\r)\r*\n|\r")
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
 
 # The fields that their author wrote. Trace fields (Received, Delivered-To, …) differ between two copies of one message;

@@ -22,6 +22,9 @@ RECIPIENTS_AT_MOST = 50
 # How often "no such mailbox" must be repeated for a list that Mailman's REST API says exists.
 TIMES_550_IS_DOUBTED = 5
 CRASHES_ALLOWED = 3
+# How often the mail service may refuse to hand out one message while it hands out others: that takes half an hour,
+# longer than trouble that passes.
+REFUSED_FETCHES_ALLOWED = 10
 # How often Mailman may break the connection off over one message. As long as it takes no other it may be Mailman that
 # is broken: a day's worth of tries.
 _HANG_UPS_ALLOWED = 10

@@ -27,7 +27,15 @@ from listkit.bridge.imap import CertificateRefused, Imap, ImapError, LoginRefuse
 from listkit.bridge.journal import Journal
 from listkit.bridge.message import Normaliser
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import CRASHES_ALLOWED, Backoff, Fate, Moment, is_unbearable, login_wait
+from listkit.bridge.policy import (
+    CRASHES_ALLOWED,
+    REFUSED_FETCHES_ALLOWED,
+    Backoff,
+    Fate,
+    Moment,
+    is_unbearable,
+    login_wait,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +52,7 @@ _CERTIFICATE = Backoff(first=30, longest=300)
 _MAILMAN_AWAY = Backoff(first=0.5, longest=15)
 _TROUBLE = Backoff(first=5, longest=60)
 _MESSAGE = Backoff(first=5, longest=900)
+_NOTHING_NEW = Backoff(first=0.1, longest=5)
 
 
 class Stopping(Exception):
@@ -97,6 +106,8 @@ class Deferral:
     times_550: int = 0
     hang_ups: int = 0
     first_hang_up: float = 0.0
+    refused_fetches: int = 0
+    last_refused_fetch: float = 0.0
     missing: bool = False
 
 
@@ -173,6 +184,7 @@ class Worker:
         self._held_up = False
         self._seen = time.monotonic()
         self._pruned = float("-inf")
+        self._fetched = float("-inf")  # when the mail service last handed a message out
 
     def run(self) -> None:
         """Work until stopped; nothing but that ends it."""
@@ -250,6 +262,7 @@ class Worker:
         self.heart.beat()
         server = imap.connect(self.mailbox.host, self.mailbox.port, context, _CONNECT_TIMEOUT_SECONDS)
         try:
+            self._gauge("certificate_refused", 0)
             server.set_timeout(self._configuration.timeout_seconds)
             self._log_in(server)
             self._make_folders(server)
@@ -289,7 +302,7 @@ class Worker:
         self._logged_in = time.monotonic()
         self._journal.forget_failed_logins(self.mailbox.account)
         server.prepare()
-        for figure, value in (("up", 1), ("login_refused", 0), ("certificate_refused", 0)):
+        for figure, value in (("up", 1), ("login_refused", 0)):
             self._gauge(figure, value)
         self._contact()
         log.info("%s: logged in at %s", self.mailbox.account, self.mailbox.host)
@@ -322,6 +335,7 @@ class Worker:
         """IDLE on the first folder, taking what arrives there, until it is time for the next round."""
         inbox = self.mailbox.folders.fetch[0]
         ends = time.monotonic() + min(self._configuration.poll_seconds, self._until_due())
+        in_vain = 0
         while (left := ends - time.monotonic()) > 0:
             if server.select(inbox) is None:
                 raise ImapError(f"there is no folder {inbox}")
@@ -329,9 +343,11 @@ class Worker:
             server.wait_for_news(left, self.stop.wake)
             self._contact()
             self.stop.wait(0)
-            if server.has_news:
-                self._take_folder(server, inbox)
-                ends = min(ends, time.monotonic() + self._until_due())
+            found = server.has_news and self._take_folder(server, inbox)
+            ends = min(ends, time.monotonic() + self._until_due())
+            # A server that tells of news at each IDLE, or ends each at once, must not make it spin.
+            in_vain = 0 if found else in_vain + 1
+            self.stop.wait(min(_NOTHING_NEW.wait(in_vain, self._chance), max(0, ends - time.monotonic())))
 
     def _until_due(self) -> float:
         """The seconds until something can be tried again; at least a moment, so that nothing can spin."""
@@ -378,12 +394,13 @@ class Worker:
 
     # A folder's messages
 
-    def _take_folder(self, server: Imap, folder: str) -> None:
+    def _take_folder(self, server: Imap, folder: str) -> bool:
+        """Take the messages of a folder that are due; False when there was nothing to try."""
         selected = server.select(folder)
         if selected is None:
             self._forget_gone(folder, frozenset())
             self._tell_waiting(folder, 0)
-            return
+            return False
         self._seen = time.monotonic()
         uids = server.search("UNDELETED")
         self._forget_gone(folder, frozenset(_key(self.mailbox, selected, uid) for uid in uids))
@@ -409,7 +426,18 @@ class Worker:
         self._postman.rest()
         moves.flush()
         self._note_refusals(folder, moves)
+        if self._held_up:
+            self._learn_oldest(server, selected, uids)
         self.stop.wait(0)
+        return bool(due)
+
+    def _learn_oldest(self, server: Imap, selected: Selected, uids: list[int]) -> None:
+        """Ask when the first message that waits arrived: while Mailman is away it isn't fetched."""
+        keys = {uid: _key(self.mailbox, selected, uid) for uid in uids}
+        first = next((uid for uid in uids if keys[uid] not in self._decided and keys[uid] not in self._deferred), None)
+        if first is not None and keys[first] not in self._arrived and (date := server.internal_date(first)):
+            self._arrived[keys[first]] = _seconds(date)
+            self._tell_oldest()
 
     def _make_late_moves(self, selected: Selected, uids: list[int], moves: _Moves) -> list[int]:
         """Make the moves that a broken connection kept us from; return the messages that are still to be handled.
@@ -455,9 +483,11 @@ class Worker:
             with contextlib.suppress(sqlite3.Error):
                 self._journal.put_down(key)
             hung_up = isinstance(error, MailmanAway) and error.with_message
-            if isinstance(error, ImapError) or hung_up:
-                # Unless one of the servers can't bear this one: the others are tried before it.
-                self._defer(key, hung_up=hung_up)
+            if isinstance(error, ImapError | OSError) or hung_up:
+                # Unless one of the servers, or the disk, can't bear this one: the others are tried before it.
+                wait = self._defer(key, hung_up=hung_up, refused_fetch=isinstance(error, Refused))
+                message = "%s: %s/%d couldn't be handled (%s); again in %.0f s"
+                log.warning(message, self.mailbox.account, selected.name, uid, error, wait)
             raise
         except Exception:
             # It stays "in hand": that is how crashes are counted.
@@ -479,10 +509,14 @@ class Worker:
         deferral = self._deferral(selected, uid)
         if is_unbearable(deferral.hang_ups, others_taken=self._postman.last_taken > deferral.first_hang_up):
             return Outcome(Fate.FAILED, notes=[f"Mailman broke the connection off {deferral.hang_ups} times over it"])
+        if deferral.refused_fetches >= REFUSED_FETCHES_ALLOWED and self._fetched > deferral.last_refused_fetch:
+            return Outcome(Fate.FAILED, notes=[f"the mail service refused it {deferral.refused_fetches} times"])
         key = _key(self.mailbox, selected, uid)
         with self._spooled(server, uid) as (spool, internal_date):
             if not internal_date:
                 return None
+            deferral.refused_fetches = 0
+            self._fetched = time.monotonic()
             self._arrived[key] = _seconds(internal_date)
             self._metrics.add("fetched_total", mailbox=self.mailbox.account)
             outcome = self._postman.handle(
@@ -567,12 +601,15 @@ class Worker:
     def _deferral(self, selected: Selected, uid: int) -> Deferral:
         return self._deferred.get(_key(self.mailbox, selected, uid), Deferral())
 
-    def _defer(self, key: str, *, met_550: bool = False, hung_up: bool = False) -> float:
+    def _defer(self, key: str, *, met_550: bool = False, hung_up: bool = False, refused_fetch: bool = False) -> float:
         deferral = self._deferred.setdefault(key, Deferral())
         deferral.times_550 += met_550
         if hung_up:
             deferral.hang_ups += 1
             deferral.first_hang_up = deferral.first_hang_up or time.monotonic()
+        if refused_fetch:
+            deferral.refused_fetches += 1
+            deferral.last_refused_fetch = time.monotonic()
         return self._put_off(deferral)
 
     def _put_off(self, deferral: Deferral) -> float:
@@ -593,6 +630,9 @@ class Worker:
     def _tell_waiting(self, folder: str, count: int) -> None:
         self._waiting[folder] = count
         self._gauge("waiting_messages", sum(self._waiting.values()))
+        self._tell_oldest()
+
+    def _tell_oldest(self) -> None:
         self._metrics.oldest_waiting(min(self._arrived.values(), default=None), mailbox=self.mailbox.account)
 
     def _gauge(self, name: str, value: float) -> None:

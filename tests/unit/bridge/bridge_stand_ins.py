@@ -189,6 +189,8 @@ class MailServer:
         self.folders: dict[str, Folder] = {"INBOX": Folder()}
         self.before: Callable[[str, str], str | None] = lambda _name, _arguments: None
         self.tells_uidnext = True
+        self.always_tells = False  # at each IDLE, of messages that aren't new
+        self.ends_idle = False  # each at once
         self.commands: list[str] = []
         self.connections = 0
         self.lock = threading.RLock()
@@ -306,13 +308,16 @@ class _Session:
         self._say(f"* SEARCH {' '.join(map(str, sorted(uids)))}")
 
     def _uid_fetch(self, arguments: str) -> None:
-        found = re.match(r"(\d+) .*<(\d+)\.(\d+)>", arguments)
-        uid, offset, octets = (int(group) for group in found.groups())
+        uid = int(arguments.split(" ")[0])
         content = self._folder.messages.get(uid)
         if content is None:
             return
-        piece = content[offset : offset + octets]
         date = self._folder.dates.get(uid, datetime.now(UTC)).strftime("%d-%b-%Y %H:%M:%S +0000")
+        if "BODY" not in arguments:
+            self._say(f'* {uid} FETCH (UID {uid} INTERNALDATE "{date}")')
+            return
+        offset, octets = map(int, re.search(r"<(\d+)\.(\d+)>", arguments).groups())
+        piece = content[offset : offset + octets]
         self._say(
             f"* {uid} FETCH (UID {uid} RFC822.SIZE {len(content)} "
             f'INTERNALDATE "{date}" BODY[]<{offset}> {{{len(piece)}}}'
@@ -346,9 +351,10 @@ class _Session:
         self._say("+ idling")
         with self._server.idling(lambda: self._say("* 99 EXISTS")):
             # What arrived since the client looked is told at once, as real servers do.
-            if self._folder.next_uid != self._told:
+            if self._folder.next_uid != self._told or self._server.always_tells:
                 self._say("* 99 EXISTS")
-            self._file.readline()
+            if not self._server.ends_idle:
+                self._file.readline()
 
     def _logout(self, _arguments: str) -> None:
         self._say("* BYE bye")

@@ -10,6 +10,7 @@ import time
 import pytest
 from bridge_stand_ins import Mailman
 
+from listkit.bridge import known_lists
 from listkit.bridge.config import Configuration, Mailbox, Rest, Server, SiteOwner
 from listkit.bridge.delivery import Incoming, InFlight, MailmanAway, Postman
 from listkit.bridge.journal import Journal
@@ -229,7 +230,25 @@ def test_mail_for_nobody_is_set_aside_and_asks_mailman_once_a_round(bench):
     assert bench.recipients == []
 
 
-def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench):
+def test_while_mailman_does_not_tell_its_lists_each_message_waits_without_another_call(bench, monkeypatch):
+    bench.mailman.rest_works = False
+    lists = KnownLists(bench.configuration.rest.url, "restadmin", "x", bench.journal)
+    seen = time.monotonic()
+    assert not any(lists.refresh(seen) for _message in range(5))
+    assert not any(lists.refresh(time.monotonic()) for _message in range(5))
+    assert bench.mailman.rest_calls == 1
+    monkeypatch.setattr(known_lists, "_PAUSE_SECONDS", 0)
+    bench.mailman.rest_works = True
+    # What was seen before that call waits for its next try, however long the round takes; what is seen now doesn't.
+    assert not lists.refresh(seen)
+    assert bench.mailman.rest_calls == 1
+    assert lists.refresh(time.monotonic())
+    assert lists.refresh(seen)
+    assert bench.mailman.rest_calls == 2
+
+
+def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench, monkeypatch):
+    monkeypatch.setattr(known_lists, "_PAUSE_SECONDS", 0)
     bench.handle(post("news@example.org", to="news@example.org"))
     bench.mailman.rest_works = False
     assert bench.handle(post("x", to="fresh@example.org")).fate is Fate.WAITS

@@ -12,7 +12,7 @@ import time
 import pytest
 from bridge_stand_ins import Hangup, MailServer
 
-from listkit.bridge.imap import SLICE_OCTETS, CertificateRefused, Imap, ImapError, LoginRefused, connect
+from listkit.bridge.imap import SLICE_OCTETS, CertificateRefused, Imap, ImapError, LoginRefused, Refused, connect
 
 
 @pytest.fixture
@@ -379,6 +379,51 @@ def test_without_idle_the_server_is_asked(wake):
     client.search("ALL")
     client.wait_for_news(0.05, wake)
     assert server.commands[-1] == "NOOP"
+
+
+def test_an_idle_that_the_server_ends_is_over(server, wake):
+    server.ends_idle = True
+    client = logged_in(server)
+    client.select("INBOX")
+    client.search("ALL")
+    began = time.monotonic()
+    client.wait_for_news(10, wake)
+    assert time.monotonic() - began < 5
+    # Nothing of it is left for the next command.
+    assert client.search("ALL") == []
+    assert server.commands[-1] == "UID SEARCH ALL"
+
+
+def test_an_idle_that_the_server_ends_with_a_no_is_an_error(wake):
+    client = scripted(
+        b"%T OK\r\n",
+        b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n",
+        b"+ idling\r\n%T NO enough\r\n",
+    )
+    client.login("a", "b")
+    client.prepare()
+    with pytest.raises(ImapError, match="IDLE: NO enough"):
+        client.wait_for_news(5, wake)
+
+
+def test_a_refused_fetch_is_told_from_a_lost_connection():
+    with pytest.raises(Refused, match="UID FETCH: NO"):
+        next(scripted(b"%T NO [SERVERBUG] oops\r\n").slices(1))
+    with pytest.raises(ImapError) as lost:
+        next(scripted(b"").slices(1))
+    assert not isinstance(lost.value, Refused)
+
+
+@pytest.mark.parametrize(
+    ("answer", "date"),
+    [
+        (b'* 2 FETCH (UID 2 INTERNALDATE "other")\r\n* 1 FETCH (INTERNALDATE "d" UID 1)\r\n%T OK\r\n', "d"),
+        (b"%T OK\r\n", ""),
+        (b"%T NO [SERVERBUG] oops\r\n", ""),
+    ],
+)
+def test_a_message_s_arrival_is_asked_for(answer, date):
+    assert scripted(answer).internal_date(1) == date
 
 
 def test_a_goodbye_while_idling_is_an_error(wake):

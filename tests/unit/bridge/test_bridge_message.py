@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from listkit.bridge import owner
 from listkit.bridge.message import (
+    _LINE_END,
     HEAD_OCTETS,
     LINE_OCTETS,
     HeadTooLarge,
@@ -109,6 +110,17 @@ def test_a_line_of_50_mb_takes_linear_time():
     normaliser = Normaliser()
     size = sum(len(normaliser.feed(b"x" * 1_048_576)) for _ in range(50)) + len(normaliser.finish())
     assert size > 50 * 1_048_576
+
+
+def test_a_megabyte_of_bare_cr_takes_linear_time():
+    began = time.process_time()
+    assert normalised(b"\r" * 1_048_576 + b"x") == b"\r\n" * 1_048_576 + b"x\r\n"
+    assert time.process_time() - began < 5
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"x"]), max_size=12).map(b"".join))
+def test_each_run_of_cr_before_an_lf_is_one_line_end_with_it_and_any_other_cr_is_one_by_itself(octets):
+    assert _LINE_END.sub(b"|", octets) == re.sub(rb"\r*\n|\r", b"|", octets)
 
 
 def test_the_header_is_read():

@@ -212,9 +212,9 @@ def test_other_folders_are_fetched_and_spam_is_only_counted(site, caplog):
     with caplog.at_level(logging.WARNING):
         site.start()
         wait_until(lambda: len(site.mailman.taken) == 2)
-        wait_until(lambda: site.value("folder_messages", folder="Spam") == 1)
+        wait_until(lambda: "1 messages in Spam" in caplog.text)
+    assert site.value("folder_messages", folder="Spam") == 1
     assert len(site.server.contents("Spam")) == 1
-    assert "1 messages in Spam" in caplog.text
 
 
 def test_mail_for_nobody_goes_to_unrouted_and_a_refused_one_to_rejected(site):
@@ -290,6 +290,47 @@ def test_a_message_that_the_mail_server_cannot_hand_out_does_not_hold_up_the_oth
     assert len(site.mailman.taken) == 2
 
 
+def test_a_message_that_the_mail_service_refuses_to_hand_out_is_set_aside_when_it_hands_out_others(site, caplog):
+    tries = []
+
+    def no(name, arguments):
+        if name == "UID FETCH" and arguments.startswith("1 "):
+            tries.append(arguments)
+            return "NO [SERVERBUG] oops"
+        return None
+
+    site.server.before = no
+    site.server.put(news(1))
+    site.start()
+    wait_until(lambda: len(tries) >= 12)
+    # Nothing tells yet that the service hands out any message at all.
+    assert site.server.contents("INBOX")
+    assert "INBOX/1 couldn't be handled (UID FETCH: NO [SERVERBUG] oops); again in" in caplog.text
+    site.server.put(news(2))
+    wait_until(lambda: site.server.contents("Failed"))
+    assert site.server.contents("Failed") == [news(1)]
+    assert re.search(r"INBOX/1 .*the mail service refused it \d+ times: to Failed", caplog.text)
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 1
+
+
+def test_a_message_over_which_the_connection_breaks_is_never_set_aside(site):
+    tries = []
+
+    def hang_up(name, arguments):
+        if name == "UID FETCH" and arguments.startswith("1 "):
+            tries.append(arguments)
+            if len(tries) <= 12:
+                raise Hangup
+
+    site.server.before = hang_up
+    for n in range(1, 3):
+        site.server.put(news(n))
+    site.start()
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 2
+
+
 @pytest.fixture
 def patient(site, monkeypatch):
     """A bridge that waits long for a message and briefly for Mailman; counts the commands that it gives in a second."""
@@ -343,11 +384,47 @@ def test_nothing_is_fetched_while_mailman_takes_no_connections(site):
     site.server.put(news(1))
     one = site.start()
     wait_until(lambda: one._mailman_failures >= 3)
-    assert not [command for command in site.server.commands if command.startswith("UID FETCH")]
+    assert not [command for command in site.server.commands if "BODY" in command]
     assert not one._deferred
     site.stop()
     site.configuration = sound
     site.start()
+    wait_until(lambda: site.mailman.taken)
+
+
+def test_the_oldest_message_s_age_is_told_while_mailman_takes_no_connections(site):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = Server(*listener.getsockname())
+    site.configuration = dataclasses.replace(site.configuration, lmtp=nobody)
+    first = site.server.put(news(1), days_ago=2)
+    site.server.put(news(2))
+    one = site.start()
+    wait_until(lambda: one._mailman_failures >= 5)
+    assert 2 * DAY_SECONDS - 60 <= oldest_waiting(site) <= 2 * DAY_SECONDS + 60
+    assert [command for command in site.server.commands if command.startswith("UID FETCH")] == [
+        f"UID FETCH {first} (UID INTERNALDATE)"
+    ]
+
+
+def test_a_server_that_tells_of_news_at_each_idle_causes_no_haste(site):
+    site.server.always_tells = True
+    site.start()
+    wait_until(lambda: "IDLE" in site.server.commands)
+    time.sleep(1)
+    # Waits of 0.1, 0.2, 0.4, … s; each look is a search between two IDLEs.
+    assert site.server.commands.count("IDLE") < 8
+    site.server.put(news(1))
+    wait_until(lambda: site.mailman.taken)
+
+
+def test_a_server_that_ends_each_idle_causes_no_haste(site):
+    site.server.ends_idle = True
+    site.start()
+    wait_until(lambda: site.server.commands.count("IDLE") == 2)
+    time.sleep(1)
+    assert site.server.commands.count("IDLE") < 8
+    assert site.server.connections == 1
+    site.server.put(news(1))
     wait_until(lambda: site.mailman.taken)
 
 
@@ -511,6 +588,22 @@ def test_a_wrong_certificate_stops_delivery_and_names_what_was_expected(site, mo
     assert site.server.commands == []
 
 
+def test_a_certificate_that_is_good_again_is_told_although_the_login_is_refused(site, monkeypatch):
+    connect, bad = imap.connect, [CertificateRefused("the expected name")]
+
+    def refuse_once(*where):
+        if bad:
+            raise bad.pop()
+        assert site.value("certificate_refused") == 1
+        return connect(*where)
+
+    monkeypatch.setattr(imap, "connect", refuse_once)
+    site.server.before = lambda name, _: "NO [AUTHENTICATIONFAILED] no" if name == "AUTHENTICATE" else None
+    site.start()
+    wait_until(lambda: site.value("login_refused") == 1)
+    assert site.value("certificate_refused") == 0
+
+
 def waits(caplog) -> list[float]:
     """How long the bridge said that it would wait before each new connection."""
     return [float(seconds) for seconds in re.findall(r"connecting again in ([0-9.]+) s", caplog.text)]
@@ -562,6 +655,11 @@ def test_the_wait_for_a_login_makes_no_good_session(site, monkeypatch, caplog):
     assert all(waits(caplog)[1:3])
 
 
+def oldest_waiting(site) -> int:
+    (age,) = re.findall(rf'oldest_waiting_seconds{{mailbox="{ACCOUNT}"}} (\d+)', site.metrics.text())
+    return int(age)
+
+
 def test_what_is_not_now_is_not_asked_for_at_once(site, patient, caplog):
     site.mailman.answer = lambda _taken: "451 later"
     site.server.put(news(1), days_ago=2)
@@ -570,8 +668,7 @@ def test_what_is_not_now_is_not_asked_for_at_once(site, patient, caplog):
     assert patient() < 5
     assert site.mailman.tries == 1
     assert site.value("fetched_total") == 1
-    (age,) = re.findall(rf'oldest_waiting_seconds{{mailbox="{ACCOUNT}"}} (\d+)', site.metrics.text())
-    assert 2 * DAY_SECONDS - 60 <= int(age) <= 2 * DAY_SECONDS + 60
+    assert 2 * DAY_SECONDS - 60 <= oldest_waiting(site) <= 2 * DAY_SECONDS + 60
 
 
 def test_a_message_s_way_is_told_in_one_line(site, caplog):
@@ -775,6 +872,28 @@ def test_a_full_disk_is_not_the_messages_fault(site, monkeypatch):
     wait_until(site.settled)
     assert site.server.contents("Failed") == []
     assert list(site.mailman.posts.values()) == [1]
+
+
+def test_a_message_for_which_the_disk_is_too_small_does_not_hold_up_the_others(site, monkeypatch, caplog):
+    full = [True]
+
+    class Spool(worker.tempfile.SpooledTemporaryFile):
+        def write(self, octets):
+            if full[0] and b"huge" in octets:
+                raise OSError(28, "No space left on device")
+            return super().write(octets)
+
+    monkeypatch.setattr(worker.tempfile, "SpooledTemporaryFile", Spool)
+    site.server.put(news(1, body="huge"))
+    for n in range(2, 5):
+        site.server.put(news(n))
+    site.start()
+    wait_until(lambda: len(site.mailman.taken) == 3)
+    assert "INBOX/1 couldn't be handled ([Errno 28] No space left on device); again in" in caplog.text
+    full[0] = False
+    wait_until(site.settled)
+    assert len(site.mailman.taken) == 4
+    assert site.server.contents("Failed") == []
 
 
 def test_a_waiting_message_that_a_human_took_away_is_forgotten(site):
