@@ -394,18 +394,6 @@ def test_an_idle_that_the_server_ends_is_over(server, wake):
     assert server.commands[-1] == "UID SEARCH ALL"
 
 
-def test_an_idle_that_the_server_ends_with_a_no_is_an_error(wake):
-    client = scripted(
-        b"%T OK\r\n",
-        b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n",
-        b"+ idling\r\n%T NO enough\r\n",
-    )
-    client.login("a", "b")
-    client.prepare()
-    with pytest.raises(ImapError, match="IDLE: NO enough"):
-        client.wait_for_news(5, wake)
-
-
 def test_a_refused_fetch_is_told_from_a_lost_connection():
     with pytest.raises(Refused, match="UID FETCH: NO"):
         next(scripted(b"%T NO [SERVERBUG] oops\r\n").slices(1))
@@ -426,13 +414,12 @@ def test_a_message_s_arrival_is_asked_for(answer, date):
     assert scripted(answer).internal_date(1) == date
 
 
-def test_a_goodbye_while_idling_is_an_error(wake):
-    client = scripted(
-        b"%T OK\r\n",
-        b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n",
-        b"+ idling\r\n* BYE inactivity\r\n",
-    )
+@pytest.mark.parametrize(
+    ("said", "error"), [(b"* BYE inactivity\r\n", "goodbye"), (b"%T NO enough\r\n", "IDLE: NO enough")]
+)
+def test_what_ends_an_idle_in_anger_is_an_error(wake, said, error):
+    client = scripted(b"%T OK\r\n", b"* CAPABILITY IDLE MOVE\r\n%T OK\r\n", b"+ idling\r\n" + said)
     client.login("a", "b")
     client.prepare()
-    with pytest.raises(ImapError, match="goodbye"):
+    with pytest.raises(ImapError, match=error):
         client.wait_for_news(5, wake)
