@@ -124,7 +124,8 @@ def ensure(configuration: Configuration, store: Store, now: float, dry_run: bool
     if not wanted and not dry_run:
         # What the timer's job failed of is over, and `listkit check` need not wait for its next run to see that. A
         # pattern, because a unit that never ran isn't loaded, which is an error.
-        subprocess.run(["systemctl", "reset-failed", "listkit-certificate.servic[e]"], check=False)
+        command = ["systemctl", "reset-failed", "listkit-certificate.servic[e]"]
+        subprocess.run(command, check=False)  # where that fails, the job's next good run ends the failure
     return Status(
         changed=new or not store.served,
         temporary=configuration.mode == "letsencrypt" and certificate.self_signed,

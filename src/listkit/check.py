@@ -220,7 +220,7 @@ def _rest(path: str) -> dict:
     """What Mailman's REST API answers. Raises OSError when it doesn't, ValueError when it isn't JSON."""
     login = base64.b64encode(f"restadmin:{REST_PASSWORD.read_text().strip()}".encode()).decode()
     request = urllib.request.Request(f"{REST_URL}/{path}", headers={"Authorization": f"Basic {login}"})  # noqa: S310 -- REST_URL is http
-    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- the same
+    with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 -- REST_URL is http
         return json.load(answer)
 
 

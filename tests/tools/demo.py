@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from deployment import ADMIN_PASSWORD, ADMIN_USER, Deployment, Site  # noqa: E402 - found through the line above
-from infomaniak import Received, compose  # noqa: E402 - likewise
-from lab import Lab, LabError  # noqa: E402 - likewise
-from lab.labs import names  # noqa: E402 - likewise
+from infomaniak import Received, compose  # noqa: E402 - found through sys.path above
+from lab import Lab, LabError  # noqa: E402 - found through sys.path above
+from lab.labs import names  # noqa: E402 - found through sys.path above
 
 LAB = "demo"
 MEMBERS = ["ana@strict.test", "ben@strict.test"]

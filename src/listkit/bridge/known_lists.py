@@ -67,6 +67,6 @@ class KnownLists:
 
     def _fetch(self) -> frozenset[str]:
         request = urllib.request.Request(self._url, headers={"Authorization": self._authorization})  # noqa: S310 (the URL is checked by the configuration)
-        with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310 (as above)
+        with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310 (the configuration has checked it)
             entries = json.loads(answer.read(_ANSWER_OCTETS)).get("entries", [])
         return frozenset(str(entry["fqdn_listname"]).lower() for entry in entries)

@@ -20,8 +20,8 @@ sys.path.insert(0, str(ROOT / "tests/infomaniak/host"))
 from stand_in.content import FORBIDDEN as REFUSED  # noqa: E402 -- it lives on its hosts, not on our path
 from stand_in.content import forbidden_attachment  # noqa: E402 -- the path above has to be there first
 
-from listkit.mailman import submission_filter  # noqa: E402 -- as above
-from listkit.mailman.submission_filter import configuration, objections, withhold_content  # noqa: E402 -- as above
+from listkit.mailman import submission_filter  # noqa: E402 -- the path above has to be there first
+from listkit.mailman.submission_filter import configuration, objections, withhold_content  # noqa: E402 -- the path above has to be there first
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/relay/defaults/main.yml").read_text())
 

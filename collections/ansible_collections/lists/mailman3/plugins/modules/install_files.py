@@ -313,8 +313,7 @@ def _sync_directory(path):
 
 def present_of(patterns):
     """Return the files that match the patterns of paths which shall be absent."""
-    # Path.glob cannot take an absolute pattern.
-    found = sorted({path for pattern in patterns for path in glob.glob(pattern)})  # noqa: PTH207 -- see above
+    found = sorted({path for pattern in patterns for path in glob.glob(pattern)})  # noqa: PTH207 -- Path.glob takes no absolute pattern
     for path in found:
         if _is_real_directory(path):
             raise Refusal(f"{path}: is a directory; absent removes only files and links")

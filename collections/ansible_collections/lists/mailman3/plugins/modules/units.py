@@ -196,8 +196,7 @@ class Systemd:
 
 def written_since(moment, patterns):
     """Return whether a file that matches one of `patterns` was written after `moment` (seconds since 1970)."""
-    # Path.glob cannot take an absolute pattern.
-    paths = (Path(path) for pattern in patterns for path in glob.glob(pattern))  # noqa: PTH207 -- see above
+    paths = (Path(path) for pattern in patterns for path in glob.glob(pattern))  # noqa: PTH207 -- Path.glob takes no absolute pattern
     return any(path.stat().st_ctime > moment for path in paths)
 
 
