@@ -31,10 +31,10 @@ def site(deployment: Deployment, node: Host) -> Site:
 
 
 @pytest.fixture
-def stations(site: Site, node: Host) -> list[str]:
+def components(site: Site, node: Host) -> list[str]:
     """What is on the host under test: `core`, `web`, `database`."""
     places = {"core": site.host, "web": site.web, "database": site.database}
-    return [station for station, host in places.items() if host == node]
+    return [component for component, host in places.items() if host == node]
 
 
 @pytest.fixture

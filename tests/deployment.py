@@ -139,8 +139,8 @@ class Deployment:
             "tls_mode": "selfsigned",
         }
         groups = {
-            group: {station(site).name: site.variables(station(site)) for site in self.sites.values()}
-            for group, station in GROUPS.items()
+            group: {component(site).name: site.variables(component(site)) for site in self.sites.values()}
+            for group, component in GROUPS.items()
             if group == "mailman" or any(site.split for site in self.sites.values())
         }
         return {"all": {"vars": shared}, **{group: {"hosts": hosts} for group, hosts in groups.items()}}

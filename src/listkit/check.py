@@ -2,7 +2,7 @@
 
 Reads `/etc/listkit/check.json` (written by the role `verify`): `fqdn` (str), `units` (the systemd units that must be
 active), `listeners` (the TCP ports that may listen to the outside), `links` (the loopback ports that lead to other
-hosts, each with `name`, `port`, `protocol`, `address`, `link_port`), `certificate_days` (int: the days that the
+hosts, each with `name`, `port`, `protocol`, `address`, `tunnel_port`), `certificate_days` (int: the days that the
 certificate must have left, if it is good for longer at all), `lists` (by address, the settings that each declared list
 must have).
 
@@ -164,7 +164,7 @@ def check_outgoing(status: Path = BUDGET_STATUS) -> Iterator[Finding]:
         not pausing,
         "; ".join(f"{account['address']} pauses: {account['pause']['reply']}" for account in pausing)
         or "nothing pauses",
-        f"{pausing[0]['pause']['advice'] if pausing else ''}; then `mail-budget resume`",
+        f"{pausing[0]['pause']['advice'] if pausing else ''}; then `listkit budget resume`",
     )
 
 
@@ -261,7 +261,7 @@ def check_greeting(what: str, port: int, greeting: bytes, fix: str) -> Iterator[
 def check_link(link: dict) -> Iterator[Finding]:
     """The daemon behind a link answers; the link itself takes a connection even when nothing is behind it."""
     request, greeting = PROTOCOLS[link["protocol"]]
-    what, far = f"link {link['name']}", f"{link['address']} port {link['link_port']}"
+    what, far = f"link {link['name']}", f"{link['address']} port {link['tunnel_port']}"
     try:
         with socket.create_connection(("127.0.0.1", link["port"]), TIMEOUT_SECONDS) as connection:
             connection.settimeout(TIMEOUT_SECONDS)
@@ -271,7 +271,7 @@ def check_link(link: dict) -> Iterator[Finding]:
         seen, shown = b"", str(error)
     else:
         shown = "answers" if seen else "the connection ends at once"
-    fix = f"see that {far} can be reached and its daemon runs; journalctl -u listkit-link says more, on both hosts"
+    fix = f"see that {far} can be reached and its daemon runs; journalctl -u listkit-tunnel says more, on both hosts"
     yield Finding(what, bool(seen) and seen.startswith(greeting), f"{far}: {shown}", fix)
 
 

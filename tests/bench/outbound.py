@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 
-from ansible_collections.lists.mailman3.plugins.module_utils.accounts import Rules, plan
+from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules, plan
 
 from deployment import Site
 from lab import Host
@@ -69,7 +69,9 @@ def report(site: Site, bare: Host) -> Iterator[str]:
 def arithmetic() -> Iterator[str]:
     """The plan and one decision of the valve, at full size and at the smallest."""
     accounts = [{"address": f"mailman{number}@example.org"} for number in range(ACCOUNTS)]
-    lists = [{"name": f"l{number}", "members": MEMBERS // LISTS, "posts_per_day": 1} for number in range(LISTS)]
+    lists = [
+        {"name": f"l{number}", "expected_members": MEMBERS // LISTS, "posts_per_day": 1} for number in range(LISTS)
+    ]
     rules = Rules("example.org")
     full, small = timed(lambda: plan(accounts, lists, rules)), timed(lambda: plan(accounts[:1], lists[:1], rules))
     yield ratio("plan: 50 lists on 10 accounts / 1 on 1", full, small)

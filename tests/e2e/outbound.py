@@ -144,9 +144,9 @@ class Outbound:
         self.open_valve()
 
     def status(self, address: str | None = None) -> dict:
-        """What `mail-budget --json` says of an account, the first one if none is named."""
+        """What `listkit budget --json` says of an account, the first one if none is named."""
         # It exits with 1 while an account pauses.
-        accounts = json.loads(self.host.try_run("mail-budget --json").stdout)["accounts"]
+        accounts = json.loads(self.host.try_run("listkit budget --json").stdout)["accounts"]
         return next(account for account in accounts if address in (None, account["address"]))
 
     def wait_for_pause(self, refusals: int = 1) -> dict:

@@ -41,7 +41,7 @@ def run(
     )  # fmt: skip
 
 
-def deploy(deployment: Deployment, release: str, station: str, **variables: object) -> None:
-    """Run one station of the kit's playbook with some of the operator's variables changed."""
-    done = run(deployment, release, "playbook.yml", "--tags", station, **variables)
+def deploy(deployment: Deployment, release: str, component: str, **variables: object) -> None:
+    """Run one component of the kit's playbook with some of the operator's variables changed."""
+    done = run(deployment, release, "playbook.yml", "--tags", component, **variables)
     assert done.returncode == 0, done.stdout[-4000:]

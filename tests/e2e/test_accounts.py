@@ -47,10 +47,10 @@ class TwoAccounts:
             {"address": self.second.login, "password": self.second.password, "lists": ["press"]},
         ]
         lists = [
-            {**members, "members": 500, "posts_per_day": 1},
+            {**members, "expected_members": 500, "posts_per_day": 1},
             board,
-            {"name": "press", "members": 50, "posts_per_day": 2},
-            {"name": "news", "members": 900, "posts_per_day": 1},
+            {"name": "press", "expected_members": 50, "posts_per_day": 2},
+            {"name": "news", "expected_members": 900, "posts_per_day": 1},
         ]
         self.deployment.stand_in.add_mailbox(self.second.login, self.second.password)
         aliases = [f"{name}{suffix}" for name in ("press", "news") for suffix in SUFFIXES]

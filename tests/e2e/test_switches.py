@@ -58,7 +58,7 @@ def redeployed(deployment: Deployment, release: str) -> Iterator[None]:
         deployment,
         release,
         mail_port=465,
-        mail_plus_senders=True,
+        mail_verp=True,
         mail_catch_all=True,
         mail_domain_synonyms=[synonym(deployment.sites[release].domain)],
         bridge_poll_seconds=POLL_SECONDS,
@@ -80,12 +80,12 @@ def synonym(domain: str) -> str:
 
 def resume(host) -> None:
     """Do what docs/outbound.md tells an operator to do after the cause of a refusal is gone."""
-    host.run("mail-budget resume")
+    host.run("listkit budget resume")
 
 
 def account(mailing_list: MailingList) -> dict:
-    """What `mail-budget --json` says of the account. It exits with 1 while the account pauses."""
-    return json.loads(mailing_list.site.host.try_run("mail-budget --json").stdout)["accounts"][0]
+    """What `listkit budget --json` says of the account. It exits with 1 while the account pauses."""
+    return json.loads(mailing_list.site.host.try_run("listkit budget --json").stdout)["accounts"][0]
 
 
 def lies_in(mailing_list: MailingList, folder: str, about: str) -> int:
@@ -213,7 +213,7 @@ def test_senders_that_the_account_may_not_use(service: StandIn, mailing_list: Ma
     mailing_list.add(author, reader)
     service.set("alias_sender", "refused")
     mailing_list.post(author, about)
-    shown = "mail-budget | grep -A 2 '(sender)'"
+    shown = "listkit budget | grep -A 2 '(sender)'"
     said = service.wait(lambda: mailing_list.site.host.try_run(shown).stdout, "the refusal to be shown")
     assert mailing_list.sub("bounces") in said
     assert "create the missing alias" in said

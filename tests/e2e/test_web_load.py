@@ -160,18 +160,18 @@ class TestTheHost:
             jobs_end(host)
             measured[host] = taken = memory.by_service(host)
             assert sum(taken.values()) <= memory.BUDGET_MIB, (host.name, taken)
-        for station, services in MEASURED.items():
-            assert services <= measured[getattr(website.site, station)].keys(), (station, measured)
+        for component, services in MEASURED.items():
+            assert services <= measured[getattr(website.site, component)].keys(), (component, measured)
         assert sum(sum(taken.values()) for taken in measured.values()) > LEAST_MIB, measured
 
     @pytest.mark.parametrize(
-        ("station", "unit", "address"),
+        ("component", "unit", "address"),
         [
             ("host", "mailman3", "http://127.0.0.1:8001/3.1/"),
             ("web", "mailman3-web", "http://127.0.0.1:8000/mailman3/hyperkitty/"),
         ],
     )
-    def test_is_ready_soon_after_it_was_started(self, website: WebSite, station: str, unit: str, address: str):
-        host = getattr(website.site, station)
+    def test_is_ready_soon_after_it_was_started(self, website: WebSite, component: str, unit: str, address: str):
+        host = getattr(website.site, component)
         command = shlex.join(["python3", "-c", _START, unit, address])
         assert min(float(host.run(command)) for _ in range(STARTS)) < START_SECONDS * slowdown(website)

@@ -16,8 +16,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "variables.md"
-STATIONS = ["site", "base", "link", "database", "relay", "core", "web", "bridge", "lists", "verify"]
-# Of the operator's names; those of the roles are the stations'.
+ROLES = ["site", "base", "tunnel", "database", "relay", "core", "web", "bridge", "lists", "check"]
+# Of the operator's names; those of the roles are the components'.
 PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
 HEAD = """\
 # Variables
@@ -95,8 +95,8 @@ def table(role: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check the page."""
-    prefixes = ", ".join(f"`{prefix}`" for prefix in (*PREFIXES, *(f"{name}_" for name in STATIONS[1:])))
-    page = "\n\n".join([HEAD.format(prefixes=prefixes).rstrip(), *(table(role) for role in STATIONS)]) + "\n"
+    prefixes = ", ".join(f"`{prefix}`" for prefix in (*PREFIXES, *(f"{name}_" for name in ROLES[1:])))
+    page = "\n\n".join([HEAD.format(prefixes=prefixes).rstrip(), *(table(role) for role in ROLES)]) + "\n"
     if "--check" in arguments:
         if not PAGE.exists() or PAGE.read_text() != page:
             print(f"{PAGE.relative_to(ROOT)} isn't current: run `make docs`", file=sys.stderr)

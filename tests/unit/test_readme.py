@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "tests").glob("*/README.md")])
 # As Terraform writes it.
 INVENTORY = "mailman ansible_host=203.0.113.23 ansible_user=debian\n\n[all:vars]\nfqdn=lists.example.org\n"
-CHECK = "- hosts: mailman\n  gather_facts: false\n  tasks: [{lists.mailman3.check_variables: {}}]\n"
+CHECK = "- hosts: mailman\n  gather_facts: false\n  tasks: [{listkit.kit.validate_inventory: {}}]\n"
 
 
 def test_the_settings_are_right_and_whole(tmp_path):

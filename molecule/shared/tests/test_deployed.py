@@ -38,12 +38,12 @@ def test_the_kits_own_check_is_content(machine):
     assert len(findings) > 2
 
 
-def test_only_ssh_the_web_and_the_links_listen_to_the_outside(machine, site: Site, stations: list[str]):
+def test_only_ssh_the_web_and_the_links_listen_to_the_outside(machine, site: Site, components: list[str]):
     sockets = machine.check_output("ss -Htuln").splitlines()
     addresses = (line.split()[4].rpartition(":") for line in sockets)
     outside = {int(port) for address, _, port in addresses if not address.startswith(("127.", "[::1]"))}
-    links = set().union(*(LINK_PORTS[station] for station in stations)) if site.split else set()
-    assert outside == {22}.union(links, *(PORTS[station] for station in stations))
+    links = set().union(*(LINK_PORTS[component] for component in components)) if site.split else set()
+    assert outside == {22}.union(links, *(PORTS[component] for component in components))
 
 
 def test_nothing_came_that_is_only_recommended(machine):
@@ -81,8 +81,8 @@ def test_no_mail_from_cron(machine):
     assert not machine.file("/etc/cron.d/mailman3-web").exists
 
 
-def test_the_periodic_jobs_are_scheduled(machine, stations: list[str]):
-    for timer in (timer for station in stations for timer in TIMERS[station]):
+def test_the_periodic_jobs_are_scheduled(machine, components: list[str]):
+    for timer in (timer for component in components for timer in TIMERS[component]):
         unit = machine.service(f"{timer}.timer")
         assert unit.is_enabled, timer
         assert unit.is_running, timer

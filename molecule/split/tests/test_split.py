@@ -12,16 +12,16 @@ from deployment import Deployment, Site
 from lab import Host
 
 CHECK_SECONDS = 120
-# What only one station needs, so that nobody has it for nothing.
+# What only one component needs, so that nobody has it for nothing.
 PACKAGES = {
     "core": {"mailman3", "postfix"},
     "web": {"mailman3-web", "nginx-light"},
     "database": {"postgresql"},
 }
 SECRETS = {
-    "core": {"rest_password", "archiver_key", "database_core_password", "link_core_web", "link_core_database"},
-    "web": {"rest_password", "archiver_key", "database_web_password", "link_core_web", "link_web_database"},
-    "database": {"database_core_password", "database_web_password", "link_core_database", "link_web_database"},
+    "core": {"rest_password", "archiver_key", "database_core_password", "tunnel_core_web", "tunnel_core_database"},
+    "web": {"rest_password", "archiver_key", "database_web_password", "tunnel_core_web", "tunnel_web_database"},
+    "database": {"database_core_password", "database_web_password", "tunnel_core_database", "tunnel_web_database"},
 }
 _CONNECT = """
 import socket, sys
@@ -61,26 +61,28 @@ def whole() -> Site:
 @pytest.fixture(scope="module")
 def links(whole: Site) -> dict[str, Host]:
     """Every link, as `address:port`, and the host that uses it."""
-    return {f"{link['address']}:{link['link_port']}": node for node in whole.hosts for link in ends(node, "links")}
+    return {f"{link['address']}:{link['tunnel_port']}": node for node in whole.hosts for link in ends(node, "links")}
 
 
-def test_a_host_has_its_own_packages_and_nobody_elses(machine, stations: list[str]):
+def test_a_host_has_its_own_packages_and_nobody_elses(machine, components: list[str]):
     installed = set(machine.check_output("dpkg-query -W -f '${Package} ${db:Status-Status}\\n'").splitlines())
-    for station, packages in PACKAGES.items():
+    for component, packages in PACKAGES.items():
         found = {package for package in packages if f"{package} installed" in installed}
-        assert found == (packages if station in stations else set())
+        assert found == (packages if component in components else set())
 
 
-def test_a_host_has_the_secrets_that_it_needs(node: Host, stations: list[str]):
+def test_a_host_has_the_secrets_that_it_needs(node: Host, components: list[str]):
     listing = node.run("stat -c '%U %a %n' /etc/listkit/secrets /etc/listkit/secrets/*").splitlines()
     assert {line.rpartition(" ")[0] for line in listing} == {"root 700", "root 600"}
     shared = {name for names in SECRETS.values() for name in names}
-    assert {line.rpartition("/")[2] for line in listing} & shared == set().union(*(SECRETS[name] for name in stations))
+    assert {line.rpartition("/")[2] for line in listing} & shared == set().union(
+        *(SECRETS[name] for name in components)
+    )
 
 
 @pytest.mark.parametrize("name", sorted({name for names in SECRETS.values() for name in names}))
 def test_a_shared_secret_is_the_same_on_both_hosts(whole: Site, name: str):
-    hosts = [host for station, host in zip(SECRETS, whole.hosts, strict=True) if name in SECRETS[station]]
+    hosts = [host for component, host in zip(SECRETS, whole.hosts, strict=True) if name in SECRETS[component]]
     assert len({host.run(f"sha256sum < /etc/listkit/secrets/{name}") for host in hosts}) == 1
 
 
@@ -111,7 +113,7 @@ def test_the_links_stay_closed_whatever_becomes_of_the_host_s_own_filter(
 
 def test_an_address_without_the_key_gets_no_further(whole: Site):
     [link] = [link for link in ends(whole.web, "links") if link["port"] == 8001]
-    client = f"openssl s_client -connect {link['address']}:{link['link_port']} -psk_identity {link['key']}"
+    client = f"openssl s_client -connect {link['address']}:{link['tunnel_port']} -psk_identity {link['key']}"
     answer = whole.web.try_run(f"echo | {client} -psk {secrets.token_hex(32)} -tls1_3 2>&1")
     assert answer.returncode != 0
     assert "alert" in answer.stdout
@@ -126,7 +128,7 @@ def test_the_database_wants_a_password(whole: Site):
 
 
 def test_a_link_that_was_killed_comes_back(node: Host):
-    node.run("systemctl kill --signal=KILL listkit-link.service")
+    node.run("systemctl kill --signal=KILL listkit-tunnel.service")
     node.run(f"listkit check --wait {CHECK_SECONDS}")
 
 

@@ -29,7 +29,7 @@ def test_a_delivery_is_remembered_for_longer_than_its_message_is_kept(tmp_path, 
     environment = Environment(undefined=StrictUndefined)  # noqa: S701 (no HTML)
     # As Ansible has it, what a filter yields is a list.
     environment.filters["to_nice_json"] = functools.partial(json.dumps, default=list)
-    environment.filters["lists.mailman3.sub_addresses"] = lambda _: ["owner"]
+    environment.filters["listkit.mailman3.sub_addresses"] = lambda _: ["owner"]
     values = yaml.safe_load((ROLE / "defaults/main.yml").read_text()) | VALUES
     values |= {f"bridge_keep_{folder}_days": number for folder, number in days.items()}
     template = environment.from_string((ROLE / "templates/etc/listkit/bridge.json.j2").read_text())

@@ -1,7 +1,7 @@
 """Which list leaves through which account."""
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.module_utils.accounts import PlanError, Rules, plan, plan_of_site
+from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, Rules, plan, plan_of_site
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,10 @@ def account(number, **more):
 
 
 def lists(count, members=0, posts_per_day=0):
-    return [{"name": f"list{number:02}", "members": members, "posts_per_day": posts_per_day} for number in range(count)]
+    return [
+        {"name": f"list{number:02}", "expected_members": members, "posts_per_day": posts_per_day}
+        for number in range(count)
+    ]
 
 
 def places(planned):
@@ -108,7 +111,7 @@ declared = st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 2)), min_size
 @given(declared, st.integers(1, 8))
 def test_a_plan_fits_and_what_is_said_to_be_enough_is_enough(sizes, count):
     wanted = [
-        {"name": f"list{number:02}", "members": members, "posts_per_day": posts}
+        {"name": f"list{number:02}", "expected_members": members, "posts_per_day": posts}
         for number, (members, posts) in enumerate(sizes)
     ]
     try:
@@ -122,7 +125,7 @@ def test_a_plan_fits_and_what_is_said_to_be_enough_is_enough(sizes, count):
 @given(declared, st.integers(1, 8))
 def test_a_list_at_the_end_moves_no_other(sizes, count):
     wanted = [
-        {"name": f"list{number:02}", "members": members, "posts_per_day": posts}
+        {"name": f"list{number:02}", "expected_members": members, "posts_per_day": posts}
         for number, (members, posts) in enumerate(sizes)
     ]
     accounts = [account(number) for number in range(count)]

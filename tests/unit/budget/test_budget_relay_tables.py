@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.plugins.filter.core import comment, regex_escape
-from ansible_collections.lists.mailman3.plugins.filter.sub_addresses import sub_addresses
-from ansible_collections.lists.mailman3.plugins.module_utils.addresses import SUB_ADDRESSES
+from ansible_collections.listkit.mailman3.plugins.filter.sub_addresses import sub_addresses
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import SUB_ADDRESSES
 from jinja2 import Environment, FileSystemLoader
 
 from listkit.budget.accounts import Account, Site
@@ -19,7 +19,7 @@ VARIABLES = {
     "relay_hostname": "lists.example.org",
     "relay_list_domains": ["example.org", "other.test"],
     "relay_own_senders": ["postorius@example.org"],
-    "relay_plus_senders": False,
+    "relay_verp": False,
     "relay_lmtp": "127.0.0.1:8024",
     "relay_root_recipient": "admin@private.test",
     "relay_accounts": [
@@ -47,7 +47,7 @@ def rendered(name, **changes):
     environment.filters |= {
         "comment": comment,
         "regex_escape": regex_escape,
-        "lists.mailman3.sub_addresses": sub_addresses,
+        "listkit.mailman3.sub_addresses": sub_addresses,
     }
     values = VARIABLES | changes
     for key, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items():
@@ -116,14 +116,12 @@ def test_what_leaves_belongs_to_the_account(sender, leaves_as):
 
 def test_tags_stay_where_the_provider_takes_them():
     sender = "dev-bounces+ana=x.test@example.org"
-    assert look_up("envelope_senders", sender, relay_plus_senders=True) == sender
+    assert look_up("envelope_senders", sender, relay_verp=True) == sender
 
 
 def test_no_author_has_a_tag():
-    assert (
-        look_up("header_senders", "dev-bounces+0a1b@example.org", relay_plus_senders=True) == "dev-bounces@example.org"
-    )
-    assert look_up("header_senders", "dev+news@example.org", relay_plus_senders=True) is None
+    assert look_up("header_senders", "dev-bounces+0a1b@example.org", relay_verp=True) == "dev-bounces@example.org"
+    assert look_up("header_senders", "dev+news@example.org", relay_verp=True) is None
 
 
 def test_bounces_that_no_list_caused_are_discarded():

@@ -69,7 +69,7 @@ def test_a_server_that_is_down_is_a_finding():
 
 def link(port: int) -> dict:
     """A link whose loopback end is `port`."""
-    return {"name": "core-25", "port": port, "protocol": "smtp", "address": "10.0.0.1", "link_port": 20025}
+    return {"name": "core-25", "port": port, "protocol": "smtp", "address": "10.0.0.1", "tunnel_port": 20025}
 
 
 @pytest.mark.parametrize(("says", "well"), [(b"220 lists ready\r\n", True), (b"", False), (b"421 busy\r\n", False)])

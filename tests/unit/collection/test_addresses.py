@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.filter.alias_report import alias_report
-from ansible_collections.lists.mailman3.plugins.filter.sub_addresses import sub_addresses
-from ansible_collections.lists.mailman3.plugins.module_utils import addresses
+from ansible_collections.listkit.kit.plugins.filter.alias_report import alias_report
+from ansible_collections.listkit.mailman3.plugins.filter.sub_addresses import sub_addresses
+from ansible_collections.listkit.mailman3.plugins.module_utils import addresses
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.module_utils import host_secrets
-from ansible_collections.lists.mailman3.plugins.modules import database_passwords, shared_secrets
+from ansible_collections.listkit.host.plugins.module_utils import host_secrets
+from ansible_collections.listkit.host.plugins.modules import database_passwords, shared_secrets
 
 # RFC 7677, section 3: user `user`, password `pencil`.
 SALT = b"[m\x99h\x9d\x125\x8e\xec\xa0K\x14\x126\xfa\x81"

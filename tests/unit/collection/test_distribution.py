@@ -1,9 +1,9 @@
-"""lists.mailman3.distribution: the same facts as Ansible's own."""
+"""listkit.host.distribution: the same facts as Ansible's own."""
 
 from __future__ import annotations
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.action.distribution import facts_of
+from ansible_collections.listkit.host.plugins.action.distribution import facts_of
 
 TRIXIE = """\
 PRETTY_NAME="Debian GNU/Linux 13 (trixie)"
@@ -30,7 +30,7 @@ def test_the_same_as_ansible_s_own_facts(playbooks):
     names = ["distribution", "distribution_major_version"]
     told = {"msg": "{{ " + " ~ '/' ~ ".join(f"ansible_facts['{name}']" for name in names) + " }}"}
     tasks = [
-        {"name": "Ours", "lists.mailman3.distribution": {}},
+        {"name": "Ours", "listkit.host.distribution": {}},
         {"name": "Show", "ansible.builtin.debug": told},
         {"name": "Forget", "ansible.builtin.meta": "clear_facts"},
         {"name": "Theirs", "ansible.builtin.setup": {"gather_subset": ["!all", "!min", "distribution"]}},

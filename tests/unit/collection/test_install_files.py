@@ -1,4 +1,4 @@
-"""The host's half of lists.mailman3.tree."""
+"""The host's half of listkit.host.config_files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.module_utils import host_secrets
-from ansible_collections.lists.mailman3.plugins.modules import install_files
-from ansible_collections.lists.mailman3.plugins.modules.install_files import Refusal, converge
+from ansible_collections.listkit.host.plugins.module_utils import host_secrets
+from ansible_collections.listkit.host.plugins.modules import install_files
+from ansible_collections.listkit.host.plugins.modules.install_files import Refusal, converge
 
 ME = {"owner": str(os.getuid()), "group": str(os.getgid())}
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lists.mailman3.plugins.module_utils import list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
 from mailman_double import recorded_config
 
 KIT = Path(__file__).resolve().parents[3]
@@ -79,7 +79,7 @@ def test_an_empty_list_can_be_sent():
 
 
 def test_the_settings_that_every_list_gets_are_mailmans():
-    defaults = yaml.safe_load((KIT / "roles/site/vars/main.yml").read_text())["_site_list_defaults"]
+    defaults = yaml.safe_load((KIT / "roles/site/vars/main.yml").read_text())["site_list_defaults"]
     assert defaults["dmarc_mitigate_action"] == "munge_from"
     for name, value in defaults.items():
         assert list_settings.problem(name, value) is None, name

@@ -1,4 +1,4 @@
-"""lists.mailman3.packages: apt is asked only when something is missing."""
+"""listkit.host.packages: apt is asked only when something is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from unittest.mock import Mock
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.action.packages import ActionModule, missing_packages
+from ansible_collections.listkit.host.plugins.action.packages import ActionModule, missing_packages
 
 RECORDS = """\
 bash installed
@@ -43,7 +43,7 @@ def test_what_is_installed_for_good_is_left():
 
 def packages(*names: str) -> list[dict]:
     return [
-        {"name": "Install", "lists.mailman3.packages": {"name": list(names)}, "register": "out"},
+        {"name": "Install", "listkit.host.packages": {"name": list(names)}, "register": "out"},
         {"name": "Show", "ansible.builtin.debug": {"msg": "missing are {{ out.missing }}"}},
     ]
 

@@ -2,8 +2,8 @@
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible_collections.lists.mailman3.plugins.filter.list_demand import list_demand
-from ansible_collections.lists.mailman3.plugins.filter.planned_accounts import planned_accounts
+from ansible_collections.listkit.kit.plugins.filter.list_demand import list_demand
+from ansible_collections.listkit.kit.plugins.filter.planned_accounts import planned_accounts
 
 MAIN, SECOND = "mailman@example.org", "lists2@example.org"
 
@@ -35,9 +35,9 @@ def test_a_plan_that_cannot_fit_is_refused_with_what_would():
 
 def test_what_lists_need_is_members_times_posts():
     declared = [
-        {"name": "members", "members": 250, "posts_per_day": 0.5},
-        {"name": "dev@example.net", "members": 3, "posts_per_day": 0.5},
+        {"name": "members", "expected_members": 250, "posts_per_day": 0.5},
+        {"name": "dev@example.net", "expected_members": 3, "posts_per_day": 0.5},
         {"name": "silent"},
-        {"name": "gone", "members": 10, "posts_per_day": 1, "state": "absent"},
+        {"name": "gone", "expected_members": 10, "posts_per_day": 1, "state": "absent"},
     ]
     assert list_demand(declared, "example.org") == {"members@example.org": 125, "dev@example.net": 2}

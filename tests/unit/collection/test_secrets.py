@@ -8,7 +8,7 @@ import os
 import re
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.plugin_utils.redaction import MASK, Redactor
+from ansible_collections.listkit.host.plugins.plugin_utils.redaction import MASK, Redactor
 
 PLANTED = {
     "mail_password": "pl4nted-mail'pass\"word",
@@ -50,8 +50,8 @@ CASES = {
     ],
     "failing command": [{"name": "Run", "ansible.builtin.command": "/bin/false {{ mail_accounts[0].password }}"}],
     "failing message": [{"name": "Fail", "ansible.builtin.fail": {"msg": "It was {{ database_password }}"}}],
-    "failing: wrong type": [{"name": "Run", "lists.mailman3.units": {"timeout": "{{ mail_password }}"}}],
-    "failing: misspelt argument": [{"name": "Run", "lists.mailman3.units": {"{{ mail_password }}": 1}}],
+    "failing: wrong type": [{"name": "Run", "listkit.host.systemd_units": {"timeout": "{{ mail_password }}"}}],
+    "failing: misspelt argument": [{"name": "Run", "listkit.host.systemd_units": {"{{ mail_password }}": 1}}],
     "failing loop": [
         {
             "name": "Loop",
@@ -77,11 +77,11 @@ CASES = {
             },
         }
     ],
-    "failing check": [{"name": "Check", "lists.mailman3.check_variables": {}}],
+    "failing check": [{"name": "Check", "listkit.kit.validate_inventory": {}}],
     "tree": [
         {
             "name": "Install",
-            "lists.mailman3.tree": {
+            "listkit.host.config_files": {
                 "dest": "TARGET",
                 "secrets_directory": "TARGET/secrets",
                 "files": {"TARGET/conf": {"secret": True, "validate": "/bin/cat %s"}},
@@ -92,7 +92,7 @@ CASES = {
     "failing: validator of a tree": [
         {
             "name": "Install",
-            "lists.mailman3.tree": {
+            "listkit.host.config_files": {
                 "dest": "TARGET/second",
                 "files": {"TARGET/second/conf": {"validate": "/bin/sh -c 'cat %s; cat %s >&2; exit 1'"}},
                 **ME,
@@ -130,7 +130,7 @@ def test_the_search_finds_what_is_not_hidden(playbooks):
 
 
 def test_host_made_secrets_never_travel(playbooks):
-    playbooks.template("conf.j2", "key = {{ 'api_key' | lists.mailman3.host_secret }}\n")
+    playbooks.template("conf.j2", "key = {{ 'api_key' | listkit.host.host_secret }}\n")
     tasks = [{**tasks_of("tree", playbooks)[0], "register": "out"}, show("out")]
     run = playbooks.run(tasks, "-vvv", "-D")
     value = (playbooks.target / "secrets" / "api_key").read_text()

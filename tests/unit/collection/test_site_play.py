@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.lists.mailman3.plugins.plugin_utils import spec_check
+from ansible_collections.listkit.kit.plugins.plugin_utils import spec_check
 from ansible_run import KIT, Run, ansible_playbook
 
 GUIDE = """\
@@ -84,7 +84,7 @@ def inventory(tmp_path: Path) -> Inventory:
     return Inventory(tmp_path)
 
 
-@pytest.mark.parametrize("arguments", [[], ["--tags", "web"], ["--tags", "lists"], ["--check", "--tags", "verify"]])
+@pytest.mark.parametrize("arguments", [[], ["--tags", "web"], ["--tags", "lists"], ["--check", "--tags", "check"]])
 def test_a_wrong_value_stops_the_run_before_a_host_is_called(inventory, arguments):
     run = inventory.run(KIT / "playbook.yml", *arguments, settings="mailman_domain=example")
     assert run.returncode == 2, run.output
@@ -135,7 +135,7 @@ def test_a_name_that_the_plays_set_is_no_operators(inventory):
     for name, source in (
         ("relay_port", "mail_port"),
         ("web_tls_certificate_file", "tls_certificate_file"),
-        ("core_verp_probes", "mail_plus_senders"),
+        ("core_verp_probes", "mail_verp"),
         ("relay_list_demand", "mailman_domain and mailman_lists"),
     ):
         assert f" {name}: is set from {source}: set that instead" in told, name
@@ -166,7 +166,7 @@ WORDS = {
     "mail_budget_reserve": "20",
     "mail_recipients_per_message": "50",
     "mail_catch_all": "no",
-    "mail_plus_senders": "false",
+    "mail_verp": "false",
     "mailman_web_signup": "false",
     "mailman_web_password_force": "no",
     "database_port": "5433",
@@ -177,7 +177,7 @@ MEANT = {
     "relay_budget_reserve": 20,
     "relay_recipients_per_message": 50,
     "core_max_recipients": 50,
-    "relay_plus_senders": False,
+    "relay_verp": False,
     "core_verp_probes": False,
     "core_verp_delivery_interval": 0,
     "lists_alias_limit": 20,
@@ -214,15 +214,15 @@ def wrong_types(found: dict) -> list:
 
 
 def test_a_switch_that_is_on_is_on(inventory):
-    names = ("mail_catch_all", "mail_plus_senders", "mailman_web_signup", "mailman_web_password_force")
+    names = ("mail_catch_all", "mail_verp", "mailman_web_signup", "mailman_web_password_force")
     found = inventory.given(settings="\n".join(f"{name}=yes" for name in names))
-    wanted = ("lists_catch_all", "relay_plus_senders", "core_verp_probes", "web_signup", "web_superuser_password_force")
+    wanted = ("lists_catch_all", "relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
     assert [found[name] for name in wanted] == [True] * 5
     assert found["core_verp_delivery_interval"] == 1
 
 
 def test_the_check_and_the_plan_reserve_the_same(inventory):
-    lists = "mailman_lists=[{'name': 'members', 'members': 1400, 'posts_per_day': 1}]"
+    lists = "mailman_lists=[{'name': 'members', 'expected_members': 1400, 'posts_per_day': 1}]"
     assert inventory.given(settings=f"{lists}\nmail_budget_reserve=20")["relay_accounts"]
 
 

@@ -50,8 +50,8 @@ def test_every_task_has_its_stations_tag(role):
     [
         ("web_certificate", {"Bring the operator's certificates", "web : Ask the authority for the certificate"}),
         ("web", {"Bring the operator's certificates", "web : Run the services"}),
-        ("link", {"link : Read the secrets that other hosts made", "link : Run the links"}),
-        ("verify", {"verify : Look at every station"}),
+        ("tunnel", {"tunnel : Read the secrets that other hosts made", "tunnel : Run the links"}),
+        ("check", {"check : Look at every component"}),
         ("relay_report", {"Compare the lists with the accounts"}),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.action.check_variables import OPERATORS_PREFIXES
+from ansible_collections.listkit.kit.plugins.action.validate_inventory import OPERATORS_PREFIXES
 
 from tools import variables_page
 
@@ -30,4 +30,4 @@ def test_it_says_what_the_kit_sets(page):
 
 def test_it_knows_the_prefixes_that_the_check_watches(page):
     assert variables_page.PREFIXES == OPERATORS_PREFIXES
-    assert f"begin with `{OPERATORS_PREFIXES[0]}`, " in page and "`verify_` are the kit's own" in page
+    assert f"begin with `{OPERATORS_PREFIXES[0]}`, " in page and "`check_` are the kit's own" in page

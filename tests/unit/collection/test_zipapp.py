@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from ansible_collections.lists.mailman3.plugins.plugin_utils import zipapp
+from ansible_collections.listkit.host.plugins.plugin_utils import zipapp
 
 INTERPRETER = f"{sys.executable} -I"
 

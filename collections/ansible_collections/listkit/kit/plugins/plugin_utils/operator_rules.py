@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: MIT
+"""What a spec cannot say about the operator's variables.
+
+Each rule takes the values whose types are right, by name, and yields what is wrong. A rule passes over a variable that
+is missing: whether it is required is the spec's business.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
+from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
+    SITE_LOCAL_PART,
+    SUB_ADDRESSES,
+    is_address,
+    is_domain,
+    list_address,
+)
+
+Values = Mapping[str, Any]
+Problems = Iterator[Problem]
+
+HOST_NAMES = {
+    "fqdn": "lists.example.org",
+    "mailman_domain": "example.org",
+    "mail_host": "mail.infomaniak.com",
+    "mail_imap_host": "mail.infomaniak.com",
+    "database_host": "db.example.org",
+}
+MAY_BE_EMPTY = {"database_host"}
+ADDRESSES = {
+    "mail_account": "mailman@example.org",
+    "mailman_email": "admin@example.org",
+    "tls_email": "admin@example.org",
+}
+REQUIRED_SECRETS = ("mail_password", "mailman_password")
+FILES = {
+    "mail_ca_file": "CERTIFICATE",
+    "tls_certificate_file": "CERTIFICATE",
+    "tls_key_file": "PRIVATE KEY",
+    "acme_ca_file": "CERTIFICATE",
+    "database_ca_file": "CERTIFICATE",
+}
+SMALL_LETTERS = ("fqdn", "mailman_domain")
+# Of an account's limit, posts never take the first; a message of the other's size needs as much at once.
+AT_LEAST_ONE = {
+    "mail_alias_limit": 50,
+    "mail_account_limit": 1440,
+    "mail_budget_window": 86400,
+    "mail_recipients_per_message": 100,
+}
+DEMAND = {"expected_members": "250", "posts_per_day": "0.5"}
+PLAN = {
+    "domain": "mailman_domain",
+    "limit": "mail_account_limit",
+    "window": "mail_budget_window",
+    "alias_limit": "mail_alias_limit",
+    "synonyms": "mail_domain_synonyms",
+    "reserve": "mail_budget_reserve",
+}
+SECRET_EXAMPLE = "\"{{ lookup('env', 'MAIL_PASSWORD') }}\", with that variable exported"  # noqa: S105 -- shows how, holds none
+
+# Mailman's own rule for names, `listname_chars`.
+_LIST_NAME = re.compile(r"[a-z0-9][-_.a-z0-9]*", re.IGNORECASE)
+_LOGIN = re.compile(r"[\w.@+-]{1,150}")
+
+
+def problems_of(values: Values) -> list[Problem]:
+    """Return everything that is wrong with the operator's `values`."""
+    return [problem for rule in RULES for problem in rule(values)]
+
+
+def _given(values: Values, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    return ((name, str(values[name])) for name in names if name in values)
+
+
+def plan_problems(values: Values) -> list[Problem]:
+    """Return why the declared lists don't fit the accounts; all `values` are there and right."""
+    settings = {name: values[variable] for name, variable in PLAN.items() if variable in values}
+    accounts = values["mail_accounts"] or [{"address": values["mail_account"]}]
+    try:
+        plan_of_site(accounts, values["mailman_lists"], values["mail_account"], **settings)
+    except PlanError as error:
+        example = f"[…, {{address: lists2@{values['mailman_domain']}, password: …}}]"
+        return [Problem("mail_accounts", reason, example) for reason in error.reasons]
+    return []
+
+
+def host_names(values: Values) -> Problems:
+    """Names of hosts and domains are fully qualified, and no addresses."""
+    for name, text in _given(values, HOST_NAMES):
+        if not is_domain(text) and not (text == "" and name in MAY_BE_EMPTY):
+            yield Problem(name, f"{text!r} is not a fully qualified domain name", HOST_NAMES[name])
+        elif name in SMALL_LETTERS:
+            yield from _capitals(name, text)
+    for number, text in enumerate(values.get("mail_domain_synonyms", []), start=1):
+        where = f"mail_domain_synonyms[#{number}]"
+        if not is_domain(str(text)):
+            yield Problem(where, f"{text!r} is not a domain", "example.net")
+        else:
+            yield from _capitals(where, str(text))
+
+
+def _capitals(name: str, text: str) -> Problems:
+    """Mailman keeps domains in small letters, and would take another spelling for another domain."""
+    if text != text.lower():
+        yield Problem(name, f"{text!r} has capitals, and a domain is written in small letters", text.lower())
+
+
+def web_hosts(values: Values) -> Problems:
+    """Each mail domain has one web host, and the main one's is the main name."""
+    example = "{example.net: lists.example.net}"
+    for domain, host in values.get("mailman_web_hosts", {}).items():
+        where = f"mailman_web_hosts[{domain}]"
+        if not is_domain(str(domain)):
+            yield Problem("mailman_web_hosts", f"{domain!r} is not a mail domain", example)
+        if not is_domain(str(host)):
+            yield Problem(where, f"{host!r} is not a fully qualified domain name", example)
+        yield from _capitals(where, str(domain))
+        yield from _capitals(where, str(host))
+        if domain == values.get("mailman_domain") and host != values.get("fqdn"):
+            yield Problem(where, "is mailman_domain, whose web host is fqdn", f"fqdn: {host}")
+
+
+def addresses(values: Values) -> Problems:
+    """Addresses are full ones."""
+    for name, text in _given(values, ADDRESSES):
+        if not is_address(text):
+            yield _bad_address(name, text, ADDRESSES[name])
+
+
+def _bad_address(name: str, text: str, example: str) -> Problem:
+    wrong = "is not a full e-mail address" if "@" in text else "has no @: a full e-mail address is needed"
+    return Problem(name, f"{text!r} {wrong}", example)
+
+
+def secrets(values: Values) -> Problems:
+    """Secrets are one line, not empty, and without the spaces that copying brings along."""
+    for name, text in _given(values, REQUIRED_SECRETS):
+        yield from _bad_secret(name, text)
+
+
+def _bad_secret(name: str, text: str) -> Problems:
+    if not text.strip():
+        yield Problem(name, "is empty: the variable or vault that it comes from holds nothing", SECRET_EXAMPLE)
+    elif text != text.strip() or "\n" in text:
+        yield Problem(name, "begins or ends with a space or is more than one line", SECRET_EXAMPLE)
+
+
+def administrator(values: Values) -> Problems:
+    """The administrator's login is one that Django takes."""
+    for name, text in _given(values, ("mailman_user",)):
+        if not _LOGIN.fullmatch(text):
+            yield Problem(name, f"{text!r} is not a login: letters, digits and @ . + - _ only, at most 150", "admin")
+
+
+def numbers(values: Values) -> Problems:
+    """Limits leave room for something."""
+    for name, example in AT_LEAST_ONE.items():
+        if name in values and int(values[name]) < 1:
+            yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
+    if int(values.get("mail_budget_reserve", 0)) < 0:
+        yield Problem("mail_budget_reserve", f"must be at least 0, not {values['mail_budget_reserve']}", "100")
+    if int(values.get("mail_account_limit", 0)) >= 1:
+        yield from _bad_limit("mail_account_limit", values["mail_account_limit"], values)
+    if not 1 <= int(values.get("database_port", 5432)) <= 65535:
+        yield Problem("database_port", f"{values['database_port']} is no port: 1 to 65535", "5432")
+
+
+def _bad_limit(where: str, limit: Any, values: Values) -> Problems:
+    smallest = sum(max(0, int(values.get(name, 0))) for name in ("mail_budget_reserve", "mail_recipients_per_message"))
+    if int(limit) < smallest:
+        reason = f"is {limit}; posts would wait for ever below {smallest}: the reserve and one full message"
+        yield Problem(where, reason, "1440")
+
+
+def certificate(values: Values) -> Problems:
+    """A certificate of the operator's own has two files, and nothing else has any."""
+    own = values.get("tls_mode") == "files"
+    for name, text in _given(values, ("tls_certificate_file", "tls_key_file")):
+        given = bool(text)
+        if own and not given:
+            yield Problem(name, "is needed with tls_mode: files", f"/home/ana/lists/{name}.pem")
+        if given and not own:
+            yield Problem(name, f"is given, but tls_mode is {values.get('tls_mode', 'letsencrypt')}", "tls_mode: files")
+
+
+def files(values: Values) -> Problems:
+    """Files on this machine exist and hold what their names say."""
+    for name, content in FILES.items():
+        path = Path(str(values.get(name, "")))
+        if str(path) == ".":
+            continue
+        example = f"/home/ana/lists/{name}.pem"
+        if not path.is_absolute():
+            yield Problem(name, f"{str(path)!r} is not an absolute path", example)
+        elif not path.is_file():
+            yield Problem(name, f"there is no file {str(path)!r} on this machine", example)
+        elif f"{content}-----" not in path.read_text(errors="replace"):
+            yield Problem(name, f"{str(path)!r} holds no {content.lower()} in PEM", example)
+
+
+def acme(values: Values) -> Problems:
+    """The ACME server speaks HTTPS."""
+    for name, text in _given(values, ("acme_directory_url",)):
+        if text and not text.startswith("https://"):
+            yield Problem(name, f"{text!r} is not an https address", "https://acme-v02.api.letsencrypt.org/directory")
+
+
+def database(values: Values) -> Problems:
+    """Another host wants a password."""
+    if values.get("database_host") and values.get("database_password") == "":
+        yield Problem("database_password", "is needed with database_host", SECRET_EXAMPLE)
+
+
+def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for number, item in enumerate(values.get("mailman_lists", []), start=1):
+        if isinstance(item, Mapping) and isinstance(item.get("name"), str):
+            yield f"mailman_lists[#{number}]", item
+
+
+def _items(entry: Mapping[str, Any], key: str) -> list[Any]:
+    """Return the list at `key`; none when it is missing or no list, which the spec tells."""
+    items = entry.get(key)
+    return items if isinstance(items, list) else []
+
+
+def list_names(values: Values) -> Problems:
+    """Names of lists are ones that Mailman takes, and their addresses are free."""
+    mailboxes = {str(values.get("mail_account")).lower(), *(_address(entry) for entry in _accounts(values))}
+    synonyms = {str(domain).lower() for domain in values.get("mail_domain_synonyms", [])}
+    for where, item in _lists(values):
+        name = item["name"]
+        local, at, domain = name.partition("@")
+        if not _LIST_NAME.fullmatch(local):
+            yield Problem(
+                f"{where}.name", f"{name!r} may have letters, digits and - _ . before the @, and no spaces", "members"
+            )
+        elif at and not is_domain(domain):
+            yield Problem(f"{where}.name", f"{domain!r} is not a domain", "members@example.org")
+        elif domain.lower() in synonyms:
+            yield Problem(
+                f"{where}.name", f"{domain} is in mail_domain_synonyms: mailman_domain's lists get its mail", local
+            )
+        elif local.lower() == SITE_LOCAL_PART:
+            yield Problem(f"{where}.name", f"{name!r} is the address that the web interface writes from", "members")
+        elif list_address(name, str(values.get("mailman_domain"))) in mailboxes:
+            yield Problem(f"{where}.name", f"{name!r} is a mailbox's own address", "members")
+        elif any(local.lower().endswith(f"-{sub}") for sub in SUB_ADDRESSES):
+            yield Problem(
+                f"{where}.name",
+                f"{name!r} ends like the address of another list's {local.rpartition('-')[2]}",
+                "members",
+            )
+
+
+def list_duplicates(values: Values) -> Problems:
+    """A list is declared once."""
+    first: dict[str, str] = {}
+    for where, item in _lists(values):
+        address = list_address(item["name"], str(values.get("mailman_domain", "")))
+        if address in first:
+            yield Problem(
+                f"{where}.name", f"{address} is declared already, as {first[address]}", "one entry with all of its keys"
+            )
+        first.setdefault(address, where)
+
+
+def list_people(values: Values) -> Problems:
+    """Owners and moderators are addresses."""
+    for where, item in _lists(values):
+        for key in ("owners", "moderators"):
+            for number, text in enumerate(_items(item, key), start=1):
+                if not is_address(str(text)):
+                    yield Problem(f"{where}.{key}[#{number}]", f"{text!r} is not an e-mail address", "ana@example.org")
+
+
+def demand(values: Values) -> Problems:
+    """Members and posts a day are given together, and can be multiplied."""
+    for where, item in _lists(values):
+        given = {key: item[key] for key in DEMAND if item.get(key) is not None}
+        for key, value in given.items():
+            if not _is_amount(value):
+                yield Problem(f"{where}.{key}", f"must be 0 or more, not {value}", DEMAND[key])
+        for key in DEMAND.keys() - given.keys() if given else ():
+            yield Problem(f"{where}.{key}", f"is missing: {next(iter(given))} alone says nothing", DEMAND[key])
+
+
+def _is_amount(value: Any) -> bool:
+    """Return whether a number is 0 or more; what isn't a number at all is the spec's business."""
+    try:
+        return 0 <= float(value) < math.inf
+    except (TypeError, ValueError):
+        return True
+
+
+def settings_of_lists(values: Values) -> Problems:
+    """Settings are Mailman's, with values that it takes."""
+    for where, item in _lists(values):
+        settings = item.get("settings")
+        for name, value in settings.items() if isinstance(settings, Mapping) else ():
+            found = list_settings.problem(str(name), value)
+            if found:
+                yield Problem(f"{where}.settings.{name}", *found)
+        if "\n" in str(item.get("description", "")):
+            yield Problem(f"{where}.description", "must be a single line", "News for our members")
+
+
+def _accounts(values: Values) -> list[Mapping[str, Any]]:
+    return [entry for entry in values.get("mail_accounts", []) if isinstance(entry, Mapping)]
+
+
+def _address(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("address", "")).lower()
+
+
+def accounts(values: Values) -> Problems:
+    """Accounts are different ones with their own lists, and the site's own is among them."""
+    entries = _accounts(values)
+    addresses_seen: set[str] = set()
+    placed: dict[str, str] = {}
+    for number, entry in enumerate(entries, start=1):
+        where, address = f"mail_accounts[#{number}]", _address(entry)
+        if not is_address(address):
+            yield _bad_address(f"{where}.address", address, "lists2@example.org")
+        if address in addresses_seen:
+            yield Problem(f"{where}.address", f"{address} is declared already", "lists2@example.org")
+        addresses_seen.add(address)
+        yield from _bad_secret(f"{where}.password", str(entry.get("password", "")))
+        if re.fullmatch(r"-?\d+", str(entry.get("limit", ""))):
+            yield from _bad_limit(f"{where}.limit", entry["limit"], values)
+        yield from _placements(where, entry, placed, values)
+    main = str(values.get("mail_account", "")).lower()
+    if entries and main and main not in addresses_seen:
+        yield Problem(
+            "mail_accounts", f"lacks mail_account, {main}, which sends the site's own mail", f"[{{address: {main}, …}}]"
+        )
+
+
+def _placements(where: str, entry: Mapping[str, Any], placed: dict[str, str], values: Values) -> Problems:
+    domain = str(values.get("mailman_domain", ""))
+    declared = {list_address(item["name"], domain) for _where, item in _lists(values) if item.get("state") != "absent"}
+    for number, name in enumerate(_items(entry, "lists"), start=1):
+        address = list_address(str(name), domain)
+        if address in placed:
+            yield Problem(
+                f"{where}.lists[#{number}]", f"{address} has an account already, {placed[address]}", "[members]"
+            )
+        elif address not in declared:
+            yield Problem(f"{where}.lists[#{number}]", f"there is no list {address} in mailman_lists", "[members]")
+        placed.setdefault(address, where)
+
+
+RULES = (
+    host_names,
+    web_hosts,
+    addresses,
+    secrets,
+    administrator,
+    numbers,
+    certificate,
+    files,
+    acme,
+    database,
+    list_names,
+    list_duplicates,
+    list_people,
+    demand,
+    settings_of_lists,
+    accounts,
+)

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+"""Which host has which components, what the hosts of a split site say to each other, and which secrets they share.
+
+The groups `mailman`, `mailman_web` and `database` are one host each. A group that isn't there is on the host `mailman`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
+
+Groups = Mapping[str, Sequence[str]]
+
+CORE, WEB, DATABASE = "core", "web", "database"
+GROUPS = {CORE: "mailman", WEB: "mailman_web", DATABASE: "database"}
+MAIN_GROUP = GROUPS[CORE]
+EXAMPLE_ADDRESS = "private_address=10.0.0.11"
+# A link's port is the daemon's own and this; below the range that the kernel takes outgoing ports from.
+LINK_PORT_OFFSET = 20000
+
+
+class Component(NamedTuple):
+    """Where a component is: the host's inventory name, and the address at which the other hosts reach it."""
+
+    host: str
+    address: str
+
+
+class Arrow(NamedTuple):
+    """One kind of connection between components: the daemon's port, what it speaks, and the secret of the two hosts."""
+
+    client: str
+    server: str
+    port: int
+    protocol: str
+    key: str
+
+
+class Shared(NamedTuple):
+    """A secret that one component makes and another one needs."""
+
+    name: str
+    maker: str
+    taker: str
+
+
+ARROWS = (
+    Arrow(WEB, CORE, 8001, "http", "tunnel_core_web"),
+    Arrow(WEB, CORE, 25, "smtp", "tunnel_core_web"),
+    Arrow(CORE, WEB, 8000, "http", "tunnel_core_web"),
+    Arrow(CORE, DATABASE, 5432, "postgresql", "tunnel_core_database"),
+    Arrow(WEB, DATABASE, 5432, "postgresql", "tunnel_web_database"),
+)
+SHARED = (
+    Shared("rest_password", CORE, WEB),
+    Shared("archiver_key", CORE, WEB),
+    Shared("database_core_password", CORE, DATABASE),
+    Shared("database_web_password", WEB, DATABASE),
+    Shared("tunnel_core_web", CORE, WEB),
+    Shared("tunnel_core_database", CORE, DATABASE),
+    Shared("tunnel_web_database", WEB, DATABASE),
+)
+
+
+def _hosts(groups: Groups, group: str) -> list[str]:
+    return list(groups.get(group, ()))
+
+
+def is_split(groups: Groups) -> bool:
+    """Return whether the inventory places a component by its own group."""
+    return any(group in groups for group in GROUPS.values() if group != MAIN_GROUP)
+
+
+def address_of(host: str, variables: Mapping[str, Any]) -> str:
+    """Return the address at which the other hosts reach `host`, whose inventory variables are given."""
+    return str(variables.get("private_address") or variables.get("ansible_host") or host)
+
+
+def placed(
+    groups: Groups, hostvars: Mapping[str, Mapping[str, Any]], host: str, managed_database: bool = False
+) -> dict[str, Component]:
+    """Return where each component of the site is that `host` belongs to; a managed database is on none of its hosts."""
+    main = next(iter(_hosts(groups, MAIN_GROUP)), MAIN_GROUP) if is_split(groups) else host
+    hosts = {component: next(iter(_hosts(groups, group)), main) for component, group in GROUPS.items()} | {CORE: main}
+    if managed_database:
+        del hosts[DATABASE]
+    return {component: Component(name, address_of(name, hostvars.get(name, {}))) for component, name in hosts.items()}
+
+
+def links(components: Mapping[str, Component], host: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the ends of links at `host`: what it accepts, and what it connects to.
+
+    Each end has `name`, `port` (on loopback), `tunnel_port` and `protocol`; an accepting one the `peers`, each with
+    `address` and `key`, a connecting one the server's `address` and `key`.
+    """
+    accept: dict[int, dict[str, Any]] = {}
+    connect: dict[int, dict[str, Any]] = {}
+    for arrow in ARROWS:
+        client, server = components.get(arrow.client), components.get(arrow.server)
+        if not client or not server or client.host == server.host or host not in (client.host, server.host):
+            continue
+        end = {
+            "name": f"{arrow.server}-{arrow.port}",
+            "port": arrow.port,
+            "tunnel_port": arrow.port + LINK_PORT_OFFSET,
+            "protocol": arrow.protocol,
+        }
+        if host == server.host:
+            accept.setdefault(arrow.port, {**end, "peers": {}})["peers"].setdefault(client.address, arrow.key)
+        else:
+            # Two components on one host share the way to the database, with the first one's key.
+            connect.setdefault(arrow.port, {**end, "address": server.address, "key": arrow.key})
+    peers = {port: [{"address": at, "key": key} for at, key in end["peers"].items()] for port, end in accept.items()}
+    return [{**end, "peers": peers[port]} for port, end in accept.items()], list(connect.values())
+
+
+def taken(components: Mapping[str, Component], host: str) -> list[dict[str, Any]]:
+    """Return which secrets `host` takes from which other host: `host` and `names` of each."""
+    names: dict[str, list[str]] = {}
+    for shared in SHARED:
+        maker, taker = components.get(shared.maker), components.get(shared.taker)
+        if maker and taker and taker.host == host != maker.host:
+            names.setdefault(maker.host, []).append(shared.name)
+    return [{"host": maker, "names": found} for maker, found in names.items()]
+
+
+def problems(groups: Groups, hostvars: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """Return why the hosts of the inventory can't be one site."""
+    return [*_wrong_groups(groups), *_wrong_addresses(groups, hostvars)] if is_split(groups) else []
+
+
+def _wrong_groups(groups: Groups) -> Iterator[Problem]:
+    for group in GROUPS.values():
+        if group not in groups:
+            continue
+        hosts = _hosts(groups, group)
+        if not hosts:
+            yield Problem(group, "is a group without a host; give it one or remove the group", f"[{group}] web1")
+        elif len(hosts) > 1:
+            wrong = f"has {len(hosts)} hosts, {', '.join(hosts)}; a site that is split has one host in each group"
+            yield Problem(group, wrong, f"[{group}] {hosts[0]}")
+    if MAIN_GROUP not in groups and MAIN_GROUP not in groups.get("all", ()):
+        yield Problem(MAIN_GROUP, "is missing: the host of Mailman itself and of the mail", "[mailman] mail1")
+
+
+def _wrong_addresses(groups: Groups, hostvars: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    hosts = dict.fromkeys(host for group in GROUPS.values() for host in groups.get(group, ()))
+    seen: dict[str, str] = {}
+    versions = set()
+    for host in hosts if len(hosts) > 1 else ():
+        text = address_of(host, hostvars.get(host, {}))
+        where = f"private_address of {host}"
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            yield Problem(where, f"is needed: {text!r} is a name, and the other hosts need an address", EXAMPLE_ADDRESS)
+            continue
+        if address.is_loopback or address.is_unspecified:
+            yield Problem(where, f"{text} can't be reached from another host", EXAMPLE_ADDRESS)
+        if text in seen:
+            yield Problem(where, f"{text} is the address of {seen[text]} already", EXAMPLE_ADDRESS)
+        seen.setdefault(text, host)
+        versions.add(address.version)
+    if len(versions) > 1:
+        yield Problem("private_address", "is IPv4 on one host and IPv6 on another; take one kind", EXAMPLE_ADDRESS)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Bring domains and lists of a Mailman to what is declared.
+
+Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in
+check mode: a Mailman that has not been deployed yet, where everything is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
+from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, segment
+
+ROLES = {"owners": "owner", "moderators": "moderator"}
+# What modules take for a list.
+ARGUMENTS = {
+    "name": {"type": "str", "required": True},
+    "description": {"type": "str"},
+    "owners": {"type": "list", "elements": "str"},
+    "moderators": {"type": "list", "elements": "str"},
+    "settings": {"type": "dict", "default": {}},
+    "style": {"type": "str"},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one domain or list was, and what it is now; each as far as it was declared."""
+
+    what: str
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.before != self.after
+
+    def diff(self) -> dict[str, Any]:
+        """Return it as Ansible displays it."""
+        # An empty text says "nothing"; an empty dictionary would be shown as a value.
+        return {
+            "before_header": self.what,
+            "after_header": self.what,
+            "before": self.before or "",
+            "after": self.after or "",
+        }
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A list as it shall be; what is None is left as it is."""
+
+    address: str
+    settings: Mapping[str, Any]
+    people: Mapping[str, list[str]]
+    style: str | None = None
+    absent: bool = False
+
+    @classmethod
+    def of(cls, item: Mapping[str, Any], domain: str, defaults: Mapping[str, Any]) -> Declaration:
+        """Return what the operator's `item` declares: its own settings win over `defaults`.
+
+        Raises ValueError with the reason when Mailman would not take a setting.
+        """
+        settings = {**defaults, **(item.get("settings") or {})}
+        if item.get("description") is not None:
+            settings["description"] = item["description"]
+        address = list_address(item["name"], domain)
+        for name, value in settings.items():
+            wrong = list_settings.problem(name, value)
+            if wrong:
+                raise ValueError(f"{address}: settings.{name}: {wrong[0]} (for example {wrong[1]})")
+        people = {key: sorted({str(one).lower() for one in item[key]}) for key in ROLES if item.get(key) is not None}
+        return cls(address, settings, people, item.get("style"), item.get("state") == "absent")
+
+
+def converge_domain(
+    api: Api | None, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
+) -> Change:
+    """Make the domain `name` exist, or not."""
+    path = f"domains/{segment(name)}"
+    present = api.get(path) if api else None
+    what = f"domain {name}"
+    if absent:
+        if present and not check:
+            api.delete(path)
+        return Change(what, before={"domain": name} if present else {})
+    wanted = {} if description is None else {"description": description}
+    if not present:
+        if not check:
+            api.post("domains", {"mail_host": name, **wanted})
+        return Change(what, after={"domain": name, **wanted})
+    differing = {key: value for key, value in wanted.items() if (present.get(key) or "") != value}
+    if differing and not check:
+        api.patch(path, differing)
+    return Change(what, before={key: present.get(key) or "" for key in differing}, after=differing)
+
+
+def converge_list(api: Api | None, declared: Declaration, *, check: bool = False) -> Change:
+    """Make the list exist as declared, or not."""
+    path = f"lists/{segment(declared.address)}"
+    present = api.get(path) if api else None
+    what = f"list {declared.address}"
+    if declared.absent:
+        if present and not check:
+            api.delete(path)
+        return Change(what, before={"list": declared.address} if present else {})
+    if present:
+        before, after = _adjust(api, present, declared, check)
+        return Change(what, before, after)
+    if not check:
+        style = {"style_name": declared.style} if declared.style else {}
+        api.post("lists", {"fqdn_listname": declared.address, **style})
+        _adjust(api, api.get(path), declared, check)
+    return Change(what, after={"list": declared.address, **declared.settings, **declared.people})
+
+
+def _adjust(api: Api, present: Mapping[str, Any], declared: Declaration, check: bool) -> tuple[dict, dict]:
+    """Bring an existing list's settings and people to what is declared; return what differed, before and after."""
+    path = f"lists/{present['list_id']}/config"
+    config = api.get(path) if declared.settings else {}
+    unknown = sorted(set(declared.settings) - set(config))
+    if unknown:
+        raise ValueError(f"{declared.address}: this version of Mailman has no setting {', '.join(unknown)}")
+    differing = {
+        name: value for name, value in declared.settings.items() if list_settings.differ(name, value, config[name])
+    }
+    if differing and not check:
+        api.patch(path, list_settings.encode(differing))
+    before, after = {name: config[name] for name in differing}, dict(differing)
+    for key, wanted in declared.people.items():
+        found = _adjust_people(api, present["list_id"], ROLES[key], wanted, check)
+        if found != wanted:
+            before[key], after[key] = found, wanted
+    return before, after
+
+
+def _adjust_people(api: Api, list_id: str, role: str, wanted: list[str], check: bool) -> list[str]:
+    """Make exactly the addresses `wanted` hold `role`; return who held it before."""
+    members = {entry["email"].lower(): entry["member_id"] for entry in api.entries(f"lists/{list_id}/roster/{role}")}
+    if not check:
+        for address in sorted(set(wanted) - set(members)):
+            api.post("members", {"list_id": list_id, "subscriber": address, "role": role})
+        for address in sorted(set(members) - set(wanted)):
+            api.delete(f"members/{members[address]}")
+    return sorted(members)
+
+
+def addresses_of_all(api: Api | None) -> list[str]:
+    """Return the addresses of all lists that exist."""
+    return sorted(entry["fqdn_listname"] for entry in api.entries("lists")) if api else []
+
+
+def drift(api: Api | None, addresses: Iterable[str], defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the lists at `addresses` that deviate from `defaults`, each with its own values."""
+    found = []
+    for address in addresses if api else ():
+        config = api.get(f"lists/{segment(address)}/config") or {}
+        differing = {
+            name: config[name]
+            for name, value in defaults.items()
+            if name in config and list_settings.differ(name, value, config[name])
+        }
+        if differing:
+            found.append({"list": address, "settings": differing})
+    return found

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+"""What the modules for Mailman's REST interface have in common: connect, converge, answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Change
+from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, RestError, Unreachable
+
+Converge = Callable[[AnsibleModule, Api | None], tuple[list[Change], dict[str, Any]]]
+
+
+def run(module: AnsibleModule, converge: Converge) -> None:
+    """Run `converge`, which returns the changes and further results, and end the module."""
+    try:
+        changes, results = converge(module, _connect(module))
+    except (RestError, ValueError) as error:
+        module.fail_json(msg=str(error))
+    done = [change for change in changes if change]
+    module.exit_json(changed=bool(done), diff=[change.diff() for change in done], **results)
+
+
+def _connect(module: AnsibleModule) -> Api | None:
+    try:
+        return Api.of(module.params, wait=not module.check_mode)
+    except Unreachable as error:
+        if not module.check_mode:
+            raise
+        module.warn(f"{error}; this check takes it for a Mailman without lists")
+        return None

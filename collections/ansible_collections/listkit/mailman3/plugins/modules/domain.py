@@ -1,0 +1,64 @@
+#!/usr/bin/python
+# SPDX-License-Identifier: MIT
+"""A mail domain of Mailman."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: domain
+short_description: Manage a mail domain of Mailman
+version_added: 0.1.0
+description:
+  - Makes a domain exist in Mailman, so that it can have lists, or removes it.
+extends_documentation_fragment: listkit.mailman3.rest
+options:
+  name:
+    description: The domain, the part after the C(@) of its lists.
+    type: str
+    required: true
+  description:
+    description: One line about the domain. Left as it is when not given.
+    type: str
+  state:
+    description: V(absent) removes the domain.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+EXAMPLES = r"""
+- name: Let example.org have lists
+  listkit.mailman3.domain:
+    name: example.org
+"""
+
+RETURN = r"""#"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.listkit.mailman3.plugins.module_utils import rest, rest_module
+from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import converge_domain
+
+
+def converge(module, api):
+    """Bring the domain to its state."""
+    params = module.params
+    absent = params["state"] == "absent"
+    return [converge_domain(api, params["name"], params["description"], absent=absent, check=module.check_mode)], {}
+
+
+def main():
+    """Ansible's entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            **rest.ARGUMENTS,
+            "name": {"type": "str", "required": True},
+            "description": {"type": "str"},
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        },
+        supports_check_mode=True,
+    )
+    rest_module.run(module, converge)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,204 @@
+"""Domains and lists through the REST client, against a double that answers as real Mailmans were seen to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module
+from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Declaration
+from ansible_collections.listkit.mailman3.plugins.modules import mailing_lists as lists_module
+from mailman_double import PASSWORD, MailmanDouble
+
+DEFAULTS = {"dmarc_mitigate_action": "munge_from", "first_strip_reply_to": True}
+
+
+@pytest.fixture
+def mailman():
+    double = MailmanDouble()
+    yield double
+    double.close()
+
+
+@pytest.fixture
+def params(mailman, tmp_path):
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    return {
+        "api_url": mailman.url,
+        "api_user": "restadmin",
+        "api_password_file": str(tmp_path / "password"),
+        "api_wait": 0,
+        "domain": "example.org",
+        "lists": [],
+        "defaults": DEFAULTS,
+    }
+
+
+def converge(params, *lists, check=False, **more):
+    module = SimpleNamespace(params={**params, "lists": list(lists), **more}, check_mode=check)
+    changes, results = lists_module.converge(module, rest.Api.of(module.params))
+    return [change for change in changes if change], results
+
+
+def test_makes_domain_list_settings_and_people(mailman, params):
+    changes, results = converge(
+        params,
+        {
+            "name": "News",
+            "owners": ["Ana@example.org"],
+            "settings": {"max_message_size": 200, "acceptable_aliases": []},
+        },
+    )
+    assert list(mailman.domains) == ["example.org"]
+    config = mailman.lists["news@example.org"]
+    assert (config["dmarc_mitigate_action"], config["max_message_size"]) == ("munge_from", 200)
+    assert list(mailman.people["news@example.org"]) == ["owner ana@example.org"]
+    assert [change.what for change in changes] == ["domain example.org", "list news@example.org"]
+    assert results == {"lists": ["news@example.org"], "drift": []}
+
+
+def test_second_run_writes_nothing(mailman, params):
+    declared = {"name": "news", "owners": ["ana@example.org"], "description": "News", "settings": {"advertised": "no"}}
+    converge(params, declared)
+    mailman.writes.clear()
+    assert converge(params, declared) == ([], {"lists": ["news@example.org"], "drift": []})
+    assert mailman.writes == []
+
+
+def test_check_mode_writes_nothing_and_says_what_it_would(mailman, params):
+    changes, results = converge(params, {"name": "news", "owners": ["ana@example.org"]}, check=True)
+    assert mailman.writes == []
+    assert changes[1].after["owners"] == ["ana@example.org"] and results["lists"] == ["news@example.org"]
+
+
+def test_only_what_differs_is_changed_and_shown(mailman, params):
+    converge(params, {"name": "news", "description": "Old", "owners": ["ana@example.org"]})
+    mailman.writes.clear()
+    changes, _results = converge(params, {"name": "news", "description": "New", "owners": ["ben@example.org"]})
+    assert changes[0].before == {"description": "Old", "owners": ["ana@example.org"]}
+    assert changes[0].after == {"description": "New", "owners": ["ben@example.org"]}
+    assert list(mailman.people["news@example.org"]) == ["owner ben@example.org"]
+
+
+def test_what_is_not_given_is_left_alone(mailman, params):
+    converge(params, {"name": "news", "description": "Theirs", "owners": ["ana@example.org"]})
+    mailman.writes.clear()
+    converge(params, {"name": "news"})
+    assert mailman.writes == []
+
+
+def test_own_settings_win_over_the_defaults(mailman, params):
+    converge(params, {"name": "news", "settings": {"dmarc_mitigate_action": "wrap_message"}})
+    assert mailman.lists["news@example.org"]["dmarc_mitigate_action"] == "wrap_message"
+
+
+def test_undeclared_lists_are_reported_and_not_touched(mailman, params):
+    converge(params, {"name": "old"})
+    mailman.lists["old@example.org"]["dmarc_mitigate_action"] = "no_mitigation"
+    mailman.writes.clear()
+    changes, results = converge(params, {"name": "news"}, check=True)
+    assert results["drift"] == [{"list": "old@example.org", "settings": {"dmarc_mitigate_action": "no_mitigation"}}]
+    assert results["lists"] == ["news@example.org", "old@example.org"]
+    assert mailman.writes == [] and [change.what for change in changes] == ["list news@example.org"]
+
+
+def test_absent_removes_and_nothing_else_does(mailman, params):
+    converge(params, {"name": "news"}, {"name": "press"})
+    changes, results = converge(params, {"name": "press", "state": "absent"})
+    assert list(mailman.lists) == ["news@example.org"] == results["lists"]
+    assert changes[0].diff()["after"] == ""
+    assert converge(params, {"name": "press", "state": "absent"})[0] == []
+
+
+def test_list_of_another_domain(mailman, params):
+    converge(params, {"name": "press@example.net"})
+    assert sorted(mailman.domains) == ["example.net", "example.org"]
+    assert list(mailman.lists) == ["press@example.net"]
+
+
+def test_setting_that_an_older_mailman_lacks(mailman, params):
+    mailman.version = "3.3.8"
+    with pytest.raises(ValueError, match="this version of Mailman has no setting dmarc_addresses"):
+        converge(params, {"name": "news", "settings": {"dmarc_addresses": ["^.*@example[.]com$"]}})
+
+
+def test_unknown_setting_is_refused_before_anything_is_written(mailman, params):
+    with pytest.raises(ValueError, match=r"news@example.org: settings.advertized: .*did you mean advertised\?"):
+        converge(params, {"name": "news", "settings": {"advertized": True}})
+    assert mailman.writes == []
+
+
+def test_domain_description(mailman, params):
+    api = rest.Api.of(params)
+    mailing_lists.converge_domain(api, "example.org")
+    change = mailing_lists.converge_domain(api, "example.org", "Ours")
+    assert (change.before, change.after) == ({"description": ""}, {"description": "Ours"})
+    assert not mailing_lists.converge_domain(api, "example.org", "Ours")
+    assert mailing_lists.converge_domain(api, "example.org", absent=True)
+    assert mailman.domains == {}
+
+
+def test_mailmans_own_words_reach_the_operator(mailman, params):
+    declared = Declaration("news@nowhere.example", {}, {})
+    with pytest.raises(rest.RestError, match=r"refuses POST lists: 400 Domain does not exist: nowhere\.example"):
+        mailing_lists.converge_list(rest.Api.of(params), declared)
+
+
+def test_wrong_password_is_named_and_not_shown(params, tmp_path):
+    (tmp_path / "password").write_text("not-the-password")
+    with pytest.raises(
+        rest.RestError, match="refuses the user 'restadmin' with the password in api_password_file"
+    ) as error:
+        rest.Api.of(params)
+    assert "not-the-password" not in str(error.value)
+
+
+class Ended(Exception):
+    """A module ended."""
+
+
+class EndingModule(SimpleNamespace):
+    """The part of AnsibleModule that rest_module uses."""
+
+    def exit_json(self, **result):
+        self.result = result
+        raise Ended
+
+    def fail_json(self, **result):
+        self.exit_json(failed=True, **result)
+
+    def warn(self, text):
+        self.warning = text
+
+
+@pytest.mark.parametrize("missing", ["server", "password"])
+def test_fresh_host(params, mailman, missing, tmp_path):
+    if missing == "server":
+        mailman.close()
+    else:
+        (tmp_path / "password").unlink()
+    params["lists"] = [{"name": "news"}]
+    module = EndingModule(params=params, check_mode=True)
+    with pytest.raises(Ended):
+        rest_module.run(module, lists_module.converge)
+    assert module.result["changed"] and module.result["lists"] == ["news@example.org"]
+    assert "takes it for a Mailman without lists" in module.warning
+    module.check_mode = False
+    with pytest.raises(Ended):
+        rest_module.run(module, lists_module.converge)
+    assert module.result["failed"]
+
+
+def test_waits_for_a_mailman_that_is_starting(params, mailman, monkeypatch):
+    answers = iter([rest.Unreachable("not yet"), rest.Unreachable("not yet"), {}])
+
+    def get(_self, _path):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(rest.Api, "get", get)
+    monkeypatch.setattr(rest, "POLL_SECONDS", 0)
+    rest.Api.of({**params, "api_wait": 5})
+    assert next(answers, "exhausted") == "exhausted"
