@@ -1,0 +1,1 @@
+"""What several rooms of listkit share; nothing in here knows a component."""
