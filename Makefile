@@ -67,19 +67,19 @@ package_testssl := testssl.sh
 
 .PHONY: demo demo-shell demo-down
 demo: setup ## bring the whole system up on this machine and send a first post through it
-	@$(AS_ROOT) $(SYSTEM_PYTHON) tests/tools/demo.py up
+	@$(AS_ROOT) $(SYSTEM_PYTHON) tools/demo.py up
 
 demo-shell: ## a root shell on the demo's host
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab ssh demo mailman sudo -i
 
 demo-down: ## tear the demo down
-	@$(AS_ROOT) $(SYSTEM_PYTHON) tests/tools/demo.py down
+	@$(AS_ROOT) $(SYSTEM_PYTHON) tools/demo.py down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
 .PHONY: test test-long lint unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
 test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud
-	@$(SYSTEM_PYTHON) tests/tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
+	@$(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
 	    molecule='make -s molecule' +split='make -s e2e-split' +cloud='make -s test-cloud' e2e='make -s e2e'
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
@@ -94,7 +94,7 @@ lint: setup
 	@ruff format --check --quiet .
 	@yamllint --strict .
 	@ansible-lint -q --nocolor
-	@python tests/tools/variables_page.py --check
+	@python tools/variables_page.py --check
 
 unit: setup
 	@pytest -q --numprocesses=auto tests/unit
@@ -134,7 +134,7 @@ screenshots: setup .cache/chromium ## renew the pictures in docs/; needs the hos
 	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs $(PYTEST) tests/e2e/test_browser.py -k 'pages_fit and trixie'
 
 docs: .venv/complete ## renew the pages that are made from the code
-	@python tests/tools/variables_page.py
+	@python tools/variables_page.py
 
 clean-cache: ## remove built images
 	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)"

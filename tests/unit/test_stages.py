@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-STAGES = Path(__file__).parent.parent / "tools/stages.py"
+STAGES = Path(__file__).resolve().parents[2] / "tools/stages.py"
 
 
 def run(*stages: str) -> tuple[int, str]:

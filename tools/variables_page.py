@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "variables.md"
 ROLES = ["site", "base", "tunnel", "database", "relay", "core", "web", "bridge", "lists", "check"]
 # Of the operator's names; those of the roles are the components'.
