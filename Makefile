@@ -130,8 +130,8 @@ bench: setup ## ratios against the baseline of the same run
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.bridge
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.web
 
-screenshots: setup .cache/chromium ## renew the pictures in docs/; needs the hosts of `make molecule`
-	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs $(PYTEST) tests/e2e/test_browser.py -k 'pages_fit and trixie'
+screenshots: setup .cache/chromium ## renew the pictures in docs/images/; needs the hosts of `make molecule`
+	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs/images $(PYTEST) tests/e2e/test_browser.py -k 'pages_fit and trixie'
 
 docs: .venv/complete ## renew the pages that are made from the code
 	@python tools/variables_page.py

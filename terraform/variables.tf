@@ -137,7 +137,7 @@ variable "data_volume_size" {
 }
 
 variable "hosts" {
-  description = "Servers besides `mailman`, for those who outgrow one host (`docs/split.md`): `mailman_web` for the web interface, `database` for the database and the data volume."
+  description = "Servers besides `mailman`, for those who outgrow one host (`docs/setup/several-hosts.md`): `mailman_web` for the web interface, `database` for the database and the data volume."
   type = map(object({
     flavor_name = optional(string)
   }))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/variables.md from the roles' argument specs, which are the one place where variables are described.
+"""Write docs/reference/variables.md from the roles' argument specs, which are the one place where variables are described.
 
 usage: variables_page.py [--check]     --check: write nothing, exit 1 when the page isn't current
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "variables.md"
+PAGE = ROOT / "docs" / "reference" / "variables.md"
 ROLES = ["site", "base", "tunnel", "database", "relay", "core", "web", "bridge", "lists", "check"]
 # Of the operator's names; those of the roles are the components'.
 PREFIXES = ("mail_", "mailman_", "tls_", "acme_")

@@ -30,7 +30,7 @@ run "rules" {
       "ingress IPv4 icmp - 0.0.0.0/0",
       "ingress IPv6 ipv6-icmp - ::/0",
     ])
-    error_message = "The rules differ from those that docs/terraform.md promises."
+    error_message = "The rules differ from those that docs/setup/instance.md promises."
   }
 
   assert {

@@ -1,6 +1,6 @@
 """The web interface in a real browser: a new member's visit, a moderator's, and pages that fit the screen.
 
-`make screenshots` renews the pictures in `docs/`.
+`make screenshots` renews the pictures in `docs/images/`.
 """
 
 from __future__ import annotations

@@ -167,7 +167,7 @@ def test_a_message_that_is_taken_without_an_answer_is_counted_each_time(outbound
     assert outbound.status()["used"] == 100
     outbound.age(HOUR)
     outbound.wait_until_empty()
-    # SMTP itself can't do better: see docs/outbound.md.
+    # SMTP itself can't do better: see docs/runbooks/outbound.md.
     assert Counter(map(len, outbound.copies().values())) == {2: 100, 1: MEMBERS - 100}
     assert outbound.scores() == NOTHING
 

@@ -1,4 +1,4 @@
-"""A site of one host moves to three, by the steps of docs/split.md: its lists, members and archive move along."""
+"""A site of one host moves to three, by the steps of docs/setup/several-hosts.md: its lists, members and archive move along."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab import Host
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 IMAGE = "kit-trixie"
 DATABASES = ("mailman3", "mailman3web")
-# What docs/split.md has the operator type, step by step.
+# What docs/setup/several-hosts.md has the operator type, step by step.
 STOP = "systemctl stop listkit-bridge mailman3 mailman3-web 'listkit-web-job@*.timer'"
 DUMP = "cd /tmp && runuser -u postgres -- pg_dump -Fc {0} > {0}.dump"
 RESTORE = "cd /tmp && runuser -u postgres -- pg_restore -d {0} < {0}.dump"

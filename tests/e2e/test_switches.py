@@ -79,7 +79,7 @@ def synonym(domain: str) -> str:
 
 
 def resume(host) -> None:
-    """Do what docs/outbound.md tells an operator to do after the cause of a refusal is gone."""
+    """Do what docs/runbooks/outbound.md tells an operator to do after the cause of a refusal is gone."""
     host.run("listkit budget resume")
 
 

@@ -1,4 +1,4 @@
-"""The guide's other way: the commands of docs/terraform.md, typed against the cloud, make what Terraform makes."""
+"""The guide's other way: the commands of docs/setup/instance.md, typed against the cloud, make what Terraform makes."""
 
 import os
 import re
@@ -7,7 +7,7 @@ import subprocess
 from project import EXPECTED_RULES, leftovers, rules_of
 from workspace import CONFIGURATION
 
-PAGE = CONFIGURATION.parent / "docs/terraform.md"
+PAGE = CONFIGURATION.parent / "docs/setup/instance.md"
 
 
 def test_commands_of_the_page(cloud, customer, public_key, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from workspace import CONFIGURATION, copy_configuration, run_terraform
 
 ROOT = CONFIGURATION.parent
-PAGE = ROOT / "docs/terraform.md"
+PAGE = ROOT / "docs/setup/instance.md"
 SCHEMA = json.loads((ROOT / "tests/openstack/provider-3.4.0-schema.json").read_text())
 SOURCE = "\n".join(path.read_text() for path in sorted(CONFIGURATION.glob("*.tf")))
 # `terraform fmt` sees to it that a block's end stands where its beginning does.
@@ -100,7 +100,7 @@ def declared(kind: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["variable", "output"])
 def test_page_documents(kind: str):
-    """docs/terraform.md repeats the descriptions word for word."""
+    """docs/setup/instance.md repeats the descriptions word for word."""
     (section,) = re.findall(rf"^## {kind.title()}s\n(.*?)^$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:.* \| )?(.*) \|$", section, re.MULTILINE))
     assert rows == declared(kind)

@@ -1,4 +1,4 @@
-"""State on S3-compatible storage, as docs/state.md describes it, with a real server that knows conditional writes."""
+"""State on S3-compatible storage, as docs/setup/terraform-state.md describes it, with a real server that knows conditional writes."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from workspace import CONFIGURATION, run_terraform
 
 from lab.commands import wait_for
 
-PAGE = CONFIGURATION.parent / "docs/state.md"
+PAGE = CONFIGURATION.parent / "docs/setup/terraform-state.md"
 BUCKET, KEY = "listkit-state", "mailman.tfstate"
 LOGIN = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret-for-a-test"}
 # Applying it takes as long as the file `go` isn't there, and a minute at most.
@@ -37,7 +37,7 @@ class Storage:
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """The S3 server, with the container of docs/state.md."""
+    """The S3 server, with the container of docs/setup/terraform-state.md."""
     directory = tmp_path_factory.mktemp("storage")
     (directory / BUCKET).mkdir()
     with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -3,7 +3,7 @@
 A message's way through it: `worker` (the mailbox) → `imap` → `message` (its form and its name) → `routing` →
 `delivery` → `transfer` (LMTP) → `journal` → `worker` (the move out of the folder). `policy` holds the decisions, as
 pure functions.
-docs/bridge.md says what is promised and how.
+docs/runbooks/bridge.md says what is promised and how.
 """
 
 from listkit.bridge.cli import main

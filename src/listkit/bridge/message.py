@@ -170,7 +170,7 @@ def _add(digest: hashlib._Hash, name: str, value: str) -> None:
 def delivery_id(identity: bytes, recipient: str, replay: str = "") -> str:
     """Name the delivery of one content to one recipient; the same on every try, on every host, for ever.
 
-    replay: names a deliberate second posting (see docs/bridge.md, "Replay"), empty otherwise.
+    replay: names a deliberate second posting (see docs/runbooks/bridge.md, "Replay"), empty otherwise.
     """
     return hashlib.sha256(identity + b"\0" + recipient.encode() + b"\0" + replay.encode()).hexdigest()[:40]
 

@@ -15,5 +15,5 @@ The valve releases what fits the account's sliding window, one message after the
     report      the numbers as a table, as JSON and as Prometheus metrics
     command     `listkit budget`
 
-`docs/outbound.md` says why it is built this way.
+`docs/runbooks/outbound.md` says why it is built this way.
 """

@@ -241,7 +241,7 @@ def test_less_than_a_day_is_no_observation():
 
 
 def test_the_dashboard_asks_for_metrics_that_exist(valve):
-    dashboard = (Path(__file__).parents[3] / "docs/grafana-outbound.json").read_text()
+    dashboard = (Path(__file__).parents[3] / "docs/reference/grafana-outbound.json").read_text()
     assert json.loads(dashboard)["time"] == {"from": "now-24h", "to": "now"}
     made = {line.split()[2] for line in report.metrics(report.snapshot(valve, 0)) if line.startswith("# TYPE")}
     assert set(re.findall(r"listkit_budget_\w+", dashboard)) <= made

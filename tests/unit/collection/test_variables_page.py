@@ -1,4 +1,4 @@
-"""docs/variables.md, which is made from the specs."""
+"""docs/reference/variables.md, which is made from the specs."""
 
 from __future__ import annotations
 

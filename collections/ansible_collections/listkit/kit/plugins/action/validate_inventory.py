@@ -146,7 +146,7 @@ def _wired_names(given, wired, options):
             example = f"{sources[0]}: {spec_check.example(options[sources[0]])}"
             yield Problem(name, f"is set from {' and '.join(sources)}: set that instead", example)
         else:
-            yield Problem(name, "is set by the kit; docs/variables.md has the names that are yours", OPERATORS_EXAMPLE)
+            yield Problem(name, "is set by the kit; docs/reference/variables.md has the names that are yours", OPERATORS_EXAMPLE)
 
 
 def _unknown_names(given, known, role_prefixes):
@@ -157,4 +157,4 @@ def _unknown_names(given, known, role_prefixes):
         if close:
             yield Problem(name, f"is unknown; did you mean {close}?", f"{close}: {spec_check.example(known[close])}")
         elif name.startswith((*OPERATORS_PREFIXES, *role_prefixes)):
-            yield Problem(name, "is unknown; docs/variables.md has all names", OPERATORS_EXAMPLE)
+            yield Problem(name, "is unknown; docs/reference/variables.md has all names", OPERATORS_EXAMPLE)
