@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write docs/reference/variables.md from the roles' argument specs, which are the one place where variables are described.
+"""Write docs/reference/variables.md from the roles' argument specs, the one place where variables are described.
 
 usage: variables_page.py [--check]     --check: write nothing, exit 1 when the page isn't current
 """
