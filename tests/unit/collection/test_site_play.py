@@ -238,3 +238,15 @@ def test_every_domain_with_lists_is_the_bridges(inventory):
     found = inventory.given(settings=f"mail_domain_synonyms=['example.net']\nmailman_lists={lists}")
     assert found["bridge_domains"] == {"example.org": ["example.net"], "example.com": []}
     assert found["web_domains"] == {"example.org": "lists.example.org", "example.com": "lists.example.org"}
+
+
+def test_the_operators_list_defaults_override_the_kits(inventory):
+    defaults = {"dmarc_mitigate_action": "wrap_message", "default_nonmember_action": "hold"}
+    lists = [{"name": "members", "settings": {"first_strip_reply_to": False}}]
+    settings = f"mailman_list_defaults={defaults}\nmailman_lists={lists}\nmail_domain_synonyms=['example.net']"
+    found = inventory.given(settings=settings)
+    for name in ("core_list_defaults", "lists_defaults"):
+        assert found[name].items() >= defaults.items() and found[name]["reply_goes_to_list"] == "point_to_list", name
+        assert found[name]["acceptable_aliases"], name
+    expected = found["check_lists"]["members@example.org"]
+    assert expected == {"dmarc_mitigate_unconditionally": True, "reply_goes_to_list": "point_to_list"}

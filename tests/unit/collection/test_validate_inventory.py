@@ -162,6 +162,10 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             "mailman_lists[#1].settings.advertized: is no setting of Mailman, did you mean advertised?",
         ),
         (
+            {"mailman_list_defaults": {"archive_policy": "secret"}},
+            "mailman_list_defaults.archive_policy: must be one of public, private, never (for example archive_po",
+        ),
+        (
             {"mailman_lists": [{"name": "a", "state": "gone"}]},
             "mailman_lists[#1].state: must be one of present, absent",
         ),

@@ -146,7 +146,9 @@ def _wired_names(given, wired, options):
             example = f"{sources[0]}: {spec_check.example(options[sources[0]])}"
             yield Problem(name, f"is set from {' and '.join(sources)}: set that instead", example)
         else:
-            yield Problem(name, "is set by the kit; docs/reference/variables.md has the names that are yours", OPERATORS_EXAMPLE)
+            yield Problem(
+                name, "is set by the kit; docs/reference/variables.md has the names that are yours", OPERATORS_EXAMPLE
+            )
 
 
 def _unknown_names(given, known, role_prefixes):

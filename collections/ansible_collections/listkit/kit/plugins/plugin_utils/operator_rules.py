@@ -302,15 +302,19 @@ def _is_amount(value: Any) -> bool:
 
 
 def settings_of_lists(values: Values) -> Problems:
-    """Settings are Mailman's, with values that it takes."""
+    """Settings are Mailman's, with values that it accepts."""
+    yield from _bad_settings("mailman_list_defaults", values.get("mailman_list_defaults"))
     for where, item in _lists(values):
-        settings = item.get("settings")
-        for name, value in settings.items() if isinstance(settings, Mapping) else ():
-            found = list_settings.problem(str(name), value)
-            if found:
-                yield Problem(f"{where}.settings.{name}", *found)
+        yield from _bad_settings(f"{where}.settings", item.get("settings"))
         if "\n" in str(item.get("description", "")):
             yield Problem(f"{where}.description", "must be a single line", "News for our members")
+
+
+def _bad_settings(where: str, settings: Any) -> Problems:
+    for name, value in settings.items() if isinstance(settings, Mapping) else ():
+        found = list_settings.problem(str(name), value)
+        if found:
+            yield Problem(f"{where}.{name}", *found)
 
 
 def _accounts(values: Values) -> list[Mapping[str, Any]]:
