@@ -1,4 +1,4 @@
-"""A site of one host moves to three, by the steps of docs/setup/several-hosts.md: its lists, members and archive move along."""
+"""A site of one host moves to three, lists and archive included, by the steps of docs/setup/several-hosts.md."""
 
 from __future__ import annotations
 

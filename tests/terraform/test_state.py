@@ -1,4 +1,4 @@
-"""State on S3-compatible storage, as docs/setup/terraform-state.md describes it, with a real server that knows conditional writes."""
+"""State on S3-compatible storage as in docs/setup/terraform-state.md, on a server with conditional writes."""
 
 import os
 import re
