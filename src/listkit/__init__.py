@@ -1,1 +1,3 @@
-"""The programs that run on the host: the mail bridge, the sending budget, the checks and Mailman's plugin."""
+"""The programs on the host: the mail bridge, the sending budget, the certificate, the checks and Mailman's plugin."""
+
+__version__ = "0.1.0"

@@ -1,27 +1,26 @@
-"""The command `listkit`: finds the sub-command's module and hands it the rest of the arguments."""
+"""The command `listkit`."""
+
+from __future__ import annotations
 
 import sys
-from importlib import import_module
+
+from listkit import __version__
+from listkit.common.commandline import Command, CommandLine
 
 COMMANDS = {
-    "bridge": "listkit.bridge",
-    "budget": "listkit.budget.command",
-    "certificate": "listkit.certificate",
-    "check": "listkit.check",
-    "mailman-master": "listkit.mailman.master",
-    "web": "listkit.web.command",
+    "bridge": Command("listkit.bridge.cli", "fetch mail from the IMAP mailboxes and deliver it to Mailman"),
+    "budget": Command("listkit.budget.cli", "show or control how much mail may still leave"),
+    "certificate": Command("listkit.certificate", "obtain and renew the web server's certificate"),
+    "check": Command("listkit.check", "check every component; print causes and remedies"),
+    "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
+    "web": Command("listkit.web.command", "set up the web interface (for Ansible)"),
 }
-"""Module of each sub-command, which has a function `main(argv: list[str]) -> int`; imported only when it is called."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one sub-command and return its exit status; 2 when there is no such sub-command."""
-    arguments = sys.argv[1:] if argv is None else argv
-    name = arguments[0] if arguments else ""
-    if name not in COMMANDS:
-        print(f"usage: listkit {{{'|'.join(sorted(COMMANDS))}}} …", file=sys.stderr)
-        return 2
-    return import_module(COMMANDS[name]).main(arguments[1:])
+    """Run one sub-command and return its exit status."""
+    program = CommandLine("listkit", __version__, "Run Mailman 3 behind a hosted mail service.", COMMANDS)
+    return program.run(sys.argv[1:] if argv is None else argv)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,3 @@ A message's way through it: `worker` (the mailbox) → `imap` → `message` (its
 pure functions.
 docs/runbooks/bridge.md says what is promised and how.
 """
-
-from listkit.bridge.cli import main
-
-__all__ = ["main"]

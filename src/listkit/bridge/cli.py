@@ -10,13 +10,13 @@ import threading
 import time
 from pathlib import Path
 
-from listkit import systemd
 from listkit.bridge.config import CONFIGURATION, Configuration, ConfigurationError, check, load
 from listkit.bridge.delivery import InFlight, Postman
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.worker import Worker
+from listkit.common import systemd
 
 log = logging.getLogger(__name__)
 

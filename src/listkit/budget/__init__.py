@@ -13,7 +13,7 @@ The valve releases what fits the account's sliding window, one message after the
     service     the valve as a process, and the files with its numbers
     forecast    what the lists need against what the accounts may
     report      the numbers as a table, as JSON and as Prometheus metrics
-    command     `listkit budget`
+    cli         `listkit budget`
 
 `docs/runbooks/outbound.md` says why it is built this way.
 """

@@ -1,1 +1,1 @@
-"""What several rooms of listkit share; nothing in here knows a component."""
+"""Modules that several packages of listkit use. None of them imports from another package of listkit."""

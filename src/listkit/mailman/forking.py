@@ -37,8 +37,8 @@ from mailman.utilities.modules import find_name
 from sqlalchemy.orm import configure_mappers
 from zope.component import getUtility
 
+from listkit.common.systemd import notify
 from listkit.mailman.not_now import is_no_message_s_fault
-from listkit.systemd import notify
 
 RESTARTS_FORGOTTEN_AFTER = 600.0
 """Seconds; a runner that ran for longer begins again with no restarts counted."""

@@ -11,7 +11,7 @@ import inspect
 import os
 import sys
 
-from listkit.systemd import notify
+from listkit.common.systemd import notify
 
 STOCK_MASTER = "/usr/lib/mailman3/bin/master"
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from listkit import systemd
 from listkit.bridge.cli import Service
 from listkit.bridge.metrics import Metrics
+from listkit.common import systemd
 
 
 def test_metrics_are_in_prometheus_form(tmp_path):

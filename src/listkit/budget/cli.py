@@ -20,9 +20,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit import systemd
 from listkit.budget import accounts, forecast, ledger, report
 from listkit.budget.service import STALE_SECONDS, STATUS, serve
+from listkit.common import systemd
 
 
 def main(argv: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""Talking to systemd: readiness, status and the watchdog (sd_notify(3)), and its journal."""
+"""systemd: readiness, status and the watchdog (sd_notify(3)), and logging to its journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 
 def notify(message: str) -> None:
-    """Send a message such as "READY=1" to systemd; nothing happens when nobody listens."""
+    """Send a message such as "READY=1" to systemd. Do nothing when systemd did not start this process."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -20,20 +20,20 @@ def notify(message: str) -> None:
 
 
 def watchdog_seconds() -> float | None:
-    """Within how many seconds systemd wants to hear from us, or None."""
+    """Return the interval within which systemd expects a "WATCHDOG=1", or None when there is no watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1_000_000 if microseconds.isdigit() else None
 
 
 def log_to_journal() -> None:
-    """Log to stderr. The journal adds the time, and takes the level from the prefix (sd-daemon(3))."""
+    """Log to stderr. The journal adds the time and reads the level from the prefix (sd-daemon(3))."""
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
     if os.environ.get("JOURNAL_STREAM"):
         logging.getLogger().handlers[0].setFormatter(_JournalFormatter("%(message)s"))
 
 
 class _JournalFormatter(logging.Formatter):
-    """Puts the syslog level before every line."""
+    """Put the syslog level before every line."""
 
     _LEVELS = ((logging.ERROR, "<3>"), (logging.WARNING, "<4>"), (logging.INFO, "<6>"))
 

@@ -1,0 +1,93 @@
+"""Mailman's REST API: one client for every program on the host."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from listkit.common.endpoints import CORE_REST
+
+PASSWORD_FILE = Path("/etc/listkit/secrets/rest_password")
+TIMEOUT_SECONDS = 10.0
+_LARGEST_ANSWER_BYTES = 16 * 1_048_576
+
+
+class RestError(Exception):
+    """The API gave no usable answer; the text names the URL and the reason."""
+
+
+class Unreachable(RestError):
+    """Nothing answers at the URL, or not in time."""
+
+
+class LoginRefused(RestError):
+    """The API refuses the user name and password."""
+
+
+class NotFound(RestError):
+    """The API has no such resource."""
+
+
+class RestClient:
+    """The API at one URL. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        password: str,
+        url: str = CORE_REST.url,
+        user: str = CORE_REST.user,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
+        """url: with the version of the API, such as http://127.0.0.1:8001/3.1; timeout_seconds: for each request."""
+        self.url = url.rstrip("/")
+        self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._timeout_seconds = timeout_seconds
+        # A proxy from the environment is for the internet; it would see the password.
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    @classmethod
+    def of_this_host(cls) -> RestClient:
+        """Return the client of this host's Mailman. Raises OSError when the password file cannot be read."""
+        return cls(PASSWORD_FILE.read_text(encoding="utf-8").strip())
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the resource at `path`, such as "lists/dev@example.org/config". Raises RestError."""
+        url = f"{self.url}/{path}"
+        body = self._read(url)
+        try:
+            answer = json.loads(body)
+        except ValueError as error:
+            raise RestError(f"GET {url}: the answer is not JSON: {error}") from error
+        if not isinstance(answer, dict):
+            raise RestError(f"GET {url}: the answer is not a JSON object but {type(answer).__name__}")
+        return answer
+
+    def entries(self, path: str) -> list[dict[str, Any]]:
+        """Return the members of the collection at `path`, such as "lists". Raises RestError."""
+        entries = self.get(path).get("entries", [])
+        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+            raise RestError(f"GET {self.url}/{path}: the answer is not a collection")
+        return entries
+
+    def _read(self, url: str) -> bytes:
+        request = urllib.request.Request(url, headers={"Authorization": self._authorization})  # noqa: S310 -- http only
+        try:
+            with self._opener.open(request, timeout=self._timeout_seconds) as answer:
+                body: bytes = answer.read(_LARGEST_ANSWER_BYTES)
+                return body
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _refusal(url, error) from error
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            raise Unreachable(f"GET {url}: {reason or type(error).__name__}") from error
+
+
+def _refusal(url: str, error: urllib.error.HTTPError) -> RestError:
+    kind = {401: LoginRefused, 404: NotFound}.get(error.code, RestError)
+    return kind(f"GET {url}: {error.code} {error.reason}")
