@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from budget_postfix import NOT_OWNED, OVER_QUOTA, Postfix, Provider
 
-from listkit.budget import accounts, command, report, service
+from listkit.budget import accounts, cli, report, service
 from listkit.budget.forecast import DAY_SECONDS, forecast
 from listkit.budget.ledger import Ledger, OpenCharge
 from listkit.budget.valve import Valve
@@ -67,7 +67,7 @@ def go_on(valve, now):
 def listkit_budget(files, *words):
     options = [f"--{name}={files / file}" for name, file in
                (("configuration", "budget.json"), ("ledger", "ledger"), ("status", "status.json"))]  # fmt: skip
-    return command.main([*options, *words])
+    return cli.main([*options, *words])
 
 
 def post(valve, recipients, list_name="a"):
