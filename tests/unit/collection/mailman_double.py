@@ -28,6 +28,7 @@ class MailmanDouble:
         self.domains: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, dict[str, Any]] = {}
         self.people: dict[str, dict[str, str]] = {}
+        self.held: dict[str, int] = {}
         self.writes: list[str] = []
         double = self
 
@@ -101,12 +102,15 @@ class MailmanDouble:
             holders = [key for key in self.people.get(address, {}) if key.startswith(parts[2] + " ")]
             entries = [{"email": key.split()[1], "member_id": f"{address}+{key}".replace(" ", "+")} for key in holders]
             return 200, {"entries": entries} if entries else {}
+        if parts[1:] == ["held?count=1&page=1"]:
+            return 200, {"total_size": self.held.get(address, 0)}
         if parts[1:] == ["config"]:
             return self._config(method, self.lists[address], fields)
         if method == "DELETE":
             del self.lists[address]
             return 204, None
-        return 200, {"fqdn_listname": address, "list_id": address.replace("@", ".")}
+        members = [key for key in self.people.get(address, {}) if key.startswith("member ")]
+        return 200, {"fqdn_listname": address, "list_id": address.replace("@", "."), "member_count": len(members)}
 
     @staticmethod
     def _config(method, config, fields):

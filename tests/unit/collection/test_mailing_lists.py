@@ -54,14 +54,21 @@ def test_makes_domain_list_settings_and_people(mailman, params):
     assert (config["dmarc_mitigate_action"], config["max_message_size"]) == ("munge_from", 200)
     assert list(mailman.people["news@example.org"]) == ["owner ana@example.org"]
     assert [change.what for change in changes] == ["domain example.org", "list news@example.org"]
-    assert results == {"lists": ["news@example.org"], "drift": []}
+    assert results == {
+        "lists": ["news@example.org"],
+        "created": ["news@example.org"],
+        "removed": [],
+        "undeclared": [],
+        "drift": [],
+    }
 
 
 def test_second_run_writes_nothing(mailman, params):
     declared = {"name": "news", "owners": ["ana@example.org"], "description": "News", "settings": {"advertised": "no"}}
     converge(params, declared)
     mailman.writes.clear()
-    assert converge(params, declared) == ([], {"lists": ["news@example.org"], "drift": []})
+    changes, results = converge(params, declared)
+    assert changes == [] and results["lists"] == ["news@example.org"] and results["created"] == []
     assert mailman.writes == []
 
 
@@ -99,6 +106,7 @@ def test_undeclared_lists_are_reported_and_not_touched(mailman, params):
     changes, results = converge(params, {"name": "news"}, check=True)
     assert results["drift"] == [{"list": "old@example.org", "settings": {"dmarc_mitigate_action": "no_mitigation"}}]
     assert results["lists"] == ["news@example.org", "old@example.org"]
+    assert results["undeclared"] == ["old@example.org"] and results["created"] == ["news@example.org"]
     assert mailman.writes == [] and [change.what for change in changes] == ["list news@example.org"]
 
 
@@ -108,6 +116,21 @@ def test_absent_removes_and_nothing_else_does(mailman, params):
     assert list(mailman.lists) == ["news@example.org"] == results["lists"]
     assert changes[0].diff()["after"] == ""
     assert converge(params, {"name": "press", "state": "absent"})[0] == []
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_removal_shows_what_is_lost(mailman, params, check):
+    converge(params, {"name": "press"})
+    mailman.people["press@example.org"] = {f"member {number}@example.com": "" for number in range(3)}
+    mailman.held["press@example.org"] = 2
+    module = EndingModule(params={**params, "lists": [{"name": "press", "state": "absent"}]}, check_mode=check)
+    with pytest.raises(Ended):
+        rest_module.run(module, lists_module.converge)
+    lost = {"list": "press@example.org", "members": 3, "held_messages": 2}
+    assert module.result["removed"] == [lost] and module.result["diff"][0]["before"] == lost
+    verb = "would remove" if check else "removed"
+    assert module.warning == f"list press@example.org: {verb} 3 members and 2 held messages"
+    assert list(mailman.lists) == (["press@example.org"] if check else [])
 
 
 def test_list_of_another_domain(mailman, params):
@@ -182,7 +205,7 @@ def test_fresh_host(params, mailman, missing, tmp_path):
     with pytest.raises(Ended):
         rest_module.run(module, lists_module.converge)
     assert module.result["changed"] and module.result["lists"] == ["news@example.org"]
-    assert "takes it for a Mailman without lists" in module.warning
+    assert "assumes a Mailman without lists" in module.warning
     module.check_mode = False
     with pytest.raises(Ended):
         rest_module.run(module, lists_module.converge)

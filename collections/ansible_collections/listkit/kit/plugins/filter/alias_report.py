@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the operator has to do at the mail service."""
+"""The aliases that the lists need at the mail service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ name: alias_report
 short_description: The aliases that must exist at the mail service
 version_added: 0.1.0
 description:
-  - Returns, as text, the aliases that each mailbox of the site needs, ready to paste, and what to do if they don't fit.
+  - Returns, as text, the aliases that each mailbox of the site needs, and advice if they are too many.
 options:
   _input:
     description: Full addresses of all lists.
@@ -24,7 +24,7 @@ options:
     type: str
     required: true
   accounts:
-    description: Where there are several mailboxes, the names of the lists of each, by the mailbox's address.
+    description: The names of each mailbox's lists by the mailbox's address, if there are several mailboxes.
     type: dict
     default: {}
   limit:
@@ -40,10 +40,15 @@ options:
     description: Whether unknown addresses arrive in the mailbox without aliases.
     type: bool
     default: false
+  created:
+    description: Full addresses of the lists that were created in this run. Their aliases come first.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
-- name: Say which aliases must exist
+- name: Show the aliases to create
   ansible.builtin.debug:
     msg: "{{ ['members@example.org'] | listkit.kit.alias_report('mailman@example.org', 'example.org') }}"
 """
@@ -57,9 +62,10 @@ _value:
 from ansible_collections.listkit.kit.plugins.plugin_utils import alias_report as aliases
 
 
-def alias_report(lists, account, domain, accounts=None, limit=50, synonyms=(), catch_all=False):
-    """Return what the operator has to do at the mail service."""
-    return aliases.report(aliases.mailboxes(account, accounts or {}, lists, domain, synonyms), int(limit), catch_all)
+def alias_report(lists, account, domain, accounts=None, limit=50, synonyms=(), catch_all=False, created=()):
+    """Return the aliases that each mailbox needs at the mail service."""
+    boxes = aliases.mailboxes(account, accounts or {}, lists, domain, synonyms)
+    return aliases.report(boxes, int(limit), catch_all=catch_all, created=created)
 
 
 class FilterModule:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SYNONYM_SUB_ADDRESSES,
@@ -16,7 +16,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 
 @dataclass(frozen=True)
 class Mailbox:
-    """One mailbox, with the lists that arrive in it."""
+    """One mailbox and the lists whose mail it receives."""
 
     address: str
     lists: Sequence[str]
@@ -52,44 +52,46 @@ def mailboxes(
 ) -> list[Mailbox]:
     """Return the site's mailboxes.
 
-    `accounts` holds the names of each mailbox's lists by its address; that of `account` also takes the lists that are
-    placed nowhere, and the web interface's address. Only the addresses in `lists` exist.
+    `accounts` holds the names of each mailbox's lists by its address; `account` also receives for the lists that are
+    assigned to no mailbox, and for the web interface. Only the addresses in `lists` exist.
     """
     existing = sorted(lists)
     main = account.lower()
-    placed = {
+    assigned = {
         address.lower(): [item for item in existing if item in {list_address(name, domain) for name in names or []}]
         for address, names in {account: [], **accounts}.items()
     }
-    elsewhere = {item for items in placed.values() for item in items}
-    placed[main] += [item for item in existing if item not in elsewhere]
+    elsewhere = {item for items in assigned.values() for item in items}
+    assigned[main] += [item for item in existing if item not in elsewhere]
     return [
         Mailbox(address, items, [site_address(domain)] if address == main else [], synonyms)
-        for address, items in placed.items()
+        for address, items in assigned.items()
     ]
 
 
-def report(boxes: Sequence[Mailbox], limit: int, catch_all: bool = False) -> str:
-    """Return what the operator has to do at the mail service, as text.
+def report(boxes: Sequence[Mailbox], limit: int, *, catch_all: bool = False, created: Iterable[str] = ()) -> str:
+    """Return, as text, the aliases that each mailbox needs at the mail service.
 
-    `limit` is the number of aliases that one mailbox can have; `catch_all`: unknown addresses arrive without aliases.
+    `limit`: aliases that one mailbox can have; `catch_all`: mail to unknown addresses arrives without aliases;
+    `created`: lists of this run, whose aliases come first.
     """
-    return "\n\n".join(_of_mailbox(box, limit, catch_all) for box in boxes)
+    return "\n\n".join(_of_mailbox(box, limit, catch_all, set(created)) for box in boxes)
 
 
-def _of_mailbox(box: Mailbox, limit: int, catch_all: bool) -> str:
+def _of_mailbox(box: Mailbox, limit: int, catch_all: bool, created: set[str]) -> str:
     aliases = box.aliases()
     if catch_all:
         parts = [
-            f"{box.address} is declared a catch-all: it receives the {len(aliases)} addresses below without aliases.",
-            "The service takes mail only from a mailbox's own address and its aliases: what isn't an alias can't send.",
+            f"{box.address} is a catch-all: mail to its {len(aliases)} addresses arrives without aliases.",
+            "The service accepts mail from a mailbox's own address and its aliases only: others can't send.",
         ]
     else:
-        parts = [
-            f"{box.address} must have these aliases at the mail service: {len(aliases)} of at most {limit}.",
-            "One a line:",
-        ]
-    parts += ["\n".join(aliases), "The same for one field:", ", ".join(aliases)]
+        plural = "" if len(aliases) == 1 else "es"
+        parts = [f"{box.address} needs {len(aliases)} alias{plural} at the mail service (limit: {limit})."]
+    new = replace(box, lists=[item for item in box.lists if item in created], extra=()).aliases()
+    if new and len(new) < len(aliases) - len(box.extra):
+        parts += ["For the lists created in this run:", *new, "All aliases:"]
+    parts.append(", ".join(aliases) or "none")
     if box.foreign():
         parts.append(
             f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in "
@@ -101,19 +103,18 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool) -> str:
 
 
 def _advice(box: Mailbox, limit: int) -> str:
-    """Return what to do about more aliases than the mailbox can have."""
-    lines = [f"THEY DON'T FIT: {len(box.aliases())} aliases, but mail_alias_limit is {limit}. What helps:"]
+    """Return the ways to get along with `limit` aliases."""
+    lines = [f"TOO MANY ALIASES: {len(box.aliases())} needed, but mail_alias_limit is {limit}. Either"]
     shorter = box.aliases(without=SYNONYM_SUB_ADDRESSES)
     if len(shorter) <= limit:
         names = " and ".join(f"-{sub}" for sub in SYNONYM_SUB_ADDRESSES)
-        lines.append(f"- leave out {names}, which do what -join and -leave do: {len(shorter)} aliases;")
+        lines.append(f"- leave out {names}, which do the same as -join and -leave: {len(shorter)} aliases; or")
     per_list = len(list_addresses("list@example.org"))
     first, other = (limit - len(box.extra)) // per_list, limit // per_list
     if first > 0:
         more = -(-(len(box.lists) - first) // other)
-        lines.append(
-            f"- mail_accounts: {more} more mailbox{'es' if more > 1 else ''}, {other} lists each (here {first});"
-        )
+        plural = "es" if more > 1 else ""
+        lines.append(f"- add {more} mailbox{plural} to mail_accounts: {other} lists each, and {first} here.")
     else:
-        lines.append(f"- a mail plan with more aliases: one list needs {per_list}, and the web interface 1;")
+        lines.append(f"- get a mail plan with more aliases: a list needs {per_list}, and the web interface 1.")
     return "\n".join(lines)

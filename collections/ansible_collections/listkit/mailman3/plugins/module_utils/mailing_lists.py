@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Bring domains and lists of a Mailman to what is declared.
+"""Bring the domains and lists of a Mailman to their declared states.
 
-Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. `api` may be None in
-check mode: a Mailman that has not been deployed yet, where everything is missing.
+Each `converge_…` function reads the state, compares, acts unless `check`, and returns a Change. In check mode, `api`
+may be None: Mailman has not been deployed yet, and everything is missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, segment
 
 ROLES = {"owners": "owner", "moderators": "moderator"}
-# What modules take for a list.
+# The modules' options for a list.
 ARGUMENTS = {
     "name": {"type": "str", "required": True},
     "description": {"type": "str"},
@@ -30,11 +30,21 @@ ARGUMENTS = {
 
 @dataclass(frozen=True)
 class Change:
-    """What one domain or list was, and what it is now; each as far as it was declared."""
+    """The declared properties of one domain or list, before and after; of a removed list, its contents before."""
 
     what: str
     before: dict[str, Any] = field(default_factory=dict)
     after: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def created(self) -> bool:
+        """Whether it did not exist before."""
+        return bool(self.after) and not self.before
+
+    @property
+    def removed(self) -> bool:
+        """Whether it does not exist any more."""
+        return bool(self.before) and not self.after
 
     def __bool__(self) -> bool:
         return self.before != self.after
@@ -52,7 +62,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Declaration:
-    """A list as it shall be; what is None is left as it is."""
+    """The desired state of a list; None leaves a property unchanged."""
 
     address: str
     settings: Mapping[str, Any]
@@ -62,9 +72,9 @@ class Declaration:
 
     @classmethod
     def of(cls, item: Mapping[str, Any], domain: str, defaults: Mapping[str, Any]) -> Declaration:
-        """Return what the operator's `item` declares: its own settings win over `defaults`.
+        """Return the desired state from a module's `item`, whose own settings override `defaults`.
 
-        Raises ValueError with the reason when Mailman would not take a setting.
+        Raises ValueError with the reason when Mailman would refuse a setting.
         """
         settings = {**defaults, **(item.get("settings") or {})}
         if item.get("description") is not None:
@@ -81,7 +91,7 @@ class Declaration:
 def converge_domain(
     api: Api | None, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
 ) -> Change:
-    """Make the domain `name` exist, or not."""
+    """Create, change or remove the domain `name`."""
     path = f"domains/{segment(name)}"
     present = api.get(path) if api else None
     what = f"domain {name}"
@@ -101,14 +111,15 @@ def converge_domain(
 
 
 def converge_list(api: Api | None, declared: Declaration, *, check: bool = False) -> Change:
-    """Make the list exist as declared, or not."""
+    """Create, change or remove a list."""
     path = f"lists/{segment(declared.address)}"
     present = api.get(path) if api else None
     what = f"list {declared.address}"
     if declared.absent:
+        lost = _contents(api, present) if present else {}
         if present and not check:
             api.delete(path)
-        return Change(what, before={"list": declared.address} if present else {})
+        return Change(what, before=lost)
     if present:
         before, after = _adjust(api, present, declared, check)
         return Change(what, before, after)
@@ -119,8 +130,19 @@ def converge_list(api: Api | None, declared: Declaration, *, check: bool = False
     return Change(what, after={"list": declared.address, **declared.settings, **declared.people})
 
 
+def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what disappears with an existing list."""
+    # The total comes with every page; a page of one message is the smallest.
+    held = api.get(f"lists/{present['list_id']}/held?count=1&page=1") or {}
+    return {
+        "list": present["fqdn_listname"],
+        "members": present["member_count"],
+        "held_messages": held.get("total_size", 0),
+    }
+
+
 def _adjust(api: Api, present: Mapping[str, Any], declared: Declaration, check: bool) -> tuple[dict, dict]:
-    """Bring an existing list's settings and people to what is declared; return what differed, before and after."""
+    """Correct an existing list's settings and people; return the differences, before and after."""
     path = f"lists/{present['list_id']}/config"
     config = api.get(path) if declared.settings else {}
     unknown = sorted(set(declared.settings) - set(config))
@@ -140,7 +162,7 @@ def _adjust(api: Api, present: Mapping[str, Any], declared: Declaration, check: 
 
 
 def _adjust_people(api: Api, list_id: str, role: str, wanted: list[str], check: bool) -> list[str]:
-    """Make exactly the addresses `wanted` hold `role`; return who held it before."""
+    """Give `role` to exactly the addresses `wanted`; return those that had it before."""
     members = {entry["email"].lower(): entry["member_id"] for entry in api.entries(f"lists/{list_id}/roster/{role}")}
     if not check:
         for address in sorted(set(wanted) - set(members)):

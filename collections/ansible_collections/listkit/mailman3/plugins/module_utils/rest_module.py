@@ -20,7 +20,15 @@ def run(module: AnsibleModule, converge: Converge) -> None:
     except (RestError, ValueError) as error:
         module.fail_json(msg=str(error))
     done = [change for change in changes if change]
+    for change in done:
+        if change.removed and "members" in change.before:
+            module.warn(_loss(change, module.check_mode))
     module.exit_json(changed=bool(done), diff=[change.diff() for change in done], **results)
+
+
+def _loss(change: Change, check: bool) -> str:
+    members, held = change.before["members"], change.before["held_messages"]
+    return f"{change.what}: {'would remove' if check else 'removed'} {members} members and {held} held messages"
 
 
 def _connect(module: AnsibleModule) -> Api | None:
@@ -29,5 +37,5 @@ def _connect(module: AnsibleModule) -> Api | None:
     except Unreachable as error:
         if not module.check_mode:
             raise
-        module.warn(f"{error}; this check takes it for a Mailman without lists")
+        module.warn(f"{error}; this check assumes a Mailman without lists")
         return None

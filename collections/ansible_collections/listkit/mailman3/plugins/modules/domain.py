@@ -9,15 +9,15 @@ module: domain
 short_description: Manage a mail domain of Mailman
 version_added: 0.1.0
 description:
-  - Makes a domain exist in Mailman, so that it can have lists, or removes it.
+  - Creates or removes a domain, which lists need.
 extends_documentation_fragment: listkit.mailman3.rest
 options:
   name:
-    description: The domain, the part after the C(@) of its lists.
+    description: The part after the C(@) of the domain's lists.
     type: str
     required: true
   description:
-    description: One line about the domain. Left as it is when not given.
+    description: One line about the domain. Unchanged if not given.
     type: str
   state:
     description: V(absent) removes the domain.
@@ -27,7 +27,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Let example.org have lists
+- name: Create example.org
   listkit.mailman3.domain:
     name: example.org
 """
@@ -40,7 +40,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists imp
 
 
 def converge(module, api):
-    """Bring the domain to its state."""
+    """Converge the domain."""
     params = module.params
     absent = params["state"] == "absent"
     return [converge_domain(api, params["name"], params["description"], absent=absent, check=module.check_mode)], {}

@@ -9,8 +9,8 @@ module: mailing_list
 short_description: Manage a mailing list of Mailman
 version_added: 0.1.0
 description:
-  - Makes a list exist with its owners, moderators and settings, or removes it. What is not given is left as it is.
-  - For a whole site's lists M(listkit.mailman3.mailing_lists) is faster.
+  - Creates, configures or removes a list. Options that aren't given leave the list unchanged.
+  - M(listkit.mailman3.mailing_lists) is faster for more than one list.
 extends_documentation_fragment: listkit.mailman3.rest
 options:
   name:
@@ -18,14 +18,14 @@ options:
     type: str
     required: true
   description:
-    description: One line about the list.
+    description: One line about the list. Unchanged if not given.
     type: str
   owners:
-    description: Addresses of exactly those who own the list.
+    description: Addresses of the owners; any others are removed. Unchanged if not given.
     type: list
     elements: str
   moderators:
-    description: Addresses of exactly those who moderate the list.
+    description: Addresses of the moderators; any others are removed. Unchanged if not given.
     type: list
     elements: str
   settings:
@@ -33,17 +33,17 @@ options:
     type: dict
     default: {}
   style:
-    description: The style that a new list is made with, instead of Mailman's default.
+    description: Style of a new list, instead of Mailman's default. Existing lists keep theirs.
     type: str
   state:
-    description: V(absent) removes the list with its members and held messages. Its archive stays.
+    description: V(absent) removes the list with its members and held messages. The archive is kept.
     type: str
     choices: [present, absent]
     default: present
 """
 
 EXAMPLES = r"""
-- name: Have a list for the members
+- name: Create a list for the members
   listkit.mailman3.mailing_list:
     name: members@example.org
     description: News for our members
@@ -60,7 +60,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 
 
 def converge(module, api):
-    """Bring the list to its state."""
+    """Converge the list."""
     if not is_address(module.params["name"]):
         raise ValueError(f"name: {module.params['name']!r} is not a full address (for example members@example.org)")
     declared = mailing_lists.Declaration.of(module.params, domain="", defaults={})

@@ -9,55 +9,56 @@ module: mailing_lists
 short_description: Manage all mailing lists of a site in one step
 version_added: 0.1.0
 description:
-  - Makes the declared lists and their domains exist, with owners, moderators and settings, in one remote execution.
-  - Lists that aren't declared are never touched. Those that deviate from O(defaults) are reported.
+  - Creates, configures and removes the declared lists, and creates their domains, in one remote execution.
+  - Lists that aren't declared are left unchanged. They are returned, with the settings that differ
+    from O(defaults).
 extends_documentation_fragment: listkit.mailman3.rest
 options:
   domain:
-    description: The site's domain. It is made to exist, and completes names without C(@).
+    description: The default domain. It is created if missing, and completes names without C(@).
     type: str
     required: true
   lists:
-    description: The lists, each as for M(listkit.mailman3.mailing_list), where V(name) may lack the domain.
+    description: The lists, with the options of M(listkit.mailman3.mailing_list).
     type: list
     elements: dict
     default: []
     suboptions:
       name:
-        description: The part before the C(@), or a full address.
+        description: The part before the C(@), or a full address for another domain.
         type: str
         required: true
       description:
-        description: One line about the list.
+        description: One line about the list. Unchanged if not given.
         type: str
       owners:
-        description: Addresses of exactly those who own the list.
+        description: Addresses of the owners; any others are removed. Unchanged if not given.
         type: list
         elements: str
       moderators:
-        description: Addresses of exactly those who moderate the list.
+        description: Addresses of the moderators; any others are removed. Unchanged if not given.
         type: list
         elements: str
       settings:
-        description: Settings by their names in Mailman's REST interface. They win over O(defaults).
+        description: Settings by their names in Mailman's REST interface. They override O(defaults).
         type: dict
         default: {}
       style:
-        description: The style that a new list is made with, instead of Mailman's default.
+        description: Style of a new list, instead of Mailman's default. Existing lists keep theirs.
         type: str
       state:
-        description: V(absent) removes the list with its members and held messages. Its archive stays.
+        description: V(absent) removes the list with its members and held messages. The archive is kept.
         type: str
         choices: [present, absent]
         default: present
   defaults:
-    description: Settings of every declared list.
+    description: Settings of every declared list, by their names in Mailman's REST interface.
     type: dict
     default: {}
 """
 
 EXAMPLES = r"""
-- name: Have the declared lists
+- name: Manage the site's lists
   listkit.mailman3.mailing_lists:
     domain: example.org
     defaults:
@@ -70,12 +71,28 @@ EXAMPLES = r"""
 
 RETURN = r"""
 lists:
-  description: Addresses of all lists that exist, declared or not; in check mode also of those that would be made.
+  description: Addresses of all lists that exist, declared or not; in check mode also of those that would be created.
+  type: list
+  elements: str
+  returned: always
+created:
+  description: Addresses of the lists that were created.
+  type: list
+  elements: str
+  returned: always
+removed:
+  description: Lists that were removed, each with the number of its members and held messages.
+  type: list
+  elements: dict
+  returned: always
+  sample: [{list: old@example.org, members: 12, held_messages: 3}]
+undeclared:
+  description: Addresses of the lists that exist and aren't declared. They are left unchanged.
   type: list
   elements: str
   returned: always
 drift:
-  description: Lists that aren't declared and deviate from O(defaults), with the settings in question.
+  description: Undeclared lists whose settings differ from O(defaults), with the differing settings.
   type: list
   elements: dict
   returned: always
@@ -87,18 +104,24 @@ from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_li
 
 
 def converge(module, api):
-    """Bring domains and lists to their states, and look at the others."""
+    """Converge the domains and the declared lists, and inspect the others."""
     params, check = module.params, module.check_mode
     declared = [mailing_lists.Declaration.of(item, params["domain"], params["defaults"]) for item in params["lists"]]
-    wanted = [item for item in declared if not item.absent]
-    domains = sorted({params["domain"], *(item.address.partition("@")[2] for item in wanted)})
-    changes = [mailing_lists.converge_domain(api, domain, check=check) for domain in domains]
-    changes += [mailing_lists.converge_list(api, item, check=check) for item in declared]
+    wanted = {item.address for item in declared if not item.absent}
+    domains = sorted({params["domain"], *(address.partition("@")[2] for address in wanted)})
+    domain_changes = [mailing_lists.converge_domain(api, domain, check=check) for domain in domains]
+    list_changes = [mailing_lists.converge_list(api, item, check=check) for item in declared]
     gone = {item.address for item in declared if item.absent}
-    existing = (set(mailing_lists.addresses_of_all(api)) | {item.address for item in wanted}) - gone
-    others = sorted(existing - {item.address for item in declared})
-    drift = mailing_lists.drift(api, others, params["defaults"])
-    return changes, {"lists": sorted(existing), "drift": drift}
+    existing = (set(mailing_lists.addresses_of_all(api)) | wanted) - gone
+    undeclared = sorted(existing - wanted)
+    results = {
+        "lists": sorted(existing),
+        "created": [change.after["list"] for change in list_changes if change.created],
+        "removed": [change.before for change in list_changes if change.removed],
+        "undeclared": undeclared,
+        "drift": mailing_lists.drift(api, undeclared, params["defaults"]),
+    }
+    return domain_changes + list_changes, results
 
 
 def main():

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""The end of a run in a few lines."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+INDENT = "  "
+
+
+@dataclass(frozen=True)
+class HostCheck:
+    """The outcome of `listkit check` on one host."""
+
+    host: str
+    passed: bool
+    report: str = ""
+
+
+def summary(
+    warnings: Sequence[str], lists: Mapping[str, Any], aliases: str, forecast: str, checks: Sequence[HostCheck]
+) -> str:
+    """Return the summary of a run; empty parts are left out.
+
+    `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`: texts to show.
+    """
+    parts = [
+        _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists)])),
+        _section("Aliases", aliases),
+        _section("Outgoing mail", forecast),
+        *(_section(f"Failed checks on {check.host}", check.report) for check in checks if not check.passed),
+        _verdict(checks),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def list_warnings(lists: Mapping[str, Any]) -> list[str]:
+    """Return what the operator should know about lists that are removed, not declared, or set differently."""
+    drift = {item["list"]: item["settings"] for item in lists.get("drift", [])}
+    found = [
+        f"{item['list']} is removed, with {item['members']} members and {item['held_messages']} held messages"
+        for item in lists.get("removed", [])
+    ]
+    for address in lists.get("undeclared", []):
+        settings = ", ".join(f"{name} is {value}" for name, value in drift.get(address, {}).items())
+        differing = f"; unlike the declared lists, {settings}" if settings else ""
+        found.append(f"{address} exists but is not declared in mailman_lists; it was left unchanged{differing}")
+    return found
+
+
+def _section(title: str, text: str) -> str:
+    return f"{title}\n{textwrap.indent(text.strip(), INDENT)}" if text.strip() else ""
+
+
+def _verdict(checks: Sequence[HostCheck]) -> str:
+    failed = [check.host for check in checks if not check.passed]
+    if failed:
+        return f"Verdict: checks failed on {', '.join(failed)}; each line above has its remedy."
+    return "Verdict: all checks passed." if checks else "Verdict: nothing was checked."

@@ -1,0 +1,50 @@
+"""The summary at the end of a run."""
+
+from __future__ import annotations
+
+from ansible_collections.listkit.kit.plugins.plugin_utils.run_summary import HostCheck, summary
+
+PASSED = HostCheck("mailman", passed=True, report="ok   mailman3.service: active")
+FAILED = HostCheck("web1", passed=False, report="FAIL nginx.service: inactive")
+LISTS = {
+    "removed": [{"list": "press@example.org", "members": 12, "held_messages": 3}],
+    "undeclared": ["old@example.org", "plain@example.org"],
+    "drift": [{"list": "old@example.org", "settings": {"dmarc_mitigate_action": "no_mitigation"}}],
+}
+
+
+def test_a_quiet_run_is_one_line():
+    assert summary([], {}, "", "", [PASSED]) == "Verdict: all checks passed."
+    assert summary([], {}, "", "", []) == "Verdict: nothing was checked."
+
+
+def test_the_parts_are_in_order_of_urgency():
+    assert summary(["disk is small"], LISTS, "news, news-bounces\n", "2 of 10", [PASSED, FAILED]) == (
+        "Warnings\n"
+        "  - disk is small\n"
+        "  - press@example.org is removed, with 12 members and 3 held messages\n"
+        "  - old@example.org exists but is not declared in mailman_lists; it was left unchanged;"
+        " unlike the declared lists, dmarc_mitigate_action is no_mitigation\n"
+        "  - plain@example.org exists but is not declared in mailman_lists; it was left unchanged\n\n"
+        "Aliases\n  news, news-bounces\n\n"
+        "Outgoing mail\n  2 of 10\n\n"
+        "Failed checks on web1\n  FAIL nginx.service: inactive\n\n"
+        "Verdict: checks failed on web1; each line above has its remedy."
+    )
+
+
+def task(**options) -> list[dict]:
+    return [{"name": "Summarise", "listkit.kit.run_summary": options}]
+
+
+def test_through_ansible(playbooks):
+    run = playbooks.run(task(lists=LISTS, aliases="news", checks=[{"host": "mailman", "passed": True}]), "--check")
+    assert run.returncode == 0, run.output
+    assert "- press@example.org is removed, with 12 members" in run.output
+    assert "Verdict: all checks passed." in run.output
+
+
+def test_through_ansible_a_failed_check_fails_the_run(playbooks):
+    run = playbooks.run(task(checks=[{"host": "web1", "passed": False, "report": "FAIL nginx.service: inactive"}]))
+    assert run.returncode == 2
+    assert "FAIL nginx.service: inactive" in run.output and "checks failed on web1" in run.output
