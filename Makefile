@@ -77,7 +77,7 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-long lint unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
+.PHONY: test test-long lint sanity unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
 test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud
 	@$(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
 	    molecule='make -s molecule' +split='make -s e2e-split' +cloud='make -s test-cloud' e2e='make -s e2e'
@@ -95,6 +95,9 @@ lint: setup
 	@yamllint --strict .
 	@ansible-lint -q --nocolor
 	@python tools/variables_page.py --check
+
+sanity: setup ## Ansible's own checks of the collections that can be published
+	@python tools/sanity.py
 
 unit: setup
 	@pytest -q --numprocesses=auto tests/unit

@@ -43,7 +43,7 @@ def list_address(name: str, domain: str) -> str:
 
 def list_addresses(address: str, without: Iterable[str] = ()) -> list[str]:
     """Return all addresses of the list at `address`, without those of the sub-addresses in `without`."""
-    local, _, domain = address.partition("@")
+    local, _at, domain = address.partition("@")
     return [address, *(f"{local}-{sub}@{domain}" for sub in SUB_ADDRESSES if sub not in without)]
 
 

@@ -10,7 +10,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Change
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, RestError, Unreachable
 
-Converge = Callable[[AnsibleModule, Api | None], tuple[list[Change], dict[str, Any]]]
+Converge = Callable[[AnsibleModule, "Api | None"], tuple[list[Change], dict[str, Any]]]
 
 
 def run(module: AnsibleModule, converge: Converge) -> None:
