@@ -27,12 +27,12 @@ class Kind(enum.Enum):
     LIST = "list"  # a list that Mailman knows, or one of its sub-addresses
     OWNER = "owner"  # the site owner (mailman@, postorius@)
     MAILBOX = "mailbox"  # the mailbox that the message lies in
-    UNKNOWN = "unknown"  # one of our domains, but nobody there
-    FOREIGN = "foreign"  # somebody else's domain
+    UNKNOWN = "unknown"  # one of the site's domains, but no such address
+    FOREIGN = "foreign"  # another domain
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class Classification:
     """What one address means; `recipient` is what Mailman is given, set for `Kind.LIST` only."""
 
     kind: Kind
@@ -56,25 +56,25 @@ class AddressBook:
     mailbox: str
     owners: frozenset[str]
 
-    def meaning(self, address: str) -> Meaning:
+    def classify(self, address: str) -> Classification:
         """Say what an address (as `addresses_in` returns it) means to us."""
         local, _, written = address.rpartition("@")
         domain = self.domains.get(written, written)
         base, plus, tag = local.partition("+")
         if self._is_list(base, domain):
-            return Meaning(Kind.LIST, f"{base}@{domain}")
+            return Classification(Kind.LIST, f"{base}@{domain}")
         if self._is_subaddress(base, domain):
             kept = f"{plus}{tag}" if base.rpartition("-")[2] in _TAGGED else ""
-            return Meaning(Kind.LIST, f"{base}{kept}@{domain}")
-        # Only now: somebody may have made a list in Postorius in a domain that the inventory doesn't name.
+            return Classification(Kind.LIST, f"{base}{kept}@{domain}")
+        # Only now: a list may have been created in Postorius in a domain that the inventory doesn't name.
         if written not in self.domains:
-            return Meaning(Kind.FOREIGN)
+            return Classification(Kind.FOREIGN)
         plain = f"{base}@{domain}"
         if plain == self._canonical(self.mailbox):
-            return Meaning(Kind.MAILBOX)
+            return Classification(Kind.MAILBOX)
         if plain in self.owners:
-            return Meaning(Kind.OWNER)
-        return Meaning(Kind.UNKNOWN)
+            return Classification(Kind.OWNER)
+        return Classification(Kind.UNKNOWN)
 
     def is_owner(self, address: str) -> bool:
         """Tell whether mail for this address is the site owner's, even where it is the mailbox itself."""

@@ -1,4 +1,4 @@
-"""One message's way: from the spool to each of its recipients, each exactly once."""
+"""Delivers one spooled message to each of its recipients, exactly once."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from listkit.bridge.config import Configuration, Mailbox
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.message import (
-    Head,
-    HeadTooLarge,
+    Header,
+    HeaderTooLarge,
     content_identity,
     delivery_id,
     envelope_sender,
-    read_head,
+    read_header,
     rendered,
 )
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import RECIPIENTS_AT_MOST, Fate, Verdict, fate, verdict
+from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
-from listkit.bridge.transfer import Reply, Transfer, TransferError
+from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
 
 # Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
 _LMTP_TIMEOUT_SECONDS = 300
 _OWNER = "the site owner"
 
 
-class MailmanAway(Exception):
+class MailmanUnavailable(Exception):
     """Mailman can't be reached: no message can be delivered for now.
 
-    with_message: it had begun to take a message; that one may be what it can't bear.
+    with_message: the connection broke in the middle of a message, which may itself be the cause.
     """
 
     def __init__(self, text: str, *, with_message: bool) -> None:
@@ -48,9 +48,9 @@ class MailmanAway(Exception):
 class Incoming:
     """A message that was read from the mailbox.
 
-    spool: the whole message, normalised. seen: when it was first seen (`time.monotonic`). beat: called before each
-    delivery, to tell that it gets on. times_550: how often Mailman answered 550 to it before. replay: see
-    `delivery_id`.
+    spool: the whole message, with normalised lines. seen: when its folder was listed (`time.monotonic`).
+    beat: called before each delivery, to report progress. times_550: how often Mailman answered 550 to it before.
+    replay: see `delivery_id`.
     """
 
     spool: BinaryIO
@@ -63,9 +63,13 @@ class Incoming:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a message: its fate, and for the log its Message-ID, how it was routed and a note a recipient."""
+    """What became of a message.
 
-    fate: Fate
+    message_id, via (the header that it was routed by) and notes (one for each recipient) are for the log.
+    met_550: Mailman answered 550 for a recipient.
+    """
+
+    disposition: Disposition
     message_id: str = ""
     via: str = ""
     notes: list[str] = field(default_factory=list)
@@ -73,20 +77,20 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Letter:
-    """An incoming message with its header read and its content named."""
+class _Message:
+    """An incoming message with its parsed header and the identity of its content."""
 
     incoming: Incoming
-    head: Head
+    header: Header
     identity: bytes
 
 
-# Makes the delivery of that name; says what that came to, and what the server answered.
-_Attempt = Callable[[str], tuple[Verdict, object]]
+# Makes the delivery of that id; returns its status and the server's answer.
+_Attempt = Callable[[str], tuple[DeliveryStatus, object]]
 
 
 class InFlight:
-    """The deliveries that some thread is making at this moment: two mailboxes may hold copies of one message."""
+    """The deliveries under way in any thread: two mailboxes may hold copies of one message."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -94,7 +98,7 @@ class InFlight:
 
     @contextlib.contextmanager
     def claim(self, delivery: str) -> Iterator[bool]:
-        """Yield whether the delivery is ours to make; False while another thread makes it."""
+        """Yield whether the caller may make the delivery; False while another thread makes it."""
         with self._lock:
             ours = delivery not in self._deliveries
             if ours:
@@ -107,7 +111,7 @@ class InFlight:
                     self._deliveries.discard(delivery)
 
 
-class Postman:
+class DeliveryAgent:
     """Delivers one mailbox's messages."""
 
     def __init__(
@@ -128,53 +132,53 @@ class Postman:
         names = configuration.site_owner.local_parts if configuration.site_owner else ()
         domains = set(configuration.domains.values())
         self._owners = frozenset(f"{name}@{domain}" for name in names for domain in domains)
-        self._lmtp: Transfer | None = None
-        self.last_taken = float("-inf")  # when Mailman last took a message, by time.monotonic
+        self._lmtp: SmtpConnection | None = None
+        self.last_accepted = float("-inf")  # when Mailman last accepted a message, by time.monotonic
 
     def handle(self, incoming: Incoming) -> Outcome:
-        """Bring a message to everybody who gets it and say what became of it.
+        """Deliver a message to all its recipients.
 
-        Raises `MailmanAway`.
+        Raises `MailmanUnavailable`.
         """
         try:
-            head = read_head(incoming.spool)
-        except HeadTooLarge as error:
-            return Outcome(Fate.FAILED, notes=[str(error)])
-        outcome = Outcome(Fate.UNROUTED, message_id=head.first("message-id"))
-        found, certain = self._route(head, incoming.seen)
+            header = read_header(incoming.spool)
+        except HeaderTooLarge as error:
+            return Outcome(Disposition.FAILED, notes=[str(error)])
+        outcome = Outcome(Disposition.UNROUTED, message_id=header.first("message-id"))
+        found, certain = self._route(header, incoming.seen)
         outcome.via = found.via
         if not found.has_home:
             return self._without_home(outcome, found, certain)
         if len(found.recipients) > RECIPIENTS_AT_MOST:
             outcome.notes.append(f"names {len(found.recipients)} addresses of lists, of at most {RECIPIENTS_AT_MOST}")
             return outcome
-        letter = _Letter(incoming, head, content_identity(head, incoming.spool, incoming.internal_date))
-        verdicts = [self._to_list(letter, recipient, outcome) for recipient in found.recipients]
+        message = _Message(incoming, header, content_identity(header, incoming.spool, incoming.internal_date))
+        statuses = [self._to_list(message, recipient, outcome) for recipient in found.recipients]
         if found.to_owner:
-            verdicts += self._to_owner(letter, outcome)
+            statuses += self._to_owner(message, outcome)
         if found.unknown and not certain:
-            outcome.notes.append(f"{', '.join(found.unknown[:5])}: Mailman doesn't tell whether that is a list")
-            verdicts.append(Verdict.AGAIN)
-        if verdicts:
-            outcome.fate = fate(verdicts)
+            outcome.notes.append(f"{', '.join(found.unknown[:5])}: can't ask Mailman whether that is a list")
+            statuses.append(DeliveryStatus.DEFERRED)
+        if statuses:
+            outcome.disposition = disposition_of(statuses)
         return outcome
 
-    def connect(self) -> Transfer:
-        """Connect to Mailman, unless that is done. Raises `MailmanAway`."""
+    def connect(self) -> SmtpConnection:
+        """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""
         # A message may take longer to fetch than Mailman's server waits for a command.
         if self._lmtp is not None and not self._lmtp.answers():
             self._drop()
         if self._lmtp is None:
             server = self._configuration.lmtp
             try:
-                self._lmtp = Transfer(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
-            except TransferError as error:
+                self._lmtp = SmtpConnection(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
+            except SmtpError as error:
                 self._metrics.set("mailman_up", 0)
-                raise MailmanAway(str(error), with_message=False) from error
+                raise MailmanUnavailable(str(error), with_message=False) from error
         return self._lmtp
 
-    def rest(self) -> None:
-        """Nothing more to do for now: let the connection to Mailman go."""
+    def disconnect(self) -> None:
+        """Close the connection to Mailman until it is needed again."""
         if self._lmtp is not None:
             self._lmtp.close()
             self._lmtp = None
@@ -184,9 +188,9 @@ class Postman:
             self._lmtp.drop()
             self._lmtp = None
 
-    def _route(self, head: Head, seen: float) -> tuple[Route, bool]:
-        """Route a message; the second value says whether "nobody has this address" may be believed."""
-        fields = head.pairs()
+    def _route(self, header: Header, seen: float) -> tuple[Route, bool]:
+        """Route a message; the second value is False when unknown addresses may belong to lists."""
+        fields = header.pairs()
         headers = self._configuration.envelope_headers
         found = route(fields, self._book(), headers)
         if found.has_home and not found.unknown:
@@ -205,95 +209,97 @@ class Postman:
 
     def _without_home(self, outcome: Outcome, found: Route, certain: bool) -> Outcome:
         if not certain:
-            outcome.fate = Fate.WAITS
-            outcome.notes.append("Mailman doesn't tell its lists, so it isn't sure that nobody has this address")
+            outcome.disposition = Disposition.DEFERRED
+            outcome.notes.append("can't ask Mailman for its lists, so the address may belong to one")
         elif found.unknown:
-            outcome.notes.append(f"nobody has {', '.join(found.unknown[:5])}")
+            outcome.notes.append(f"no such address: {', '.join(found.unknown[:5])}")
         else:
-            outcome.notes.append("names no address of ours")
+            outcome.notes.append("names no address of this site")
         return outcome
 
-    def _to_list(self, letter: _Letter, recipient: str, outcome: Outcome) -> Verdict:
-        def attempt(delivery: str) -> tuple[Verdict, object]:
-            reply = self._hand_over(letter, recipient, delivery)
-            return self._decide(letter, recipient, reply, outcome), reply
+    def _to_list(self, message: _Message, recipient: str, outcome: Outcome) -> DeliveryStatus:
+        def attempt(delivery: str) -> tuple[DeliveryStatus, object]:
+            reply = self._hand_over(message, recipient, delivery)
+            return self._decide(message, recipient, reply, outcome), reply
 
-        decided, new = self._once(letter, recipient, outcome, attempt)
+        decided, new = self._once(message, recipient, outcome, attempt)
         if new:
-            self.last_taken = time.monotonic()
+            self.last_accepted = time.monotonic()
             self._metrics.add("delivered_total", mailbox=self._mailbox.account)
         return decided
 
-    def _once(self, letter: _Letter, recipient: str, outcome: Outcome, attempt: _Attempt) -> tuple[Verdict, bool]:
-        """Make a delivery unless it was made before, or is being made; the second value says whether it was now."""
-        letter.incoming.beat()
-        delivery = delivery_id(letter.identity, recipient, letter.incoming.replay)
+    def _once(
+        self, message: _Message, recipient: str, outcome: Outcome, attempt: _Attempt
+    ) -> tuple[DeliveryStatus, bool]:
+        """Make a delivery unless it was made before or is under way; the second value is True if it was made now."""
+        message.incoming.beat()
+        delivery = delivery_id(message.identity, recipient, message.incoming.replay)
         with self._in_flight.claim(delivery) as ours:
             if not ours:
                 outcome.notes.append(f"{recipient}: a copy of it is being delivered")
-                return Verdict.AGAIN, False
+                return DeliveryStatus.DEFERRED, False
             if self._journal.is_delivered(delivery):
                 self._metrics.add("duplicates_total", mailbox=self._mailbox.account)
                 outcome.notes.append(f"{recipient}: delivered before as {delivery}")
-                return Verdict.TAKEN, False
+                return DeliveryStatus.DELIVERED, False
             decided, answer = attempt(delivery)
-            if decided is Verdict.TAKEN:
+            if decided is DeliveryStatus.DELIVERED:
                 self._journal.record_delivered(delivery, recipient)
             outcome.notes.append(f"{recipient}: {decided.value} as {delivery} ({answer})")
-            return decided, decided is Verdict.TAKEN
+            return decided, decided is DeliveryStatus.DELIVERED
 
-    def _hand_over(self, letter: _Letter, recipient: str, delivery: str) -> Reply:
-        blocks = rendered(letter.head, letter.incoming.spool, delivery, letter.identity, self._mailbox.domain)
+    def _hand_over(self, message: _Message, recipient: str, delivery: str) -> Reply:
+        blocks = rendered(message.header, message.incoming.spool, delivery, message.identity, self._mailbox.domain)
         lmtp = self.connect()
         try:
-            reply = lmtp.deliver(envelope_sender(letter.head), recipient, blocks)
+            reply = lmtp.deliver(envelope_sender(message.header), recipient, blocks)
         except BaseException as error:
             # In the middle of DATA the next command would become part of the message.
             self._drop()
-            if not isinstance(error, TransferError):
+            if not isinstance(error, SmtpError):
                 raise
             self._metrics.set("mailman_up", 0)
-            raise MailmanAway(str(error), with_message=True) from error
+            raise MailmanUnavailable(str(error), with_message=True) from error
         self._metrics.set("mailman_up", 1)
         return reply
 
-    def _decide(self, letter: _Letter, recipient: str, reply: Reply, outcome: Outcome) -> Verdict:
+    def _decide(self, message: _Message, recipient: str, reply: Reply, outcome: Outcome) -> DeliveryStatus:
         exists: bool | None = None
         if reply.code == 550:
             outcome.met_550 = True
             if self._lists.refresh(time.monotonic()):
-                exists = bool(self._book().meaning(recipient).recipient)
-        return verdict(reply.code, list_exists=exists, times_550=letter.incoming.times_550)
+                exists = bool(self._book().classify(recipient).recipient)
+        return delivery_status(reply.code, list_exists=exists, times_550=message.incoming.times_550)
 
-    def _to_owner(self, letter: _Letter, outcome: Outcome) -> list[Verdict]:
-        """Send a message on to the site owner; an empty list means that it stays where a human finds it."""
+    def _to_owner(self, message: _Message, outcome: Outcome) -> list[DeliveryStatus]:
+        """Forward a message to the site owner; an empty list means that it is kept for a human instead."""
         site_owner = self._configuration.site_owner
         if site_owner is None:
             return []
-        reason = owner.reason_to_keep(letter.head)
-        if self._book().meaning(site_owner.address).recipient or self._book().is_owner(site_owner.address):
-            reason = f"the site owner's address {site_owner.address} is itself read by the bridge"
+        reason = owner.reason_to_keep(message.header)
+        if self._book().classify(site_owner.address).recipient or self._book().is_owner(site_owner.address):
+            reason = f"the bridge itself reads the site owner's address {site_owner.address}"
         if reason:
             outcome.notes.append(f"{_OWNER}: {reason}")
             return []
 
-        def attempt(_delivery: str) -> tuple[Verdict, object]:
+        def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:
             try:
-                reply = self._send_on(letter, site_owner.address)
-            except TransferError as error:
-                return Verdict.AGAIN, error
-            return verdict(reply.code, list_exists=False, times_550=0), reply
+                reply = self._send_on(message, site_owner.address)
+            except SmtpError as error:
+                return DeliveryStatus.DEFERRED, error
+            return delivery_status(reply.code, list_exists=False, times_550=0), reply
 
-        decided, new = self._once(letter, site_owner.address, outcome, attempt)
+        decided, new = self._once(message, site_owner.address, outcome, attempt)
         if new:
             self._metrics.add("owner_total", mailbox=self._mailbox.account)
         return [decided]
 
-    def _send_on(self, letter: _Letter, address: str) -> Reply:
+    def _send_on(self, message: _Message, address: str) -> Reply:
         relay = self._configuration.site_owner.relay
-        connection = Transfer(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
+        connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
-            blocks = owner.forwarded(letter.head, letter.incoming.spool, self._mailbox.account)
+            blocks = owner.forwarded(message.header, message.incoming.spool, self._mailbox.account)
             reply = connection.deliver(self._mailbox.account, address, blocks)
         except BaseException:
             connection.drop()

@@ -1,7 +1,7 @@
 """A thin IMAP client: what the bridge needs of RFC 3501, IDLE (2177), UIDPLUS (4315) and MOVE (6851).
 
 `imaplib` has no IDLE before Python 3.14 and holds a whole message in memory; this client reads a message in slices, and
-every wait of its has a limit. Any error means that the connection is of no use any more.
+limits every wait. After any error but `CommandRefused` the connection is unusable.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _CODE = re.compile(r"^(?:OK|NO|BAD|BYE|PREAUTH) \[([A-Z-]+)", re.IGNORECASE)
 
 
 class ImapError(Exception):
-    """The connection failed, or the server did something that we can't work with: connect anew."""
+    """The connection failed, or the server did something that the bridge can't work with."""
 
 
 class LoginRefused(ImapError):
     """The server answered NO to the account and password, and not because of trouble of its own."""
 
 
-class Refused(ImapError):
-    """The server says no to a fetch, a move or a deletion. The connection is as good as before."""
+class CommandRefused(ImapError):
+    """The server refused a fetch, a move or a deletion. The connection is still usable."""
 
 
 class CertificateRefused(ImapError):
-    """The server's certificate isn't one that we may trust for its name."""
+    """The server's certificate isn't valid for its name, or not signed by a trusted authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """A selected folder; `uidnext` is above every UID in it so far, and 0 where the server doesn't tell."""
+    """A selected folder; `uidnext` is above every UID in it so far, and 0 where the server omits it."""
 
     name: str
     uidvalidity: int
@@ -88,7 +88,7 @@ def connect(host: str, port: int, context: ssl.SSLContext, timeout_seconds: floa
     except ssl.SSLCertVerificationError as error:
         _close(raw)
         raise CertificateRefused(
-            f"the certificate of {host}:{port} is not one for the expected name {host}, or nobody trusted signed it: "
+            f"the certificate of {host}:{port} is not valid for {host}, or not signed by a trusted authority: "
             f"{error.verify_message}"
         ) from error
     except (OSError, ValueError) as error:
@@ -112,21 +112,21 @@ def _close(raw: socket.socket | None) -> None:
 
 
 class Imap:
-    """One connection. Every method raises `ImapError` when the connection is lost or the server says no."""
+    """One connection. Every method raises `ImapError` when the connection is lost or the server refuses."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Take a connected socket, with a timeout set; read the greeting and what the server can do."""
+        """Read the greeting and the capabilities from a connected socket with a timeout."""
         self._sock = sock
         self._buffer = bytearray()
         self._number = 0
         self._capabilities: frozenset[str] = frozenset()
         self._prefix = ""
         self.selected: Selected | None = None
-        self.has_news = False  # the server spoke of new messages since the last search
+        self.has_new_mail = False  # the server announced new messages since the last search
         greeting = self._read_response()
         if not greeting.text.upper().startswith("OK"):
             raise ImapError(f"the server greets with: {greeting.text}")
-        self._learn_capabilities()
+        self._read_capabilities()
 
     def set_timeout(self, seconds: float) -> None:
         """Limit the wait for any one piece of an answer."""
@@ -143,14 +143,14 @@ class Imap:
             answer = self._exchange(f"LOGIN {_quoted(account)} {_quoted(password)}")
         if answer.text.upper().startswith("NO") and answer.code not in _TROUBLE_CODES:
             raise LoginRefused(answer.text)
-        self._demand(answer, "login")
+        self._require_ok(answer, "login")
 
     def prepare(self) -> None:
-        """Learn what the server can do for who is logged in. Raises `ImapError` when that isn't enough."""
-        self._learn_capabilities()
+        """Read the capabilities after the login. Raises `ImapError` when they aren't sufficient."""
+        self._read_capabilities()
         if not self._capabilities & {"MOVE", "UIDPLUS"}:
             raise ImapError("the server has neither MOVE nor UIDPLUS: no message can be taken out of a folder safely")
-        self._learn_prefix()
+        self._read_prefix()
 
     @property
     def can_idle(self) -> bool:
@@ -158,7 +158,7 @@ class Imap:
         return "IDLE" in self._capabilities
 
     def create(self, folder: str) -> None:
-        """Make a folder; that it exists already is fine."""
+        """Create a folder unless it exists."""
         answer = self._exchange(f"CREATE {self._folder(folder)}")
         if answer.text.upper().startswith("BAD"):
             raise ImapError(f"CREATE {folder}: {answer.text}")
@@ -169,7 +169,7 @@ class Imap:
         untagged, answer = self._converse(f"STATUS {self._folder(folder)} (MESSAGES)")
         if answer.text.upper().startswith("NO"):
             return None
-        self._demand(answer, "STATUS")
+        self._require_ok(answer, "STATUS")
         for response in untagged:
             if found := re.search(r"\bMESSAGES (\d+)", response.text, re.IGNORECASE):
                 return int(found[1])
@@ -183,16 +183,16 @@ class Imap:
         untagged, answer = self._converse(f"SELECT {self._folder(folder)}")
         if answer.text.upper().startswith("NO"):
             return None
-        self._demand(answer, "SELECT")
-        uidvalidity = _told(untagged, "UIDVALIDITY")
+        self._require_ok(answer, "SELECT")
+        uidvalidity = _number_in_code(untagged, "UIDVALIDITY")
         if not uidvalidity:
             raise ImapError(f"the server gave no UIDVALIDITY for {folder}")
-        self.selected = Selected(folder, uidvalidity, _told(untagged, "UIDNEXT"))
+        self.selected = Selected(folder, uidvalidity, _number_in_code(untagged, "UIDNEXT"))
         return self.selected
 
     def search(self, criteria: str) -> list[int]:
         """Return the UIDs of the messages of the selected folder that meet the criteria, ascending."""
-        self.has_news = False
+        self.has_new_mail = False
         uids: set[int] = set()
         for response in self._command(f"UID SEARCH {criteria}"):
             kind, _, rest = response.text.partition(" ")
@@ -203,15 +203,14 @@ class Imap:
     def slices(self, uid: int) -> Iterator[Slice]:
         """Yield a message of the selected folder piece by piece; nothing when it is gone.
 
-        Raises `Refused`, and `ImapError` when the message turns out shorter than the server said: never half a message.
+        Raises `CommandRefused`, and `ImapError` when the message is shorter than the server said: never half a message.
         """
         offset, last = 0, SLICE_OCTETS
         while True:
             piece = self._slice(uid, offset)
             if piece is None and offset == 0:
                 return
-            # A slice that was short and one with nothing in it are the end in truth: the size that the server gives may
-            # be wrong for messages with bare LF.
+            # A short slice followed by an empty one is the real end: the size may be wrong for messages with bare LF.
             if piece is None or (not piece.octets and offset < piece.size and last == SLICE_OCTETS):
                 raise ImapError(f"message {uid} ended after {offset} octets")
             yield piece
@@ -224,8 +223,8 @@ class Imap:
         what = f"(UID RFC822.SIZE INTERNALDATE BODY.PEEK[]<{offset}.{SLICE_OCTETS}>)"
         untagged, answer = self._converse(f"UID FETCH {uid} {what}")
         if answer.text.upper().startswith("NO"):
-            raise Refused(f"UID FETCH: {answer.text}")
-        self._demand(answer, "UID FETCH")
+            raise CommandRefused(f"UID FETCH: {answer.text}")
+        self._require_ok(answer, "UID FETCH")
         for response in untagged:
             if " FETCH " in f" {response.text.upper()}" and re.search(rf"\bUID {uid}\b", response.text):
                 size = re.search(r"RFC822\.SIZE (\d+)", response.text)
@@ -237,7 +236,7 @@ class Imap:
         return None
 
     def internal_date(self, uid: int) -> str:
-        """When a message of the selected folder arrived; empty when the server doesn't tell."""
+        """When a message of the selected folder arrived; empty when the server omits it."""
         for response in self._converse(f"UID FETCH {uid} (UID INTERNALDATE)")[0]:
             date = re.search(r'INTERNALDATE "([^"]*)"', response.text)
             if date and re.search(rf"\bUID {uid}\b", response.text):
@@ -247,36 +246,36 @@ class Imap:
     def move(self, uids: list[int], folder: str) -> None:
         """Move messages of the selected folder. Where the server has no MOVE a crash leaves a copy, never a loss.
 
-        Raises `Refused`.
+        Raises `CommandRefused`.
         """
         for group in _groups(uids):
             if "MOVE" in self._capabilities:
-                self._insist(f"UID MOVE {group} {self._folder(folder)}")
+                self._run_or_refuse(f"UID MOVE {group} {self._folder(folder)}")
             else:
-                self._insist(f"UID COPY {group} {self._folder(folder)}")
+                self._run_or_refuse(f"UID COPY {group} {self._folder(folder)}")
                 self._delete(group)
 
     def delete(self, uids: list[int]) -> None:
-        """Delete messages of the selected folder for good. Raises `Refused`."""
+        """Delete messages of the selected folder for good. Raises `CommandRefused`."""
         for group in _groups(uids):
             self._delete(group)
 
     def _delete(self, group: str) -> None:
-        self._insist(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
+        self._run_or_refuse(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
         # A plain EXPUNGE would also take what a human has marked in the webmail.
-        self._insist(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
+        self._run_or_refuse(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
 
-    def _insist(self, command: str) -> None:
+    def _run_or_refuse(self, command: str) -> None:
         answer = self._exchange(command)
         if not answer.text.upper().startswith("OK"):
-            raise Refused(f"{' '.join(command.split(' ')[:2])}: {answer.text}")
+            raise CommandRefused(f"{' '.join(command.split(' ')[:2])}: {answer.text}")
 
-    def wait_for_news(self, seconds: float, wake: socket.socket) -> None:
+    def idle(self, seconds: float, wake: socket.socket) -> None:
         """IDLE on the selected folder until something happens there, `wake` becomes readable or the time is over.
 
         The server, too, may end it.
         """
-        if self.has_news:
+        if self.has_new_mail:
             return
         if not self.can_idle:
             select.select([wake], [], [], seconds)
@@ -285,14 +284,14 @@ class Imap:
         tag = self._send("IDLE")
         self._await_continuation("IDLE")
         deadline = time.monotonic() + seconds
-        while not self.has_news and self._readable(deadline - time.monotonic(), wake):
+        while not self.has_new_mail and self._readable(deadline - time.monotonic(), wake):
             response = self._read_response()
             if response.tag == tag:
-                self._demand(response, "IDLE")
+                self._require_ok(response, "IDLE")
                 return
             self._note(response)
         self._write("DONE")
-        self._demand(self._collect(tag)[1], "IDLE")
+        self._require_ok(self._collect(tag)[1], "IDLE")
 
     def _await_continuation(self, command: str) -> None:
         while (response := self._read_response()).tag != "+":
@@ -301,18 +300,18 @@ class Imap:
             self._note(response)
 
     def _readable(self, seconds: float, wake: socket.socket) -> bool:
-        """Wait until a response can be read; False when the time is over or somebody wakes us."""
+        """Wait until a response can be read; False when the time is over or `wake` is readable."""
         if self._buffer or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
             return True
         ready, _, _ = select.select([self._sock, wake], [], [], max(0, seconds))
         return self._sock in ready and wake not in ready
 
     def close(self) -> None:
-        """Close the connection without ceremony."""
+        """Close the connection at once."""
         self._sock.close()
 
     def logout(self) -> None:
-        """Say goodbye, as far as the server still listens."""
+        """Log out if the connection still works, and close it."""
         try:
             self._exchange("LOGOUT")
         except ImapError:
@@ -320,7 +319,7 @@ class Imap:
         finally:
             self.close()
 
-    def _learn_capabilities(self) -> None:
+    def _read_capabilities(self) -> None:
         words: set[str] = set()
         for response in self._command("CAPABILITY"):
             kind, _, rest = response.text.partition(" ")
@@ -328,8 +327,8 @@ class Imap:
                 words.update(rest.upper().split())
         self._capabilities = frozenset(words)
 
-    def _learn_prefix(self) -> None:
-        """Some servers keep every folder below "INBOX."; NAMESPACE tells."""
+    def _read_prefix(self) -> None:
+        """Read the prefix of folder names: some servers keep every folder below "INBOX."."""
         if "NAMESPACE" not in self._capabilities:
             return
         for response in self._command("NAMESPACE"):
@@ -341,7 +340,7 @@ class Imap:
 
     def _command(self, command: str) -> list[Response]:
         untagged, answer = self._converse(command)
-        self._demand(answer, command.split(" ")[0])
+        self._require_ok(answer, command.split(" ")[0])
         return untagged
 
     def _exchange(self, command: str, continuation: str | None = None) -> Response:
@@ -377,12 +376,12 @@ class Imap:
 
     def _note(self, response: Response) -> None:
         if re.match(r"\d+ EXISTS", response.text, re.IGNORECASE):
-            self.has_news = True
+            self.has_new_mail = True
         if response.tag == "*" and response.text.upper().startswith("BYE"):
-            raise ImapError(f"the server says goodbye: {response.text}")
+            raise ImapError(f"the server closed the connection: {response.text}")
 
     @staticmethod
-    def _demand(answer: Response, command: str) -> None:
+    def _require_ok(answer: Response, command: str) -> None:
         if not answer.text.upper().startswith("OK"):
             raise ImapError(f"{command}: {answer.text}")
 
@@ -430,7 +429,7 @@ class Imap:
         self._buffer += received
 
 
-def _told(responses: list[Response], code: str) -> int:
+def _number_in_code(responses: list[Response], code: str) -> int:
     """The number in a response code such as [UIDNEXT 7], or 0."""
     for response in responses:
         if found := re.search(rf"\[{code} (\d+)\]", response.text, re.IGNORECASE):

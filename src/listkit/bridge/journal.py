@@ -16,14 +16,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from listkit.bridge.imap import Selected
-from listkit.bridge.policy import FailedLogin, Moment, is_another_day
+from listkit.bridge.policy import FailedLogin, Timestamp, is_another_day
 
 log = logging.getLogger(__name__)
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS delivered (id TEXT PRIMARY KEY, recipient TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS delivered_at ON delivered (at);
-CREATE TABLE IF NOT EXISTS in_hand (message TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS attempts (message TEXT PRIMARY KEY, times INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, refused INTEGER NOT NULL,
     boot TEXT NOT NULL, monotonic REAL NOT NULL, wall REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
@@ -71,28 +71,28 @@ class Journal:
         with self._lock, self._sure:
             self._sure.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (delivery, recipient, time.time()))
 
-    def take_in_hand(self, message: str) -> int:
-        """Note that a message is about to be handled; returns how often that was begun without `put_down` before."""
+    def begin_attempt(self, message: str) -> int:
+        """Note that a message is about to be handled; returns how often that was begun without `end_attempt` before."""
         with self._writing() as quick:
             quick.execute(
-                "INSERT INTO in_hand VALUES (?, 1, ?) ON CONFLICT (message) DO UPDATE SET times = times + 1",
+                "INSERT INTO attempts VALUES (?, 1, ?) ON CONFLICT (message) DO UPDATE SET times = times + 1",
                 (message, time.time()),
             )
-        return self._rows("SELECT times FROM in_hand WHERE message = ?", message)[0][0] - 1
+        return self._rows("SELECT times FROM attempts WHERE message = ?", message)[0][0] - 1
 
-    def put_down(self, message: str) -> None:
+    def end_attempt(self, message: str) -> None:
         """Note that the handling of a message came to an orderly end, whatever it was."""
         with self._writing() as quick:
-            quick.execute("DELETE FROM in_hand WHERE message = ?", (message,))
+            quick.execute("DELETE FROM attempts WHERE message = ?", (message,))
 
-    def suspects(self) -> frozenset[str]:
+    def unfinished_attempts(self) -> frozenset[str]:
         """The messages whose handling was begun and never came to an end."""
-        return frozenset(row[0] for row in self._rows("SELECT message FROM in_hand"))
+        return frozenset(row[0] for row in self._rows("SELECT message FROM attempts"))
 
-    def begin_login(self, mailbox: str, moment: Moment) -> int:
+    def begin_login(self, mailbox: str, timestamp: Timestamp) -> int:
         """Note that a login is about to be tried, and return its number; it counts as failed until it went well."""
         with self._writing() as quick:
-            row = (mailbox, moment.boot, moment.monotonic, moment.wall)
+            row = (mailbox, timestamp.boot, timestamp.monotonic, timestamp.wall)
             cursor = quick.execute(
                 "INSERT INTO failed_logins (mailbox, refused, boot, monotonic, wall) VALUES (?, 0, ?, ?, ?)", row
             )
@@ -106,20 +106,20 @@ class Journal:
     def failed_logins(self, mailbox: str) -> list[FailedLogin]:
         """The failed logins since the last good one, oldest first."""
         query = "SELECT refused, boot, monotonic, wall FROM failed_logins WHERE mailbox = ? ORDER BY id"
-        return [FailedLogin(Moment(*moment), bool(refused)) for refused, *moment in self._rows(query, mailbox)]
+        return [FailedLogin(Timestamp(*timestamp), bool(refused)) for refused, *timestamp in self._rows(query, mailbox)]
 
-    def refusals(self, mailboxes: Sequence[str]) -> list[Moment]:
+    def refusals(self, mailboxes: Sequence[str]) -> list[Timestamp]:
         """When logins to any of these mailboxes were refused, each since its last good one; oldest first."""
         of_these = f"refused = 1 AND mailbox IN ({', '.join('?' * len(mailboxes))})"
         query = f"SELECT boot, monotonic, wall FROM failed_logins WHERE {of_these} ORDER BY id"  # noqa: S608 (only marks)
-        return [Moment(*moment) for moment in self._rows(query, *mailboxes)]
+        return [Timestamp(*timestamp) for timestamp in self._rows(query, *mailboxes)]
 
     def forget_failed_logins(self, mailbox: str) -> None:
         """A login went well."""
         with self._writing() as quick:
             quick.execute("DELETE FROM failed_logins WHERE mailbox = ?", (mailbox,))
 
-    def mark(self, mailbox: str, selected: Selected, moment: Moment, days: int) -> int:
+    def mark(self, mailbox: str, selected: Selected, timestamp: Timestamp, days: int) -> int:
         """Note once a day where a folder ends; return the UID below which messages lay there `days` days ago, or 0.
 
         The dates of the messages don't tell: a message that is moved keeps the date of its first arrival. Days are
@@ -130,8 +130,8 @@ class Journal:
             quick.execute("DELETE FROM marks WHERE mailbox = ? AND folder = ? AND uidvalidity != ?", folder)
             newest_first = "FROM marks WHERE mailbox = ? AND folder = ? AND uidvalidity = ? ORDER BY id DESC"
             newest = quick.execute(f"SELECT boot, monotonic, wall {newest_first}", folder).fetchone()
-            if newest is None or is_another_day(Moment(*newest), moment):
-                row = (*folder, selected.uidnext, moment.boot, moment.monotonic, moment.wall)
+            if newest is None or is_another_day(Timestamp(*newest), timestamp):
+                row = (*folder, selected.uidnext, timestamp.boot, timestamp.monotonic, timestamp.wall)
                 quick.execute("INSERT INTO marks VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)", row)
             old = quick.execute(f"SELECT id, uidnext {newest_first} LIMIT 1 OFFSET ?", (*folder, days)).fetchone()
             if old is None:
@@ -157,7 +157,7 @@ class Journal:
         before = time.time() - keep_days * 86_400
         with self._writing() as quick:
             quick.execute("DELETE FROM delivered WHERE at < ?", (before,))
-            quick.execute("DELETE FROM in_hand WHERE at < ?", (before,))
+            quick.execute("DELETE FROM attempts WHERE at < ?", (before,))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -21,7 +21,7 @@ _PAUSE_SECONDS = 3
 
 
 class KnownLists:
-    """A set of posting addresses that refreshes itself when somebody asks for an address that isn't in it."""
+    """The posting addresses of all lists, as of the last answer; refreshed on demand."""
 
     def __init__(self, url: str, user: str, password: str, journal: Journal, timeout_seconds: float = 10) -> None:
         """url: of the API with its version, such as http://127.0.0.1:8001/3.1"""
@@ -40,7 +40,7 @@ class KnownLists:
         return self._addresses
 
     def refresh(self, since: float) -> bool:
-        """Ask Mailman anew unless it was asked after `since` (`time.monotonic`); False when it doesn't answer.
+        """Ask Mailman again unless it was asked after `since` (`time.monotonic`); False when it doesn't answer.
 
         A call that failed after `since`, or a moment ago, isn't repeated.
 
@@ -49,7 +49,7 @@ class KnownLists:
         with self._lock:
             if self._asked > since:
                 return True
-            # All mailboxes wait here: not each of a round's messages may wait for the timeout anew.
+            # All mailboxes wait here: not each message of a sweep may wait for the timeout.
             if self._failed > since or time.monotonic() - self._failed < _PAUSE_SECONDS:
                 return False
             asked = time.monotonic()

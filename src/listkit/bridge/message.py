@@ -1,8 +1,9 @@
 """What the bridge must know of a message, and the form in which Mailman gets it.
 
-Messages are hostile: they come without headers, without an end, with NUL bytes and with lines of 100 kB. `Normaliser`
-brings the bytes into the form that RFC 5321 asks for while they stream by, `read_head` takes the header apart, and
-`delivery_id` names one delivery of one content to one recipient. Nothing here keeps a message's body in memory.
+Messages are hostile: they come without headers, without an end, with NUL bytes and with lines of 100 kB.
+`LineNormaliser` brings the bytes into the form that RFC 5321 asks for while they stream by, `read_header` parses the
+header, and `delivery_id` identifies one delivery of one content to one recipient. Nothing here keeps a message's body
+in memory.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ DELIVERY_HEADER = "X-Listkit-Delivery"
 
 # RFC 5321 allows 1,000 octets with the CRLF. What is longer Postfix would fold on its way out, in the same way.
 LINE_OCTETS = 990
-HEAD_OCTETS = 1_048_576
+HEADER_OCTETS = 1_048_576
 _CARRY_OCTETS = 65_536
 _CHUNK_OCTETS = 65_536
 
@@ -33,11 +34,11 @@ _AUTHORS_FIELDS = (
 )  # fmt: skip
 
 
-class HeadTooLarge(Exception):
-    """The header has no end within `HEAD_OCTETS`."""
+class HeaderTooLarge(Exception):
+    """The header has no end within `HEADER_OCTETS`."""
 
 
-class Normaliser:
+class LineNormaliser:
     """Bring a stream of bytes into mail's line form: CRLF line ends, no NUL, no line longer than `LINE_OCTETS`.
 
     Feed chunks of any size, then call `finish` once; the output doesn't depend on where the chunks were cut (runs of
@@ -97,7 +98,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class Header:
     """A message's header fields, and the offset in octets at which its body begins."""
 
     fields: tuple[Field, ...]
@@ -112,20 +113,20 @@ class Head:
         return next((field.value for field in self.fields if field.name == name), "")
 
 
-def read_head(spool: BinaryIO) -> Head:
+def read_header(spool: BinaryIO) -> Header:
     """Read the header from the beginning of a normalised message.
 
     The header ends at the first line that is neither a field nor a continuation, as Python's own parser has it, so that
     Mailman sees the same fields as we do.
 
-    Raises `HeadTooLarge`.
+    Raises `HeaderTooLarge`.
     """
     spool.seek(0)
     fields: list[tuple[str, list[bytes]]] = []
     offset = 0
     while line := spool.readline():
-        if offset + len(line) > HEAD_OCTETS:
-            raise HeadTooLarge(f"the header is larger than {HEAD_OCTETS} octets")
+        if offset + len(line) > HEADER_OCTETS:
+            raise HeaderTooLarge(f"the header is larger than {HEADER_OCTETS} octets")
         if line == b"\r\n":
             offset += len(line)
             break
@@ -137,10 +138,10 @@ def read_head(spool: BinaryIO) -> Head:
         elif fields or not line.startswith(b"From "):
             break
         offset += len(line)
-    return Head(tuple(Field(name, b"".join(lines)) for name, lines in fields), offset)
+    return Header(tuple(Field(name, b"".join(lines)) for name, lines in fields), offset)
 
 
-def content_identity(head: Head, spool: BinaryIO, internal_date: str) -> bytes:
+def content_identity(header: Header, spool: BinaryIO, internal_date: str) -> bytes:
     """Name a message by its content, so that its copies have one name and any other message has another.
 
     Two copies that the mail service made of one sending agree in what the author wrote, and in nothing that was added
@@ -148,13 +149,13 @@ def content_identity(head: Head, spool: BinaryIO, internal_date: str) -> bytes:
     first hop's Received, or else the time of arrival, is counted in.
     """
     digest = hashlib.sha256()
-    for field in head.fields:
+    for field in header.fields:
         if field.name in _AUTHORS_FIELDS:
             _add(digest, field.name, field.value)
-    if not head.first("message-id"):
-        received = [field.value for field in head.fields if field.name == "received"]
+    if not header.first("message-id"):
+        received = [field.value for field in header.fields if field.name == "received"]
         _add(digest, "first seen", received[-1] if received else internal_date)
-    spool.seek(head.body_offset)
+    spool.seek(header.body_offset)
     body = hashlib.sha256()
     while chunk := spool.read(_CHUNK_OCTETS):
         body.update(chunk)
@@ -168,14 +169,14 @@ def _add(digest: hashlib._Hash, name: str, value: str) -> None:
 
 
 def delivery_id(identity: bytes, recipient: str, replay: str = "") -> str:
-    """Name the delivery of one content to one recipient; the same on every try, on every host, for ever.
+    """Name the delivery of one content to one recipient; the same at every attempt and on every host.
 
     replay: names a deliberate second posting (see docs/runbooks/bridge.md, "Replay"), empty otherwise.
     """
     return hashlib.sha256(identity + b"\0" + recipient.encode() + b"\0" + replay.encode()).hexdigest()[:40]
 
 
-def rendered(head: Head, spool: BinaryIO, delivery: str, identity: bytes, domain: str) -> Iterator[bytes]:
+def rendered(header: Header, spool: BinaryIO, delivery: str, identity: bytes, domain: str) -> Iterator[bytes]:
     """Yield the message as Mailman gets it, in blocks of whole lines.
 
     The delivery header stands on top and nowhere else: a stranger who wrote one of his own can't make Mailman believe
@@ -183,11 +184,11 @@ def rendered(head: Head, spool: BinaryIO, delivery: str, identity: bytes, domain
     that isn't ASCII counts as missing, because Mailman can't hash it.
     """
     top = f"{DELIVERY_HEADER}: {delivery}\r\n"
-    fields = [field for field in head.fields if field.name != DELIVERY_HEADER.lower() and not _is_foul_id(field)]
+    fields = [field for field in header.fields if field.name != DELIVERY_HEADER.lower() and not _is_foul_id(field)]
     if not any(field.name == "message-id" for field in fields):
         top += f"Message-ID: <{identity.hex()[:32]}@{domain}>\r\n"
     yield top.encode() + b"".join(field.raw for field in fields) + b"\r\n"
-    spool.seek(head.body_offset)
+    spool.seek(header.body_offset)
     while lines := spool.readlines(_CHUNK_OCTETS):
         yield b"".join(lines)
 
@@ -196,7 +197,7 @@ def _is_foul_id(field: Field) -> bool:
     return field.name == "message-id" and not (field.value and field.value.isascii())
 
 
-def envelope_sender(head: Head) -> str:
+def envelope_sender(header: Header) -> str:
     """The envelope sender that the service wrote into Return-Path; empty for bounces and where it can't be told."""
-    value = head.first("return-path")
+    value = header.first("return-path")
     return next(iter(re.findall(r"^<?([!-;=?-~]+@[!-;=?-~]+)>?$", value)), "")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from listkit.bridge.address import addresses_in
-from listkit.bridge.message import DELIVERY_HEADER, Head
+from listkit.bridge.message import DELIVERY_HEADER, Header
 
 LOOP_HEADER = "X-Listkit-Owner-Copy"
 
@@ -21,28 +21,28 @@ _DROPPED = frozenset({
 })  # fmt: skip
 
 
-def reason_to_keep(head: Head) -> str:
+def reason_to_keep(header: Header) -> str:
     """Say why a message must not be sent on to the site owner, or return an empty string."""
-    if head.first(LOOP_HEADER.lower()):
+    if header.first(LOOP_HEADER.lower()):
         return "it was sent on to the site owner before"
-    if any(field.name == "return-path" and field.value == "<>" for field in head.fields):
+    if any(field.name == "return-path" and field.value == "<>" for field in header.fields):
         return "bounces aren't sent on to the site owner: they could be of the copy itself"
-    if head.first("auto-submitted").lower().startswith("auto-replied"):
+    if header.first("auto-submitted").lower().startswith("auto-replied"):
         return "automatic answers aren't sent on to the site owner: they could be to the copy itself"
     return ""
 
 
-def forwarded(head: Head, spool: BinaryIO, account: str) -> Iterator[bytes]:
+def forwarded(header: Header, spool: BinaryIO, account: str) -> Iterator[bytes]:
     """Yield the message as the site owner gets it, in blocks of whole lines."""
-    senders = addresses_in(head.first("from"))
-    answers = addresses_in(head.first("reply-to")) or senders
+    senders = addresses_in(header.first("from"))
+    answers = addresses_in(header.first("reply-to")) or senders
     name = senders[0].replace("@", " at ") if senders else "an unknown sender"
     top = [f'From: "{name} via {account.replace("@", " at ")}" <{account}>']
     if answers:
         top.append(f"Reply-To: {', '.join(answers[:5])}")
     top.append(f"{LOOP_HEADER}: {account}")
     yield "".join(f"{line}\r\n" for line in top).encode()
-    yield b"".join(field.raw for field in head.fields if field.name not in _DROPPED) + b"\r\n"
-    spool.seek(head.body_offset)
+    yield b"".join(field.raw for field in header.fields if field.name not in _DROPPED) + b"\r\n"
+    spool.seek(header.body_offset)
     while lines := spool.readlines(65_536):
         yield b"".join(lines)

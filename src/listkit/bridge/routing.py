@@ -51,14 +51,14 @@ def route(fields: Fields, book: AddressBook, envelope_headers: Iterable[str]) ->
         address = envelope_address(value) if value is not None else None
         if address is None:
             continue
-        meaning = book.meaning(address)
-        if meaning.kind is Kind.LIST:
-            return Route((_with_lost_tag(meaning.recipient, fields, book),), via=name)
-        if meaning.kind is Kind.OWNER:
+        found = book.classify(address)
+        if found.kind is Kind.LIST:
+            return Route((_with_lost_tag(found.recipient, fields, book),), via=name)
+        if found.kind is Kind.OWNER:
             return Route(to_owner=True, via=name)
-        if meaning.kind is Kind.UNKNOWN:
+        if found.kind is Kind.UNKNOWN:
             return Route(via=name, unknown=(address,))
-        if meaning.kind is Kind.MAILBOX:
+        if found.kind is Kind.MAILBOX:
             break
     return _by_senders_headers(fields, book)
 
@@ -76,12 +76,12 @@ def _by_senders_headers(fields: Fields, book: AddressBook) -> Route:
         if name not in SENDERS_HEADERS:
             continue
         for address in addresses_in(value):
-            meaning = book.meaning(address)
-            if meaning.kind is Kind.LIST:
-                recipients[meaning.recipient] = None
+            found = book.classify(address)
+            if found.kind is Kind.LIST:
+                recipients[found.recipient] = None
             elif book.is_owner(address):
                 to_owner = True
-            elif meaning.kind is Kind.UNKNOWN:
+            elif found.kind is Kind.UNKNOWN:
                 unknown[address] = None
     return Route(_without_lost_tags(recipients), to_owner, "To/Cc", tuple(unknown))
 

@@ -12,12 +12,12 @@ from bridge_stand_ins import Mailman
 
 from listkit.bridge import known_lists
 from listkit.bridge.config import Configuration, Mailbox, Rest, Server, SiteOwner
-from listkit.bridge.delivery import Incoming, InFlight, MailmanAway, Postman
+from listkit.bridge.delivery import DeliveryAgent, Incoming, InFlight, MailmanUnavailable
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
-from listkit.bridge.message import Normaliser
+from listkit.bridge.message import LineNormaliser
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import Fate
+from listkit.bridge.policy import Disposition
 
 ACCOUNT = "mailman@example.org"
 
@@ -30,7 +30,7 @@ def post(*recipients: str, to: str = ACCOUNT, body: str = "Hello", message_id: s
 
 
 class Bench:
-    """A postman and what is around it."""
+    """A agent and what is around it."""
 
     def __init__(self, directory) -> None:
         self.mailman = Mailman("news@example.org", "dev@example.org")
@@ -56,12 +56,12 @@ class Bench:
         """As after a restart of the bridge."""
         lists = KnownLists(self.configuration.rest.url, "restadmin", "x", self.journal)
         mailbox = self.configuration.mailboxes[0]
-        self.postman = Postman(self.configuration, mailbox, lists, self.journal, self.in_flight, self.metrics)
+        self.agent = DeliveryAgent(self.configuration, mailbox, lists, self.journal, self.in_flight, self.metrics)
 
     def handle(self, octets: bytes, **more):
-        normaliser = Normaliser()
+        normaliser = LineNormaliser()
         spool = io.BytesIO(normaliser.feed(octets) + normaliser.finish())
-        return self.postman.handle(Incoming(spool, "d", seen=time.monotonic(), **more))
+        return self.agent.handle(Incoming(spool, "d", seen=time.monotonic(), **more))
 
     @property
     def recipients(self) -> list[str]:
@@ -72,14 +72,14 @@ class Bench:
 def bench(tmp_path):
     one = Bench(tmp_path)
     yield one
-    one.postman.rest()
+    one.agent.disconnect()
     one.mailman.close()
     one.relay.close()
 
 
 def test_a_post_is_delivered(bench):
     outcome = bench.handle(post("news@example.org", to="news@example.org"))
-    assert outcome.fate is Fate.PROCESSED
+    assert outcome.disposition is Disposition.PROCESSED
     (taken,) = bench.mailman.taken
     assert (taken.sender, taken.recipient) == ("ana@example.com", "news@example.org")
     assert taken.content.endswith(b"\r\n\r\nHello\r\n")
@@ -92,8 +92,8 @@ def test_copies_for_two_lists_come_to_each_once(bench):
 
     both = ("news@example.org", "dev@example.net")
     for _copy in range(2):
-        assert bench.handle(post(*both)).fate is Fate.PROCESSED
-    assert bench.handle(b"Received: again\n" + post(*both, to="news@example.org")).fate is Fate.PROCESSED
+        assert bench.handle(post(*both)).disposition is Disposition.PROCESSED
+    assert bench.handle(b"Received: again\n" + post(*both, to="news@example.org")).disposition is Disposition.PROCESSED
     assert sorted(bench.recipients) == ["dev@example.org", "news@example.org"]
     assert len({one.delivery for one in bench.mailman.taken}) == 2
     assert (figure("delivered_total"), figure("duplicates_total")) == (2, 3)
@@ -109,7 +109,7 @@ def test_a_redelivery_after_a_restart_is_recognised(bench):
     bench.handle(post("news@example.org"))
     bench.renew()
     outcome = bench.handle(post("news@example.org"))
-    assert outcome.fate is Fate.PROCESSED
+    assert outcome.disposition is Disposition.PROCESSED
     assert len(bench.recipients) == 1
     assert "delivered before" in outcome.notes[0]
 
@@ -144,16 +144,16 @@ def test_each_delivery_is_a_sign_of_life(bench):
 def test_4xx_waits_for_that_recipient_only(bench):
     bench.mailman.answer = lambda taken: "451 not now" if taken.recipient.startswith("dev") else "250 Ok"
     message = post("news@example.org", "dev@example.org")
-    assert bench.handle(message).fate is Fate.WAITS
+    assert bench.handle(message).disposition is Disposition.DEFERRED
     bench.mailman.answer = lambda _taken: "250 Ok"
-    assert bench.handle(message).fate is Fate.PROCESSED
+    assert bench.handle(message).disposition is Disposition.PROCESSED
     assert bench.recipients == ["news@example.org", "dev@example.org"]
 
 
 def test_a_final_refusal_is_set_aside_with_its_reason(bench):
     bench.mailman.answer = lambda _taken: "501 Message has defects"
     outcome = bench.handle(post("news@example.org"))
-    assert outcome.fate is Fate.REJECTED
+    assert outcome.disposition is Disposition.REJECTED
     assert "501 Message has defects" in outcome.notes[0]
     assert bench.relay.taken == []
 
@@ -161,32 +161,32 @@ def test_a_final_refusal_is_set_aside_with_its_reason(bench):
 def test_a_550_for_a_list_that_exists_is_doubted(bench):
     bench.mailman.answer = lambda _taken: "550 mailbox unavailable"
     outcome = bench.handle(post("news@example.org"))
-    assert outcome.fate is Fate.WAITS
+    assert outcome.disposition is Disposition.DEFERRED
     assert outcome.met_550
-    assert bench.handle(post("news@example.org"), times_550=5).fate is Fate.REJECTED
+    assert bench.handle(post("news@example.org"), times_550=5).disposition is Disposition.REJECTED
 
 
 def test_a_550_for_a_list_that_was_removed_is_final(bench):
     bench.handle(post("news@example.org", body="before"))
     bench.mailman.lists.clear()
     bench.mailman.answer = lambda _taken: "550 mailbox unavailable"
-    assert bench.handle(post("news@example.org")).fate is Fate.REJECTED
+    assert bench.handle(post("news@example.org")).disposition is Disposition.REJECTED
 
 
 def test_without_mailman_nothing_is_decided(bench):
     bench.handle(post("news@example.org", body="before"))
     bench.mailman.answer = lambda _taken: None
-    with pytest.raises(MailmanAway):
+    with pytest.raises(MailmanUnavailable):
         bench.handle(post("news@example.org"))
     bench.mailman.answer = lambda _taken: "250 Ok"
-    assert bench.handle(post("news@example.org")).fate is Fate.PROCESSED
+    assert bench.handle(post("news@example.org")).disposition is Disposition.PROCESSED
     assert len(bench.recipients) == 2
 
 
 def test_a_connection_that_mailman_closed_meanwhile_is_no_fault_of_the_next_message(bench):
     bench.handle(post("news@example.org", body="one"))
-    bench.postman._lmtp._sock.shutdown(socket.SHUT_RDWR)
-    assert bench.handle(post("news@example.org", body="two")).fate is Fate.PROCESSED
+    bench.agent._lmtp._sock.shutdown(socket.SHUT_RDWR)
+    assert bench.handle(post("news@example.org", body="two")).disposition is Disposition.PROCESSED
 
 
 def test_a_crash_in_the_middle_of_a_message_spoils_no_other(bench, monkeypatch):
@@ -207,24 +207,24 @@ def test_a_crash_in_the_middle_of_a_message_spoils_no_other(bench, monkeypatch):
 def test_a_list_made_a_moment_ago_is_found(bench):
     bench.handle(post("news@example.org", to="news@example.org"))
     bench.mailman.lists.add("fresh@example.org")
-    assert bench.handle(post("fresh@example.org", to="fresh@example.org")).fate is Fate.PROCESSED
+    assert bench.handle(post("fresh@example.org", to="fresh@example.org")).disposition is Disposition.PROCESSED
 
 
-@pytest.mark.parametrize(("number", "fate"), [(50, Fate.PROCESSED), (51, Fate.UNROUTED)])
-def test_a_flood_of_recipients_reaches_none(bench, number, fate):
+@pytest.mark.parametrize(("number", "disposition"), [(50, Disposition.PROCESSED), (51, Disposition.UNROUTED)])
+def test_a_flood_of_recipients_reaches_none(bench, number, disposition):
     outcome = bench.handle(post(",\n ".join(f"news-confirm+{n}@example.org" for n in range(number))))
-    assert outcome.fate is fate
-    assert len(bench.recipients) == (number if fate is Fate.PROCESSED else 0)
+    assert outcome.disposition is disposition
+    assert len(bench.recipients) == (number if disposition is Disposition.PROCESSED else 0)
 
 
 def test_mail_for_nobody_is_set_aside_and_asks_mailman_once_a_round(bench):
     seen = time.monotonic()
     for n in range(20):
-        normaliser = Normaliser()
+        normaliser = LineNormaliser()
         octets = post("x", to=f"nobody{n}@example.org")
         spool = io.BytesIO(normaliser.feed(octets) + normaliser.finish())
-        outcome = bench.postman.handle(Incoming(spool, "d", seen=seen))
-        assert outcome.fate is Fate.UNROUTED
+        outcome = bench.agent.handle(Incoming(spool, "d", seen=seen))
+        assert outcome.disposition is Disposition.UNROUTED
         assert f"nobody{n}@example.org" in outcome.notes[0]
     assert bench.mailman.rest_calls == 1
     assert bench.recipients == []
@@ -251,14 +251,14 @@ def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench, mo
     monkeypatch.setattr(known_lists, "_PAUSE_SECONDS", 0)
     bench.handle(post("news@example.org", to="news@example.org"))
     bench.mailman.rest_works = False
-    assert bench.handle(post("x", to="fresh@example.org")).fate is Fate.WAITS
+    assert bench.handle(post("x", to="fresh@example.org")).disposition is Disposition.DEFERRED
     # A known list gets its copy at once; whether the other address is a list is found out later.
     outcome = bench.handle(post("news@example.org", "fresh@example.org", body="both"))
-    assert outcome.fate is Fate.WAITS
+    assert outcome.disposition is Disposition.DEFERRED
     assert bench.recipients == ["news@example.org", "news@example.org"]
     bench.mailman.rest_works = True
     bench.mailman.lists.add("fresh@example.org")
-    assert bench.handle(post("news@example.org", "fresh@example.org", body="both")).fate is Fate.PROCESSED
+    assert bench.handle(post("news@example.org", "fresh@example.org", body="both")).disposition is Disposition.PROCESSED
     assert bench.recipients[2:] == ["fresh@example.org"]
 
 
@@ -266,20 +266,22 @@ def test_while_mailman_does_not_tell_its_lists_nobody_is_called_nobody(bench, mo
 def test_a_strange_answer_about_the_lists_is_no_answer(bench, body):
     bench.handle(post("news@example.org", to="news@example.org"))
     bench.mailman.rest_body = body
-    assert bench.handle(post("x", to="fresh@example.org")).fate is Fate.WAITS
-    assert bench.handle(post("news@example.org", to="news@example.org", body="2")).fate is Fate.PROCESSED
+    assert bench.handle(post("x", to="fresh@example.org")).disposition is Disposition.DEFERRED
+    assert bench.handle(post("news@example.org", to="news@example.org", body="2")).disposition is Disposition.PROCESSED
 
 
 def test_known_lists_survive_a_restart_without_mailman(bench):
     bench.handle(post("news@example.org", body="before"))
     bench.mailman.rest_works = False
     bench.renew()
-    assert bench.handle(post("news@example.org", to="news@example.org")).fate is Fate.PROCESSED
+    assert bench.handle(post("news@example.org", to="news@example.org")).disposition is Disposition.PROCESSED
 
 
 def test_mail_for_the_site_is_sent_on_to_its_owner_once(bench):
     for _copy in range(2):
-        assert bench.handle(post("postorius@example.org", to="postorius@example.org")).fate is Fate.PROCESSED
+        assert (
+            bench.handle(post("postorius@example.org", to="postorius@example.org")).disposition is Disposition.PROCESSED
+        )
     (sent,) = bench.relay.taken
     assert (sent.sender, sent.recipient) == (ACCOUNT, "admin@example.com")
     assert bench.mailman.taken == []
@@ -292,13 +294,13 @@ def test_copies_for_the_site_in_two_mailboxes_are_sent_on_once(bench):
     def other_mailbox(_taken) -> str:
         # While the relay takes the message, another thread comes to the copy in its mailbox.
         bench.relay.answer = lambda _taken: "250 Ok"
-        meanwhile.append(bench.handle(message).fate)
+        meanwhile.append(bench.handle(message).disposition)
         return "250 Ok"
 
     bench.relay.answer = other_mailbox
-    assert bench.handle(message).fate is Fate.PROCESSED
-    assert meanwhile == [Fate.WAITS]
-    assert bench.handle(message).fate is Fate.PROCESSED
+    assert bench.handle(message).disposition is Disposition.PROCESSED
+    assert meanwhile == [Disposition.DEFERRED]
+    assert bench.handle(message).disposition is Disposition.PROCESSED
     assert len(bench.relay.taken) == 1
     assert bench.metrics.value("owner_total", mailbox=ACCOUNT) == 1
     assert bench.metrics.value("duplicates_total", mailbox=ACCOUNT) == 1
@@ -307,7 +309,7 @@ def test_copies_for_the_site_in_two_mailboxes_are_sent_on_once(bench):
 def test_a_bounce_for_the_site_stays(bench):
     bounce = post("mailman@example.org").replace(b"<ana@example.com>", b"<>", 1)
     outcome = bench.handle(bounce)
-    assert outcome.fate is Fate.UNROUTED
+    assert outcome.disposition is Disposition.UNROUTED
     assert bench.relay.taken == []
 
 
@@ -318,18 +320,18 @@ def test_an_owner_whose_mail_we_read_gets_no_copies(bench, address):
     bench.renew()
     bench.handle(post("news@example.org", to="news@example.org"))
     outcome = bench.handle(post("postorius@example.org", to="postorius@example.org"))
-    assert outcome.fate is Fate.UNROUTED
+    assert outcome.disposition is Disposition.UNROUTED
     assert bench.relay.taken == []
 
 
 def test_a_relay_that_is_away_or_says_later_is_tried_again(bench):
     message = post("postorius@example.org", to="postorius@example.org")
     bench.relay.answer = lambda _taken: "451 later"
-    assert bench.handle(message).fate is Fate.WAITS
+    assert bench.handle(message).disposition is Disposition.DEFERRED
     bench.relay.answer = lambda _taken: None
-    assert bench.handle(message).fate is Fate.WAITS
+    assert bench.handle(message).disposition is Disposition.DEFERRED
     bench.relay.answer = lambda _taken: "550 no"
-    assert bench.handle(message).fate is Fate.REJECTED
+    assert bench.handle(message).disposition is Disposition.REJECTED
 
 
 def test_a_copy_that_another_thread_delivers_waits(bench):
@@ -337,8 +339,8 @@ def test_a_copy_that_another_thread_delivers_waits(bench):
     delivery = bench.mailman.taken[0].delivery
     with bench.in_flight.claim(delivery) as ours:
         assert ours
-        assert bench.handle(post("news@example.org")).fate is Fate.WAITS
-    assert bench.handle(post("news@example.org")).fate is Fate.PROCESSED
+        assert bench.handle(post("news@example.org")).disposition is Disposition.DEFERRED
+    assert bench.handle(post("news@example.org")).disposition is Disposition.PROCESSED
 
 
 @pytest.mark.parametrize(
@@ -357,4 +359,4 @@ def test_a_copy_that_another_thread_delivers_waits(bench):
     ],
 )
 def test_any_message_is_passed_on_or_set_aside(bench, octets):
-    assert bench.handle(octets).fate in (Fate.PROCESSED, Fate.UNROUTED, Fate.FAILED)
+    assert bench.handle(octets).disposition in (Disposition.PROCESSED, Disposition.UNROUTED, Disposition.FAILED)

@@ -17,12 +17,12 @@ from test_bridge_routing import BOOK, HEADERS
 
 from listkit.bridge import owner
 from listkit.bridge.message import (
-    HeadTooLarge,
-    Normaliser,
+    HeaderTooLarge,
+    LineNormaliser,
     content_identity,
     delivery_id,
     envelope_sender,
-    read_head,
+    read_header,
     rendered,
 )
 from listkit.bridge.routing import route
@@ -67,16 +67,16 @@ def mutated(message: bytes, dice: random.Random) -> bytes:
 
 
 def passed_on(message: bytes, dice: random.Random) -> None:
-    normaliser = Normaliser()
+    normaliser = LineNormaliser()
     cut = dice.randrange(len(message) + 1)
     spool = io.BytesIO(normaliser.feed(message[:cut]) + normaliser.feed(message[cut:]) + normaliser.finish())
-    head = read_head(spool)
-    found = route(head.pairs(), BOOK, HEADERS)
+    header = read_header(spool)
+    found = route(header.pairs(), BOOK, HEADERS)
     assert all(recipient.endswith("@example.org") for recipient in found.recipients)
-    assert re.fullmatch(r"[!-~]*", envelope_sender(head))
-    identity = content_identity(head, spool, "now")
+    assert re.fullmatch(r"[!-~]*", envelope_sender(header))
+    identity = content_identity(header, spool, "now")
     delivery = delivery_id(identity, "news@example.org")
-    result = b"".join(rendered(head, spool, delivery, identity, "example.org"))
+    result = b"".join(rendered(header, spool, delivery, identity, "example.org"))
     assert result.startswith(b"X-Listkit-Delivery: " + delivery.encode() + b"\r\n")
     assert result.endswith(b"\r\n")
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\0", result)
@@ -84,9 +84,9 @@ def passed_on(message: bytes, dice: random.Random) -> None:
     parsed = email.message_from_bytes(result)
     assert parsed.get_all("X-Listkit-Delivery") == [delivery]
     assert isinstance(parsed["Message-ID"], str)
-    for _block in owner.forwarded(head, spool, "mailman@example.org"):
+    for _block in owner.forwarded(header, spool, "mailman@example.org"):
         pass
-    owner.reason_to_keep(head)
+    owner.reason_to_keep(header)
 
 
 def test_any_message_is_passed_on_whole_and_safe():
@@ -95,7 +95,7 @@ def test_any_message_is_passed_on_whole_and_safe():
         message = generated(dice)
         try:
             passed_on(message, dice)
-        except HeadTooLarge:
+        except HeaderTooLarge:
             continue
         except Exception as error:
             raise AssertionError(f"BRIDGE_FUZZ_SEED={SEED}, input {number}: {message[:300]!r}") from error

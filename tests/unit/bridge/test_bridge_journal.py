@@ -15,7 +15,7 @@ import pytest
 import listkit
 from listkit.bridge.imap import Selected
 from listkit.bridge.journal import Journal
-from listkit.bridge.policy import DAY_SECONDS, FailedLogin, Moment
+from listkit.bridge.policy import DAY_SECONDS, FailedLogin, Timestamp
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_what_was_recorded_survives_kill_9(path):
         "import sys, pathlib; from listkit.bridge.journal import Journal\n"
         "journal = Journal(pathlib.Path(sys.argv[1]))\n"
         "for n in range(10**9):\n"
-        "    journal.record_delivered(str(n), 'x'); journal.take_in_hand(f'm{n}'); print(n, flush=True)\n"
+        "    journal.record_delivered(str(n), 'x'); journal.begin_attempt(f'm{n}'); print(n, flush=True)\n"
     )
     environment = {"PYTHONPATH": str(Path(listkit.__file__).parents[1])}
     process = subprocess.Popen(
@@ -51,21 +51,21 @@ def test_what_was_recorded_survives_kill_9(path):
     process.wait()
     journal = Journal(path)
     assert all(journal.is_delivered(str(n)) for n in range(last + 1))
-    assert {f"m{n}" for n in range(last + 1)} <= journal.suspects()
+    assert {f"m{n}" for n in range(last + 1)} <= journal.unfinished_attempts()
 
 
 def test_handling_that_does_not_end_is_counted(path):
     journal = Journal(path)
-    assert [journal.take_in_hand("m") for _ in range(3)] == [0, 1, 2]
-    assert journal.suspects() == {"m"}
-    journal.put_down("m")
-    assert journal.suspects() == frozenset()
-    assert journal.take_in_hand("m") == 0
+    assert [journal.begin_attempt("m") for _ in range(3)] == [0, 1, 2]
+    assert journal.unfinished_attempts() == {"m"}
+    journal.end_attempt("m")
+    assert journal.unfinished_attempts() == frozenset()
+    assert journal.begin_attempt("m") == 0
 
 
 def test_failed_logins_are_remembered_until_one_goes_well(path):
     journal = Journal(path)
-    first, second = Moment("b", 1.5, 2.5), Moment("b", 3.5, 4.5)
+    first, second = Timestamp("b", 1.5, 2.5), Timestamp("b", 3.5, 4.5)
     journal.login_refused(journal.begin_login("a@example.org", first))
     journal.begin_login("a@example.org", second)
     journal.begin_login("b@example.org", second)
@@ -79,10 +79,10 @@ def test_failed_logins_are_remembered_until_one_goes_well(path):
 
 def test_refusals_of_several_mailboxes_are_told_together(path):
     journal = Journal(path)
-    moments = [Moment("b", n, n) for n in range(4)]
-    for mailbox, moment in zip(("a", "b", "c", "a"), moments, strict=True):
-        journal.login_refused(journal.begin_login(mailbox, moment))
-    journal.begin_login("b", Moment("b", 9, 9))
+    moments = [Timestamp("b", n, n) for n in range(4)]
+    for mailbox, timestamp in zip(("a", "b", "c", "a"), moments, strict=True):
+        journal.login_refused(journal.begin_login(mailbox, timestamp))
+    journal.begin_login("b", Timestamp("b", 9, 9))
     assert journal.refusals(["a", "b"]) == [moments[0], moments[1], moments[3]]
     journal.forget_failed_logins("a")
     assert journal.refusals(["a", "b"]) == [moments[1]]
@@ -112,8 +112,8 @@ def test_only_old_deliveries_are_forgotten(path, monkeypatch):
 
 def test_marks_tell_where_a_folder_ended_some_days_ago(path):
     def mark(day: float, uidnext: int, uidvalidity: int = 1, folder: str = "Processed") -> int:
-        moment = Moment("b", day * DAY_SECONDS, day * DAY_SECONDS)
-        return Journal(path).mark("a@example.org", Selected(folder, uidvalidity, uidnext), moment, days=2)
+        timestamp = Timestamp("b", day * DAY_SECONDS, day * DAY_SECONDS)
+        return Journal(path).mark("a@example.org", Selected(folder, uidvalidity, uidnext), timestamp, days=2)
 
     assert mark(0, uidnext=5) == 0
     assert mark(0.9, uidnext=7) == 0
@@ -131,7 +131,7 @@ def test_marks_tell_where_a_folder_ended_some_days_ago(path):
 def test_no_more_marks_are_kept_than_are_needed(path):
     journal = Journal(path)
     for day in range(50):
-        journal.mark("a@example.org", Selected("Processed", 1, day + 1), Moment("b", day * DAY_SECONDS, 0), days=7)
+        journal.mark("a@example.org", Selected("Processed", 1, day + 1), Timestamp("b", day * DAY_SECONDS, 0), days=7)
     assert len(journal._rows("SELECT id FROM marks")) == 8
 
 
@@ -149,8 +149,8 @@ def test_threads_share_it(path):
     def work(name: int) -> None:
         for n in range(20):
             journal.record_delivered(f"{name}-{n}", "x")
-            journal.take_in_hand(f"{name}")
-            journal.put_down(f"{name}")
+            journal.begin_attempt(f"{name}")
+            journal.end_attempt(f"{name}")
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
     for thread in threads:

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from listkit.bridge import owner
 from listkit.bridge.message import (
     _LINE_END,
-    HEAD_OCTETS,
+    HEADER_OCTETS,
     LINE_OCTETS,
-    HeadTooLarge,
-    Normaliser,
+    HeaderTooLarge,
+    LineNormaliser,
     content_identity,
     delivery_id,
     envelope_sender,
-    read_head,
+    read_header,
     rendered,
 )
 
@@ -34,20 +34,20 @@ POST = (
 
 
 def normalised(octets: bytes, cuts: tuple[int, ...] = ()) -> bytes:
-    normaliser = Normaliser()
+    normaliser = LineNormaliser()
     edges = [0, *sorted(min(cut, len(octets)) for cut in cuts), len(octets)]
     return b"".join(normaliser.feed(octets[a:b]) for a, b in itertools.pairwise(edges)) + normaliser.finish()
 
 
 def identity(octets: bytes, date: str = "d") -> bytes:
     spool = io.BytesIO(normalised(octets))
-    return content_identity(read_head(spool), spool, date)
+    return content_identity(read_header(spool), spool, date)
 
 
 def handed_over(octets: bytes, delivery: str = "0" * 40) -> bytes:
     spool = io.BytesIO(normalised(octets))
-    head = read_head(spool)
-    return b"".join(rendered(head, spool, delivery, identity(octets), "example.org"))
+    header = read_header(spool)
+    return b"".join(rendered(header, spool, delivery, identity(octets), "example.org"))
 
 
 hostile = st.lists(
@@ -107,7 +107,7 @@ def test_a_folded_line_cuts_no_character():
 
 
 def test_a_line_of_50_mb_takes_linear_time():
-    normaliser = Normaliser()
+    normaliser = LineNormaliser()
     size = sum(len(normaliser.feed(b"x" * 1_048_576)) for _ in range(50)) + len(normaliser.finish())
     assert size > 50 * 1_048_576
 
@@ -124,15 +124,15 @@ def test_each_run_of_cr_before_an_lf_is_one_line_end_with_it_and_any_other_cr_is
 
 
 def test_the_header_is_read():
-    head = read_head(io.BytesIO(POST))
-    assert head.first("subject") == "hi"
-    assert [field.name for field in head.fields][:2] == ["return-path", "delivered-to"]
-    assert POST[head.body_offset :] == b"Hello\r\n"
+    header = read_header(io.BytesIO(POST))
+    assert header.first("subject") == "hi"
+    assert [field.name for field in header.fields][:2] == ["return-path", "delivered-to"]
+    assert POST[header.body_offset :] == b"Hello\r\n"
 
 
 def test_a_folded_field_is_one():
-    head = read_head(io.BytesIO(b"To: a@example.org,\r\n b@example.org\r\n\r\n"))
-    assert head.first("to") == "a@example.org, b@example.org"
+    header = read_header(io.BytesIO(b"To: a@example.org,\r\n b@example.org\r\n\r\n"))
+    assert header.first("to") == "a@example.org, b@example.org"
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_a_folded_field_is_one():
 )
 def test_broken_headers(octets, names, body):
     normal = normalised(octets)
-    head = read_head(io.BytesIO(normal))
-    assert [field.name for field in head.fields] == names
-    assert normal[head.body_offset :] == body
+    header = read_header(io.BytesIO(normal))
+    assert [field.name for field in header.fields] == names
+    assert normal[header.body_offset :] == body
 
 
 @given(hostile)
@@ -161,22 +161,22 @@ def test_mailman_sees_the_same_fields_and_no_defect_in_the_header(octets):
     result = handed_over(octets)
     parsed = email.message_from_bytes(result)
     assert parsed.keys()[0] == "X-Listkit-Delivery"
-    head = read_head(io.BytesIO(result))
-    assert [name.lower() for name in parsed.keys()] == [field.name for field in head.fields]  # noqa: SIM118 (a message's keys may repeat)
+    header = read_header(io.BytesIO(result))
+    assert [name.lower() for name in parsed.keys()] == [field.name for field in header.fields]  # noqa: SIM118 (a message's keys may repeat)
     header_defects = [d for d in parsed.defects if "Header" in type(d).__name__ or "FirstHeader" in type(d).__name__]
     assert not header_defects
 
 
 def test_a_field_of_a_million_octets_is_read_in_linear_time():
-    folded = b"To: x\r\n" + b" \r\n" * (HEAD_OCTETS // 3 - 10)
+    folded = b"To: x\r\n" + b" \r\n" * (HEADER_OCTETS // 3 - 10)
     began = time.process_time()
-    assert len(read_head(io.BytesIO(folded)).fields[0].raw) == len(folded)
+    assert len(read_header(io.BytesIO(folded)).fields[0].raw) == len(folded)
     assert time.process_time() - began < 2
 
 
 def test_a_header_without_an_end_is_refused():
-    with pytest.raises(HeadTooLarge):
-        read_head(io.BytesIO(b"To: x\r\n" * (HEAD_OCTETS // 7 + 1)))
+    with pytest.raises(HeaderTooLarge):
+        read_header(io.BytesIO(b"To: x\r\n" * (HEADER_OCTETS // 7 + 1)))
 
 
 def test_a_strangers_delivery_header_is_dropped_however_it_is_written():
@@ -274,14 +274,14 @@ def test_a_delivery_is_named_by_content_recipient_and_replay():
     ],
 )
 def test_the_envelope_sender_can_inject_nothing(value, sender):
-    head = read_head(io.BytesIO(normalised(f"Return-Path: {value}\r\n\r\n".encode())))
-    assert envelope_sender(head) == sender
+    header = read_header(io.BytesIO(normalised(f"Return-Path: {value}\r\n\r\n".encode())))
+    assert envelope_sender(header) == sender
 
 
 def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
     octets = POST + b"\r\n.dots\r\n"
     spool = io.BytesIO(b"DKIM-Signature: v=1;\r\n s=x\r\nDisposition-Notification-To: x@example.com\r\n" + octets)
-    sent = b"".join(owner.forwarded(read_head(spool), spool, "mailman@example.org"))
+    sent = b"".join(owner.forwarded(read_header(spool), spool, "mailman@example.org"))
     message = email.message_from_bytes(sent)
     assert message.get_all("From") == ['"ana at example.com via mailman at example.org" <mailman@example.org>']
     assert message["Reply-To"] == "ana@example.com"
@@ -290,7 +290,7 @@ def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
     for name in ("DKIM-Signature", "Disposition-Notification-To", "Return-Path", "Delivered-To"):
         assert message[name] is None
     assert not message.defects
-    assert owner.reason_to_keep(read_head(io.BytesIO(sent)))
+    assert owner.reason_to_keep(read_header(io.BytesIO(sent)))
 
 
 @pytest.mark.parametrize(
@@ -298,11 +298,11 @@ def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
     [("auto-replied", True), ("Auto-Replied (vacation)", True), ("auto-generated", False), ("no", False)],
 )
 def test_automatic_answers_are_not_sent_on_to_the_owner(value, kept):
-    head = read_head(io.BytesIO(f"Auto-Submitted: {value}\r\n\r\n".encode()))
-    assert bool(owner.reason_to_keep(head)) is kept
+    header = read_header(io.BytesIO(f"Auto-Submitted: {value}\r\n\r\n".encode()))
+    assert bool(owner.reason_to_keep(header)) is kept
 
 
 def test_bounces_are_not_sent_on_to_the_owner():
-    assert owner.reason_to_keep(read_head(io.BytesIO(b"Return-Path: <>\r\n\r\n")))
-    assert not owner.reason_to_keep(read_head(io.BytesIO(POST)))
-    assert not owner.reason_to_keep(read_head(io.BytesIO(b"From: x@example.com\r\n\r\n")))
+    assert owner.reason_to_keep(read_header(io.BytesIO(b"Return-Path: <>\r\n\r\n")))
+    assert not owner.reason_to_keep(read_header(io.BytesIO(POST)))
+    assert not owner.reason_to_keep(read_header(io.BytesIO(b"From: x@example.com\r\n\r\n")))

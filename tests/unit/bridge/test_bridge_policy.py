@@ -14,22 +14,22 @@ from listkit.bridge.policy import (
     HOUR_SECONDS,
     LOGINS_AN_HOUR,
     Backoff,
+    DeliveryStatus,
+    Disposition,
     FailedLogin,
-    Fate,
-    Moment,
-    Verdict,
-    fate,
+    Timestamp,
+    delivery_status,
+    disposition_of,
     is_another_day,
-    is_unbearable,
+    is_poison,
     login_wait,
-    verdict,
 )
 
-CHANCE = random.Random(1)  # noqa: S311 (jitter, no secret)
+JITTER = random.Random(1)  # noqa: S311 (jitter, no secret)
 
 
-def at(seconds: float, boot: str = "b") -> Moment:
-    return Moment(boot, seconds, 1_000_000 + seconds)
+def at(seconds: float, boot: str = "b") -> Timestamp:
+    return Timestamp(boot, seconds, 1_000_000 + seconds)
 
 
 def logins(restarts: frozenset[int], refused: bool, hours: float = 5) -> list[float]:
@@ -54,14 +54,14 @@ def test_never_more_than_ten_logins_in_any_hour(restarts, refused):
 def logins_together(mailboxes: int, hours: float) -> list[list[float]]:
     """When each of so many mailboxes would log in to a host that refuses them all, since one start."""
     failed: list[list[FailedLogin]] = [[] for _ in range(mailboxes)]
-    refusals: list[Moment] = []
+    refusals: list[Timestamp] = []
     for second in range(0, int(hours * HOUR_SECONDS), 5):
         # Who is the first to try is left to chance, as the worker leaves it.
-        for own in CHANCE.sample(failed, mailboxes):
+        for own in JITTER.sample(failed, mailboxes):
             if not login_wait(own, at(second), restarted=False, refused_at_host=refusals):
                 own.append(FailedLogin(at(second), refused=True))
                 refusals.append(at(second))
-    return [[attempt.moment.monotonic for attempt in own] for own in failed]
+    return [[attempt.timestamp.monotonic for attempt in own] for own in failed]
 
 
 def test_mailboxes_that_are_refused_share_the_limit_and_none_starves():
@@ -102,24 +102,24 @@ def test_a_good_login_or_a_fresh_start_waits_for_nothing():
 
 @pytest.mark.parametrize("shift", [-3600, -86_400 * 365, 3600, 86_400])
 def test_setting_the_clock_changes_nothing_within_a_boot(shift):
-    now = Moment("b", 30, 1_000_030 + shift)
+    now = Timestamp("b", 30, 1_000_030 + shift)
     assert login_wait([FailedLogin(at(0), refused=True)], now, restarted=False) == 30
 
 
 def test_after_a_reboot_with_the_clock_set_back_the_wait_is_bounded():
     failed = [FailedLogin(at(n * 1000), refused=True) for n in range(20)]
-    now = Moment("another boot", 5, 0)
+    now = Timestamp("another boot", 5, 0)
     assert 0 < login_wait(failed, now, restarted=False) <= HOUR_SECONDS
 
 
 @pytest.mark.parametrize(
     ("now", "another"),
     [
-        (Moment("b", DAY_SECONDS - 1, 5e9), False),
-        (Moment("b", DAY_SECONDS, 0), True),
-        (Moment("next boot", 5, 1_000_000 + DAY_SECONDS - 1), False),
-        (Moment("next boot", 5, 1_000_000 + DAY_SECONDS), True),
-        (Moment("next boot", 5, 999_999), True),
+        (Timestamp("b", DAY_SECONDS - 1, 5e9), False),
+        (Timestamp("b", DAY_SECONDS, 0), True),
+        (Timestamp("next boot", 5, 1_000_000 + DAY_SECONDS - 1), False),
+        (Timestamp("next boot", 5, 1_000_000 + DAY_SECONDS), True),
+        (Timestamp("next boot", 5, 999_999), True),
     ],
 )
 def test_days_pass_whatever_the_clock_is_set_to(now, another):
@@ -128,56 +128,56 @@ def test_days_pass_whatever_the_clock_is_set_to(now, another):
 
 @given(st.integers(-5, 100_000), st.floats(0.1, 60), st.floats(60, 3600))
 def test_backoff_is_bounded(failures, first, longest):
-    wait = Backoff(first, longest).wait(failures, CHANCE)
+    wait = Backoff(first, longest).wait(failures, JITTER)
     assert 0 <= wait <= longest
     assert (wait == 0) == (failures <= 0)
 
 
 def test_backoff_doubles_and_jitters():
     backoff = Backoff(1, 1000)
-    assert all(0.7 * 2**n <= backoff.wait(n + 1, CHANCE) <= 2**n for n in range(9))
-    assert len({backoff.wait(5, CHANCE) for _ in range(9)}) == 9
+    assert all(0.7 * 2**n <= backoff.wait(n + 1, JITTER) <= 2**n for n in range(9))
+    assert len({backoff.wait(5, JITTER) for _ in range(9)}) == 9
 
 
 @pytest.mark.parametrize(
     ("code", "exists", "times_550", "expected"),
     [
-        (250, None, 0, Verdict.TAKEN),
-        (451, True, 0, Verdict.AGAIN),
-        (452, True, 99, Verdict.AGAIN),
-        (354, True, 0, Verdict.AGAIN),
-        (501, True, 0, Verdict.REFUSED),
-        (552, None, 0, Verdict.REFUSED),
+        (250, None, 0, DeliveryStatus.DELIVERED),
+        (451, True, 0, DeliveryStatus.DEFERRED),
+        (452, True, 99, DeliveryStatus.DEFERRED),
+        (354, True, 0, DeliveryStatus.DEFERRED),
+        (501, True, 0, DeliveryStatus.REJECTED),
+        (552, None, 0, DeliveryStatus.REJECTED),
         # Mailman answers 550 when its database is down, too.
-        (550, None, 0, Verdict.AGAIN),
-        (550, None, 99, Verdict.AGAIN),
-        (550, True, 0, Verdict.AGAIN),
-        (550, True, 4, Verdict.AGAIN),
-        (550, True, 5, Verdict.REFUSED),
-        (550, False, 0, Verdict.REFUSED),
+        (550, None, 0, DeliveryStatus.DEFERRED),
+        (550, None, 99, DeliveryStatus.DEFERRED),
+        (550, True, 0, DeliveryStatus.DEFERRED),
+        (550, True, 4, DeliveryStatus.DEFERRED),
+        (550, True, 5, DeliveryStatus.REJECTED),
+        (550, False, 0, DeliveryStatus.REJECTED),
     ],
 )
 def test_what_a_reply_means(code, exists, times_550, expected):
-    assert verdict(code, list_exists=exists, times_550=times_550) is expected
+    assert delivery_status(code, list_exists=exists, times_550=times_550) is expected
 
 
 @pytest.mark.parametrize(
-    ("hang_ups", "others_taken", "given_up"),
+    ("hang_ups", "others_accepted", "given_up"),
     [(0, True, False), (9, True, False), (10, True, True), (10, False, False), (99, False, False), (100, False, True)],
 )
-def test_a_message_that_mailman_cannot_bear_is_not_tried_for_ever(hang_ups, others_taken, given_up):
-    assert is_unbearable(hang_ups, others_taken=others_taken) is given_up
+def test_a_message_that_mailman_cannot_bear_is_not_tried_for_ever(hang_ups, others_accepted, given_up):
+    assert is_poison(hang_ups, others_accepted=others_accepted) is given_up
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "expected"),
+    ("statuses", "expected"),
     [
-        ([Verdict.TAKEN], Fate.PROCESSED),
-        ([Verdict.TAKEN, Verdict.TAKEN], Fate.PROCESSED),
-        ([Verdict.TAKEN, Verdict.REFUSED], Fate.REJECTED),
-        ([Verdict.TAKEN, Verdict.AGAIN], Fate.WAITS),
-        ([Verdict.REFUSED, Verdict.AGAIN], Fate.WAITS),
+        ([DeliveryStatus.DELIVERED], Disposition.PROCESSED),
+        ([DeliveryStatus.DELIVERED, DeliveryStatus.DELIVERED], Disposition.PROCESSED),
+        ([DeliveryStatus.DELIVERED, DeliveryStatus.REJECTED], Disposition.REJECTED),
+        ([DeliveryStatus.DELIVERED, DeliveryStatus.DEFERRED], Disposition.DEFERRED),
+        ([DeliveryStatus.REJECTED, DeliveryStatus.DEFERRED], Disposition.DEFERRED),
     ],
 )
-def test_a_message_leaves_only_when_every_recipient_is_settled(verdicts, expected):
-    assert fate(verdicts) is expected
+def test_a_message_leaves_only_when_every_recipient_is_settled(statuses, expected):
+    assert disposition_of(statuses) is expected

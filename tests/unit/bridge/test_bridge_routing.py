@@ -59,8 +59,8 @@ def routed(*fields: tuple[str, str]):
     ],
 )
 def test_meaning_of_an_address(address, kind, recipient):
-    meaning = BOOK.meaning(address)
-    assert (meaning.kind, meaning.recipient) == (kind, recipient)
+    found = BOOK.classify(address)
+    assert (found.kind, found.recipient) == (kind, recipient)
 
 
 def test_the_envelope_header_decides_and_not_the_sender():

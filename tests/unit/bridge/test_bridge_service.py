@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from listkit.bridge.cli import Service
 from listkit.bridge.metrics import Metrics
+from listkit.bridge.service import Service
 from listkit.common import systemd
 
 
@@ -60,24 +60,18 @@ def test_the_watchdogs_interval(monkeypatch, value, seconds):
     assert systemd.watchdog_seconds() == seconds
 
 
-class Heart:
-    def __init__(self, beating: bool) -> None:
-        self.beating = beating
-
-
-class Mailbox:
-    account = "a@example.org"
-
-
 class OneWorker:
     """What the service needs of a worker."""
 
-    mailbox = Mailbox()
+    account = "a@example.org"
 
-    def __init__(self, beating: bool = True) -> None:
-        self.heart = Heart(beating)
-        self.stop = threading.Event()
+    def __init__(self, is_alive: bool = True) -> None:
+        self.is_alive = is_alive
+        self.stopped = False
         self.abandoned = False
+
+    def stop(self) -> None:
+        self.stopped = True
 
     def abandon(self) -> None:
         self.abandoned = True
@@ -87,7 +81,7 @@ class OneWorker:
 def notified(monkeypatch):
     said: list[str] = []
     monkeypatch.setattr(systemd, "notify", said.append)
-    monkeypatch.setattr("listkit.bridge.cli._TICK_SECONDS", 0.01)
+    monkeypatch.setattr("listkit.bridge.service._TICK_SECONDS", 0.01)
     return said
 
 
@@ -98,12 +92,12 @@ def service() -> Service:
     return Service(Configuration())
 
 
-def test_the_watchdog_is_fed_while_every_thread_gets_on(notified):
+def test_the_watchdog_is_fed_while_every_thread_makes_progress(notified):
     one = service()
     thread = threading.Thread(target=threading.Event().wait, args=(5,), daemon=True)
     thread.start()
-    threading.Timer(0.2, one._stop.set).start()
-    assert not one._watch([OneWorker()], [thread])
+    threading.Timer(0.2, one.stop).start()
+    assert not one.watch([OneWorker()], [thread])
     assert any(message.startswith("WATCHDOG=1") for message in notified)
 
 
@@ -111,22 +105,22 @@ def test_the_watchdog_starves_when_a_thread_is_stuck(notified):
     one = service()
     thread = threading.Thread(target=threading.Event().wait, args=(5,), daemon=True)
     thread.start()
-    threading.Timer(0.2, one._stop.set).start()
-    assert not one._watch([OneWorker(), OneWorker(beating=False)], [thread])
+    threading.Timer(0.2, one.stop).start()
+    assert not one.watch([OneWorker(), OneWorker(is_alive=False)], [thread])
     assert notified == []
 
 
 def test_a_stop_waits_for_all_stuck_threads_together(monkeypatch):
-    monkeypatch.setattr("listkit.bridge.cli._STOP_SECONDS", 0.3)
+    monkeypatch.setattr("listkit.bridge.service._STOP_SECONDS", 0.3)
     gate = threading.Event()
     threads = [threading.Thread(target=gate.wait, args=(5,), daemon=True) for _ in range(5)]
     for thread in threads:
         thread.start()
     workers = [OneWorker() for _ in threads]
     began = time.monotonic()
-    service()._end(workers, threads)
+    service().end(workers, threads)
     assert 0.3 <= time.monotonic() - began < 1
-    assert all(worker.abandoned and worker.stop.is_set() for worker in workers)
+    assert all(worker.abandoned and worker.stopped for worker in workers)
     gate.set()
 
 
@@ -134,4 +128,4 @@ def test_a_thread_that_died_ends_the_process(notified):
     thread = threading.Thread(target=lambda: None)
     thread.start()
     thread.join()
-    assert service()._watch([OneWorker()], [thread])
+    assert service().watch([OneWorker()], [thread])

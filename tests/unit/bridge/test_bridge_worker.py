@@ -17,13 +17,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from test_bridge_delivery import ACCOUNT, Bench, post
 
-from listkit.bridge import delivery, imap, worker
+from listkit.bridge import delivery, imap, processing, session
 from listkit.bridge.config import KeepDays, Server
+from listkit.bridge.context import INTERVALS, MailboxContext
 from listkit.bridge.imap import CertificateRefused, Imap, ImapError
-from listkit.bridge.policy import DAY_SECONDS, Backoff, Moment
-from listkit.bridge.worker import Worker
+from listkit.bridge.policy import DAY_SECONDS, Backoff, Timestamp
+from listkit.bridge.worker import MailboxWorker
 
 SECONDS = 10
+_QUICK_BACKOFF = Backoff(first=0.02, longest=0.2)
+QUICK = dataclasses.replace(
+    INTERVALS,
+    reconnect=_QUICK_BACKOFF,
+    certificate=_QUICK_BACKOFF,
+    mailman=_QUICK_BACKOFF,
+    local_error=_QUICK_BACKOFF,
+    message=_QUICK_BACKOFF,
+)
 
 
 def wait_until(condition: Callable[[], object], seconds: float = SECONDS) -> None:
@@ -39,11 +49,14 @@ class Site(Bench):
     def __init__(self, directory) -> None:
         super().__init__(directory)
         self.server = MailServer()
-        self.threads: list[tuple[Worker, threading.Thread]] = []
+        self.threads: list[tuple[MailboxWorker, threading.Thread]] = []
+        self.intervals = QUICK
 
-    def start(self) -> Worker:
+    def start(self) -> MailboxWorker:
         self.renew()
-        one = Worker(self.configuration, self.configuration.mailboxes[0], self.postman, self.journal, self.metrics)
+        mailbox = self.configuration.mailboxes[0]
+        context = MailboxContext(self.configuration, mailbox, self.journal, self.metrics, self.intervals)
+        one = MailboxWorker(context, self.agent)
         thread = threading.Thread(target=one.run, daemon=True)
         thread.start()
         self.threads.append((one, thread))
@@ -51,13 +64,17 @@ class Site(Bench):
 
     def stop(self) -> None:
         for one, thread in self.threads:
-            one.stop.set()
+            one.stop()
             thread.join(SECONDS)
             assert not thread.is_alive()
         self.threads.clear()
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.value(name, mailbox=ACCOUNT, **labels)
+
+    def set_intervals(self, **changed) -> None:
+        """Change waits of the worker that is started next."""
+        self.intervals = dataclasses.replace(self.intervals, **changed)
 
     @property
     def prunes(self) -> int:
@@ -72,12 +89,14 @@ class Site(Bench):
 def site(tmp_path, monkeypatch):
     one = Site(tmp_path)
     monkeypatch.setattr(imap, "connect", lambda *_: Imap(one.server.open()))
-    for name in ("_RECONNECT", "_CERTIFICATE", "_MAILMAN_AWAY", "_TROUBLE", "_MESSAGE"):
-        monkeypatch.setattr(worker, name, Backoff(first=0.02, longest=0.2))
     yield one
     one.stop()
     one.mailman.close()
     one.relay.close()
+
+
+def times_logged(caplog, text: str) -> int:
+    return sum(text in record.getMessage() for record in caplog.records)
 
 
 def news(n: int, **more: str) -> bytes:
@@ -111,14 +130,13 @@ def test_it_may_delete_instead(site):
 def days(monkeypatch):
     """Lets days go by: call it with their number."""
     past = [0.0]
-    real = Moment.now
+    real = Timestamp.now
 
-    def shifted() -> Moment:
-        moment = real()
-        return Moment(moment.boot, moment.monotonic + past[0], moment.wall + past[0])
+    def shifted() -> Timestamp:
+        timestamp = real()
+        return Timestamp(timestamp.boot, timestamp.monotonic + past[0], timestamp.wall + past[0])
 
-    monkeypatch.setattr(worker.Moment, "now", shifted)
-    monkeypatch.setattr(worker, "_PRUNE_SECONDS", 0.05)
+    monkeypatch.setattr(Timestamp, "now", shifted)
 
     def go_by(site: Site, number: int) -> None:
         wait_until(lambda: site.prunes)
@@ -135,6 +153,7 @@ def pruning(site: Site, **keep: int) -> None:
     nothing = dict.fromkeys(("processed", "rejected", "unrouted", "failed"), 0)
     days = KeepDays(**{**nothing, **keep})
     site.configuration = dataclasses.replace(site.configuration, poll_seconds=0.05, keep_days=days)
+    site.set_intervals(prune_seconds=0.05)
 
 
 def test_what_lies_in_a_folder_for_so_many_days_is_deleted(site, days):
@@ -173,12 +192,12 @@ def test_a_clock_that_is_set_makes_nothing_old(site, days, monkeypatch):
     site.server.put(b"Subject: first\n\n", "Processed")
     site.start()
     days(site, 1)
-    shifted = Moment.now
+    shifted = Timestamp.now
 
-    def set_ahead() -> Moment:
+    def set_ahead() -> Timestamp:
         return dataclasses.replace(shifted(), wall=shifted().wall + 400 * DAY_SECONDS)
 
-    monkeypatch.setattr(worker.Moment, "now", set_ahead)
+    monkeypatch.setattr(Timestamp, "now", set_ahead)
     prunes = site.prunes
     wait_until(lambda: site.prunes >= prunes + 5)
     assert len(site.server.contents("Processed")) == 1
@@ -305,11 +324,11 @@ def test_a_message_that_the_mail_service_refuses_to_hand_out_is_set_aside_when_i
     wait_until(lambda: len(tries) >= 12)
     # Nothing tells yet that the service hands out any message at all.
     assert site.server.contents("INBOX")
-    assert "INBOX/1 couldn't be handled (UID FETCH: NO [SERVERBUG] oops); again in" in caplog.text
+    assert "INBOX/1: not delivered (UID FETCH: NO [SERVERBUG] oops); next attempt in" in caplog.text
     site.server.put(news(2))
     wait_until(lambda: site.server.contents("Failed"))
     assert site.server.contents("Failed") == [news(1)]
-    assert re.search(r"INBOX/1 .*the mail service refused it \d+ times: to Failed", caplog.text)
+    assert re.search(r"INBOX/1 .*the mail service refused \d+ times to hand it out: to Failed", caplog.text)
     wait_until(site.settled)
     assert len(site.mailman.taken) == 1
 
@@ -334,7 +353,7 @@ def test_a_message_over_which_the_connection_breaks_is_never_set_aside(site):
 @pytest.fixture
 def patient(site, monkeypatch):
     """A bridge that waits long for a message and briefly for Mailman; counts the commands that it gives in a second."""
-    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=900, longest=900))
+    site.set_intervals(message=Backoff(first=900, longest=900))
 
     def commands_in_a_second() -> int:
         # The round that is on its way is over.
@@ -369,37 +388,37 @@ def test_nothing_is_asked_for_while_mailman_is_down_and_no_message_waits(site, p
 
 
 def test_nothing_is_asked_for_before_mailman_is_tried_again(site, patient, monkeypatch):
-    monkeypatch.setattr(worker, "_MAILMAN_AWAY", Backoff(first=900, longest=900))
-    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.1, longest=0.1))
+    site.set_intervals(mailman=Backoff(first=900, longest=900))
+    site.set_intervals(message=Backoff(first=0.1, longest=0.1))
     start_with_a_hang_up(site)
     time.sleep(0.5)
     assert patient() < 5
 
 
-def test_nothing_is_fetched_while_mailman_takes_no_connections(site):
+def test_nothing_is_fetched_while_mailman_accepts_no_connections(site, caplog):
     sound = site.configuration
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = Server(*listener.getsockname())
     site.configuration = dataclasses.replace(sound, lmtp=nobody)
     site.server.put(news(1))
-    one = site.start()
-    wait_until(lambda: one._mailman_failures >= 3)
+    site.start()
+    wait_until(lambda: times_logged(caplog, "Mailman accepts no mail") >= 3)
     assert not [command for command in site.server.commands if "BODY" in command]
-    assert not one._deferred
+    assert "INBOX/1" not in caplog.text
     site.stop()
     site.configuration = sound
     site.start()
     wait_until(lambda: site.mailman.taken)
 
 
-def test_the_oldest_message_s_age_is_told_while_mailman_takes_no_connections(site):
+def test_the_oldest_message_s_age_is_reported_while_mailman_accepts_no_connections(site, caplog):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         nobody = Server(*listener.getsockname())
     site.configuration = dataclasses.replace(site.configuration, lmtp=nobody)
     first = site.server.put(news(1), days_ago=2)
     site.server.put(news(2))
-    one = site.start()
-    wait_until(lambda: one._mailman_failures >= 5)
+    site.start()
+    wait_until(lambda: times_logged(caplog, "Mailman accepts no mail") >= 5)
     assert 2 * DAY_SECONDS - 60 <= oldest_waiting(site) <= 2 * DAY_SECONDS + 60
     assert [command for command in site.server.commands if command.startswith("UID FETCH")] == [
         f"UID FETCH {first} (UID INTERNALDATE)"
@@ -429,7 +448,7 @@ def test_a_server_that_ends_each_idle_causes_no_haste(site):
 
 
 def test_a_folder_that_cannot_be_selected_any_more_causes_no_haste(site, patient, monkeypatch):
-    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.5, longest=0.5))
+    site.set_intervals(message=Backoff(first=0.5, longest=0.5))
     site.mailman.answer = lambda _taken: "451 later"
     site.server.put(news(1), "Promotions")
     site.start()
@@ -461,17 +480,17 @@ def test_a_message_that_mailman_never_bears_is_set_aside_when_it_takes_others(si
     site.server.put(news(2))
     wait_until(lambda: site.server.contents("Failed"))
     assert b"<1@" in site.server.contents("Failed")[0]
-    assert re.search(r"INBOX/1 .*Mailman broke the connection off \d+ times over it: to Failed", caplog.text)
+    assert re.search(r"INBOX/1 .*Mailman closed the connection \d+ times in the middle of it: to Failed", caplog.text)
     wait_until(lambda: len(site.mailman.taken) == 1)
 
 
 def test_a_message_that_crashes_the_handler_is_set_aside_and_the_rest_flows(site, monkeypatch):
     sound = delivery.content_identity
 
-    def crashing(head, *rest):
-        if head.first("subject") == "bomb":
+    def crashing(header, *rest):
+        if header.first("subject") == "bomb":
             raise ZeroDivisionError
-        return sound(head, *rest)
+        return sound(header, *rest)
 
     monkeypatch.setattr(delivery, "content_identity", crashing)
     site.server.put(news(1).replace(b"Subject: hi", b"Subject: bomb"))
@@ -487,7 +506,7 @@ def test_a_message_that_kills_the_process_is_set_aside_after_three_times(site):
     bomb = site.server.put(news(1))
     site.server.put(news(2))
     for _life in range(3):
-        site.journal.take_in_hand(f"{ACCOUNT}/INBOX/1/{bomb}")
+        site.journal.begin_attempt(f"{ACCOUNT}/INBOX/1/{bomb}")
     site.start()
     wait_until(site.settled)
     wait_until(lambda: site.server.contents("Failed"))
@@ -497,7 +516,7 @@ def test_a_message_that_kills_the_process_is_set_aside_after_three_times(site):
 def test_what_was_in_hand_at_a_crash_comes_last(site):
     first = site.server.put(news(1))
     site.server.put(news(2))
-    site.journal.take_in_hand(f"{ACCOUNT}/INBOX/1/{first}")
+    site.journal.begin_attempt(f"{ACCOUNT}/INBOX/1/{first}")
     site.start()
     wait_until(lambda: len(site.mailman.taken) == 2)
     assert b"<2@" in site.mailman.taken[0].content
@@ -508,7 +527,7 @@ def test_a_refused_login_is_said_counted_and_not_repeated(site, caplog):
     with caplog.at_level(logging.WARNING):
         site.start()
         wait_until(lambda: site.value("login_refused") == 1)
-        wait_until(lambda: re.search(r"next try in (60|5\d) s", caplog.text))
+        wait_until(lambda: re.search(r"next attempt in (60|5\d) s", caplog.text))
     assert site.server.connections == 1
     assert "Check the device password" in caplog.text
     site.stop()
@@ -522,7 +541,7 @@ def test_a_refused_login_is_said_counted_and_not_repeated(site, caplog):
 def test_a_login_that_fails_by_the_servers_trouble_is_tried_again_sooner(site, caplog):
     site.server.before = lambda name, _: "NO [UNAVAILABLE] later" if name == "AUTHENTICATE" else None
     site.start()
-    wait_until(lambda: re.search(r"next try in [45] s", caplog.text))
+    wait_until(lambda: re.search(r"next attempt in [45] s", caplog.text))
     assert "device password" not in caplog.text
     assert site.value("login_refused") == 0
 
@@ -540,7 +559,7 @@ def test_every_figure_is_there_before_anything_went_well(site, monkeypatch):
 
 
 def test_a_refused_login_is_told_from_the_start(site, monkeypatch):
-    site.journal.login_refused(site.journal.begin_login(ACCOUNT, Moment.now()))
+    site.journal.login_refused(site.journal.begin_login(ACCOUNT, Timestamp.now()))
     gate = threading.Event()
     monkeypatch.setattr(imap, "connect", lambda *_: gate.wait(SECONDS))
     site.start()
@@ -564,14 +583,14 @@ def test_mailboxes_at_one_host_share_the_limit_of_refused_logins(site, caplog):
     elsewhere = dataclasses.replace(mailbox, account="z@example.net", host="elsewhere")
     site.configuration = dataclasses.replace(site.configuration, mailboxes=(mailbox, *others, elsewhere))
     for one in (elsewhere, *others):
-        site.journal.login_refused(site.journal.begin_login(one.account, Moment.now()))
+        site.journal.login_refused(site.journal.begin_login(one.account, Timestamp.now()))
     # Eight were refused at this host, so that there is room for two more.
     for life in (1, 2):
         site.start()
         wait_until(lambda life=life: len(site.journal.failed_logins(ACCOUNT)) == life)
         site.stop()
     site.start()
-    wait_until(lambda: re.search(r"next try in 3\d\d\d s", caplog.text))
+    wait_until(lambda: re.search(r"next attempt in 3\d\d\d s", caplog.text))
     assert len(site.journal.failed_logins(ACCOUNT)) == 2
 
 
@@ -610,7 +629,7 @@ def waits(caplog) -> list[float]:
 
 
 def test_after_a_session_that_got_on_it_connects_at_once(site, monkeypatch, caplog):
-    monkeypatch.setattr(worker, "_RECONNECT", Backoff(first=0.5, longest=0.5))
+    site.set_intervals(reconnect=Backoff(first=0.5, longest=0.5))
     connect, left = imap.connect, ["down", "down", "down"]
 
     def down_at_first(*where):
@@ -637,7 +656,7 @@ def test_after_a_session_that_got_on_it_connects_at_once(site, monkeypatch, capl
 
 
 def test_the_wait_for_a_login_makes_no_good_session(site, monkeypatch, caplog):
-    monkeypatch.setattr(worker, "_RECONNECT", Backoff(first=0.1, longest=0.1))
+    site.set_intervals(reconnect=Backoff(first=0.1, longest=0.1))
     asked = []
 
     def every_other_time(*_, **__):
@@ -647,7 +666,7 @@ def test_the_wait_for_a_login_makes_no_good_session(site, monkeypatch, caplog):
     def down(*_):
         raise ImapError("down")
 
-    monkeypatch.setattr(worker, "login_wait", every_other_time)
+    monkeypatch.setattr(session, "login_wait", every_other_time)
     monkeypatch.setattr(imap, "connect", down)
     site.start()
     wait_until(lambda: len(waits(caplog)) >= 3)
@@ -677,9 +696,11 @@ def test_a_message_s_way_is_told_in_one_line(site, caplog):
         site.server.put(post("x", to="nobody@example.org", message_id="<2@exämple.com>"))
         site.start()
         wait_until(site.settled)
-    way = r"mailman@example\.org: INBOX/1 <1@example\.com> via Delivered-To: news@example\.org: taken as [0-9a-f]{40} "
-    assert re.search(way + r"\(DATA: 250 Ok\): to Processed\n", caplog.text)
-    assert "INBOX/2 <2@ex??mple.com> via Delivered-To: nobody has nobody@example.org: to Unrouted\n" in caplog.text
+    way = r"mailman@example\.org: INBOX/1 <1@example\.com> via Delivered-To: news@example\.org: delivered as "
+    assert re.search(way + r"[0-9a-f]{40} \(DATA: 250 Ok\): to Processed\n", caplog.text)
+    assert (
+        "INBOX/2 <2@ex??mple.com> via Delivered-To: no such address: nobody@example.org: to Unrouted\n" in caplog.text
+    )
 
 
 def test_deliveries_are_forgotten_after_a_time(site, monkeypatch):
@@ -733,47 +754,37 @@ def test_a_refused_move_holds_nothing_up_and_is_made_later(site, caplog):
 
     site.server.before = no
     site.server.put(news(1))
-    one = site.start()
-    wait_until(lambda: one._refused)
+    site.start()
+    wait_until(lambda: "can't be moved" in caplog.text)
     for n in range(2, 4):
         site.server.put(news(n))
         wait_until(lambda n=n: len(site.mailman.taken) == n)
     site.server.put(post("x", to="nobody@example.org"))
     wait_until(lambda: site.server.contents("Unrouted"))
-    assert "what is done in INBOX can't be moved to Processed (UID MOVE: NO [OVERQUOTA] full)" in caplog.text
+    assert "handled messages in INBOX can't be moved to Processed (UID MOVE: NO [OVERQUOTA] full)" in caplog.text
     assert site.server.connections == 1
     fetched = [command for command in site.server.commands if command.startswith("UID FETCH")]
     assert len(fetched) == 4
     site.server.before = lambda *_: None
     wait_until(site.settled)
     assert len(site.server.contents("Processed")) == 3
-    wait_until(lambda: not one._refused)
 
 
-def test_refused_moves_are_tried_ever_more_seldom(site, patient):
+def test_refused_moves_are_tried_ever_more_seldom(site, patient, caplog):
     site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
     site.server.put(news(1), "Promotions")
-    one = site.start()
-    wait_until(lambda: one._refused)
-    time.sleep(0.5)
-    assert patient() < 5
-    # Somebody takes the message away: there is nothing left to be moved.
-    site.server.folders["Promotions"].messages.clear()
-    one._refused["Promotions"].due = 0
-    site.server.put(news(2))
-    site.server.before = lambda *_: None
-    wait_until(lambda: not one._refused)
+    site.start()
+    wait_until(lambda: "can't be moved" in caplog.text)
     time.sleep(0.5)
     assert patient() < 5
 
 
-def test_refused_moves_cause_no_haste_while_mailman_is_down(site, patient, monkeypatch):
-    monkeypatch.setattr(worker, "_MAILMAN_AWAY", Backoff(first=900, longest=900))
-    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.4, longest=900))
+def test_refused_moves_cause_no_haste_while_mailman_is_down(site, patient, caplog):
+    site.set_intervals(mailman=Backoff(first=900, longest=900), message=Backoff(first=0.4, longest=900))
     site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
     site.server.put(news(1))
-    one = site.start()
-    wait_until(lambda: one._refused)
+    site.start()
+    wait_until(lambda: "can't be moved" in caplog.text)
     site.mailman.answer = lambda _taken: None
     site.server.put(news(2))
     wait_until(lambda: site.mailman.tries == 2)
@@ -782,12 +793,12 @@ def test_refused_moves_cause_no_haste_while_mailman_is_down(site, patient, monke
     assert patient() < 12
 
 
-def test_hundreds_of_refused_moves_are_not_tried_one_after_the_other(site):
+def test_hundreds_of_refused_moves_are_not_tried_one_after_the_other(site, caplog):
     site.server.before = lambda name, _: "NO no" if name == "UID MOVE" else None
     for n in range(160):
         site.server.put(news(n))
-    one = site.start()
-    wait_until(lambda: one._refused, 30)
+    site.start()
+    wait_until(lambda: "can't be moved" in caplog.text, 30)
     assert sum(command.startswith("UID MOVE") for command in site.server.commands) == 1
     site.server.before = lambda *_: None
     wait_until(site.settled, 30)
@@ -802,19 +813,6 @@ def test_a_deletion_that_is_refused_ends_nothing(site, days):
     site.server.put(news(1))
     wait_until(lambda: site.mailman.taken)
     assert site.server.connections == 1
-
-
-def test_a_folder_below_another_is_remembered_by_itself(site):
-    mailbox = site.configuration.mailboxes[0]
-    mailbox = dataclasses.replace(mailbox, folders=dataclasses.replace(mailbox.folders, fetch=("INBOX", "INBOX/Below")))
-    site.configuration = dataclasses.replace(site.configuration, mailboxes=(mailbox,))
-    site.mailman.answer = lambda _taken: "451 later"
-    site.server.put(news(1), "INBOX/Below")
-    one = site.start()
-    wait_until(lambda: site.mailman.tries >= 5)
-    (deferral,) = one._deferred.values()
-    # Each round looks at INBOX, where nothing is, and would forget the message's failures.
-    assert deferral.failures >= 4
 
 
 def test_a_folder_that_a_human_removed_is_made_again(site):
@@ -856,7 +854,7 @@ def test_what_a_human_moves_to_replay_is_posted_again(site):
 
 
 def test_a_full_disk_is_not_the_messages_fault(site, monkeypatch):
-    real = worker.tempfile.SpooledTemporaryFile
+    real = processing.tempfile.SpooledTemporaryFile
     full = [True]
 
     def spool(*arguments, **more):
@@ -864,7 +862,7 @@ def test_a_full_disk_is_not_the_messages_fault(site, monkeypatch):
             raise OSError(28, "No space left on device")
         return real(*arguments, **more)
 
-    monkeypatch.setattr(worker.tempfile, "SpooledTemporaryFile", spool)
+    monkeypatch.setattr(processing.tempfile, "SpooledTemporaryFile", spool)
     site.server.put(news(1))
     site.start()
     wait_until(lambda: site.server.connections > 4)
@@ -877,19 +875,19 @@ def test_a_full_disk_is_not_the_messages_fault(site, monkeypatch):
 def test_a_message_for_which_the_disk_is_too_small_does_not_hold_up_the_others(site, monkeypatch, caplog):
     full = [True]
 
-    class Spool(worker.tempfile.SpooledTemporaryFile):
+    class Spool(processing.tempfile.SpooledTemporaryFile):
         def write(self, octets):
             if full[0] and b"huge" in octets:
                 raise OSError(28, "No space left on device")
             return super().write(octets)
 
-    monkeypatch.setattr(worker.tempfile, "SpooledTemporaryFile", Spool)
+    monkeypatch.setattr(processing.tempfile, "SpooledTemporaryFile", Spool)
     site.server.put(news(1, body="huge"))
     for n in range(2, 5):
         site.server.put(news(n))
     site.start()
     wait_until(lambda: len(site.mailman.taken) == 3)
-    assert "INBOX/1 couldn't be handled ([Errno 28] No space left on device); again in" in caplog.text
+    assert "INBOX/1: not delivered ([Errno 28] No space left on device); next attempt in" in caplog.text
     full[0] = False
     wait_until(site.settled)
     assert len(site.mailman.taken) == 4
@@ -899,10 +897,9 @@ def test_a_message_for_which_the_disk_is_too_small_does_not_hold_up_the_others(s
 def test_a_waiting_message_that_a_human_took_away_is_forgotten(site):
     site.mailman.answer = lambda _taken: "451 later"
     uid = site.server.put(news(1), "Promotions")
-    one = site.start()
+    site.start()
     wait_until(lambda: site.mailman.tries >= 2)
     del site.server.folders["Promotions"].messages[uid]
-    wait_until(lambda: not one._deferred)
     wait_until(lambda: site.value("waiting_messages") == 0)
     commands = len(site.server.commands)
     time.sleep(0.5)
@@ -920,7 +917,7 @@ def test_mailboxes_do_not_wait_for_each_other(site, monkeypatch):
     site.start()
     site.server.put(news(1))
     wait_until(lambda: len(site.mailman.taken) == 1)
-    assert healthy.heart.beating
+    assert healthy.is_alive
 
 
 def test_a_message_that_is_gone_is_no_error(site):
@@ -941,11 +938,11 @@ def test_a_message_that_is_gone_is_no_error(site):
 def test_a_message_that_is_listed_and_not_handed_out_is_no_secret_and_causes_no_haste(
     site, patient, caplog, monkeypatch
 ):
-    monkeypatch.setattr(worker, "_MESSAGE", Backoff(first=0.4, longest=900))
+    site.set_intervals(message=Backoff(first=0.4, longest=900))
     site.server.before = lambda name, _: "OK nothing" if name == "UID FETCH" else None
     site.server.put(news(1))
     site.start()
-    wait_until(lambda: "INBOX/1 is listed, but the mail service doesn't hand it out" in caplog.text)
+    wait_until(lambda: "INBOX/1: listed, but the mail service doesn't return it" in caplog.text)
     assert site.value("waiting_messages") == 1
     time.sleep(1)
     assert patient() < 12
@@ -965,10 +962,10 @@ def test_a_move_that_breaks_the_connection_leaves_no_message_in_hand_and_none_un
     with caplog.at_level(logging.INFO):
         site.start()
         wait_until(site.settled)
-    assert "INBOX/50 <49@example.com> via Delivered-To: news@example.org: taken as" in caplog.text
+    assert "INBOX/50 <49@example.com> via Delivered-To: news@example.org: delivered as" in caplog.text
     assert "(DATA: 250 Ok): to Processed" in caplog.text
     site.stop()
-    assert site.journal.suspects() == frozenset()
+    assert site.journal.unfinished_attempts() == frozenset()
 
 
 def test_a_stop_ends_at_once_and_blames_no_message(site):
@@ -977,9 +974,9 @@ def test_a_stop_ends_at_once_and_blames_no_message(site):
     site.server.put(news(1))
     one = site.start()
     wait_until(lambda: site.mailman.tries == 1)
-    one.stop.set()
+    one.stop()
     one.abandon()
-    assert site.journal.suspects() == frozenset()
+    assert site.journal.unfinished_attempts() == frozenset()
     gate.set()
 
 

@@ -10,7 +10,7 @@ from bridge_stand_ins import Mailman
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from listkit.bridge.transfer import Transfer, TransferError
+from listkit.bridge.smtp import SmtpConnection, SmtpError
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def shared():
     one.close()
 
 
-def client(mailman: Mailman) -> Transfer:
-    return Transfer("127.0.0.1", mailman.lmtp_port, "LHLO", 5)
+def client(mailman: Mailman) -> SmtpConnection:
+    return SmtpConnection("127.0.0.1", mailman.lmtp_port, "LHLO", 5)
 
 
 def test_several_messages_go_over_one_connection(mailman):
@@ -63,14 +63,14 @@ def test_the_reply_is_given_back_with_its_command(mailman):
 
 def test_a_connection_lost_before_the_reply_is_an_error(mailman):
     mailman.answer = lambda _taken: None
-    with pytest.raises(TransferError):
+    with pytest.raises(SmtpError):
         client(mailman).deliver("", "l@example.org", [b"x\r\n"])
 
 
 @pytest.mark.parametrize("reply", ["421 going down", "nonsense"])
 def test_a_server_that_goes_down_is_an_error(mailman, reply):
     mailman.answer = lambda _taken: reply
-    with pytest.raises(TransferError):
+    with pytest.raises(SmtpError):
         client(mailman).deliver("", "l@example.org", [b"x\r\n"])
 
 
@@ -85,8 +85,8 @@ def test_a_server_that_says_yes_before_it_has_the_message_is_an_error(reply):
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
-        lmtp = Transfer("127.0.0.1", listener.getsockname()[1], "LHLO", 5)
-        with pytest.raises(TransferError, match="before it had the message"):
+        lmtp = SmtpConnection("127.0.0.1", listener.getsockname()[1], "LHLO", 5)
+        with pytest.raises(SmtpError, match="before it had the message"):
             lmtp.deliver("", "l@example.org", [b"x\r\n"])
         lmtp.drop()
 
@@ -94,8 +94,8 @@ def test_a_server_that_says_yes_before_it_has_the_message_is_an_error(reply):
 def test_nobody_there_is_an_error(mailman):
     port = mailman.lmtp_port
     mailman.close()
-    with pytest.raises(TransferError, match="refused"):
-        Transfer("127.0.0.1", port, "LHLO", 5)
+    with pytest.raises(SmtpError, match="refused"):
+        SmtpConnection("127.0.0.1", port, "LHLO", 5)
 
 
 def test_a_message_that_breaks_off_is_not_taken(mailman):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 _LINE_OCTETS = 65_536
 
 
-class TransferError(Exception):
+class SmtpError(Exception):
     """The server can't be talked to: what became of the message is not known."""
 
 
@@ -30,8 +30,8 @@ class Reply:
         return f"{self.command}: {self.code} {self.text}"
 
 
-class Transfer:
-    """One connection. Every method raises `TransferError` when the connection fails."""
+class SmtpConnection:
+    """One connection. Every method raises `SmtpError` when the connection fails."""
 
     def __init__(self, host: str, port: int, hello: str, timeout_seconds: float) -> None:
         """hello: LHLO for LMTP, EHLO for SMTP."""
@@ -42,9 +42,9 @@ class Transfer:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._file = self._sock.makefile("rb")
         except OSError as error:
-            raise TransferError(f"{self._peer}: {error}") from error
-        self._demand("greeting", self._read("greeting"))
-        self._demand(hello, self._command(hello, f"{hello} localhost"))
+            raise SmtpError(f"{self._peer}: {error}") from error
+        self._require_ok("greeting", self._read("greeting"))
+        self._require_ok(hello, self._command(hello, f"{hello} localhost"))
 
     def deliver(self, sender: str, recipient: str, blocks: Iterable[bytes]) -> Reply:
         """Deliver one message to one recipient; the last reply says what became of it.
@@ -57,8 +57,8 @@ class Transfer:
                 self._command("RSET", "RSET")
                 return reply
         if reply.code != 354:
-            # Taken for the final reply it would be a message that nobody has.
-            raise TransferError(f"{self._peer} answered DATA with {reply.code} before it had the message")
+            # As a final reply it would lose the message.
+            raise SmtpError(f"{self._peer} answered DATA with {reply.code} before it had the message")
         for block in blocks:
             self._send(_dots_doubled(block))
         self._send(b".\r\n")
@@ -68,12 +68,12 @@ class Transfer:
         """Whether the server is still there."""
         try:
             return self._command("NOOP", "NOOP").code < 400
-        except TransferError:
+        except SmtpError:
             return False
 
     def close(self) -> None:
         """Say goodbye and close the connection; a lost one is no error."""
-        with contextlib.suppress(TransferError):
+        with contextlib.suppress(SmtpError):
             self._command("QUIT", "QUIT")
         self.drop()
 
@@ -90,35 +90,35 @@ class Transfer:
         try:
             self._sock.sendall(octets)
         except OSError as error:
-            raise TransferError(f"{self._peer}: the connection broke: {error}") from error
+            raise SmtpError(f"{self._peer}: the connection broke: {error}") from error
 
     def _read(self, command: str) -> Reply:
         texts = []
         while True:
             line = self._read_line()
             if not line[:3].isdigit():
-                raise TransferError(f"{self._peer} answered {command} with {line[:80]!r}")
+                raise SmtpError(f"{self._peer} answered {command} with {line[:80]!r}")
             texts.append(line[4:].strip())
             if line[3:4] != "-":
                 break
         reply = Reply(int(line[:3]), " ".join(texts), command)
         if reply.code == 421:
-            raise TransferError(str(reply))
+            raise SmtpError(str(reply))
         return reply
 
     def _read_line(self) -> str:
         try:
             line = self._file.readline(_LINE_OCTETS)
         except OSError as error:
-            raise TransferError(f"{self._peer}: the connection broke: {error}") from error
+            raise SmtpError(f"{self._peer}: the connection broke: {error}") from error
         if not line.endswith(b"\n"):
-            raise TransferError(f"{self._peer} closed the connection")
+            raise SmtpError(f"{self._peer} closed the connection")
         return line.decode("utf-8", "replace")
 
-    def _demand(self, command: str, reply: Reply) -> None:
+    def _require_ok(self, command: str, reply: Reply) -> None:
         if reply.code >= 400:
             self._sock.close()
-            raise TransferError(f"{command}: {reply}")
+            raise SmtpError(f"{command}: {reply}")
 
 
 def _dots_doubled(block: bytes) -> bytes:
