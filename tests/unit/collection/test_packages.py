@@ -1,12 +1,20 @@
-"""listkit.host.packages: apt is asked only when something is missing."""
+"""listkit.host.packages: apt runs only when something is missing, and waits for another apt."""
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from ansible_collections.listkit.host.plugins.action.packages import ActionModule, missing_packages
+from ansible_collections.listkit.host.plugins.action import packages as action_packages
+from ansible_collections.listkit.host.plugins.action.packages import (
+    LOCKED,
+    ActionModule,
+    available_packages,
+    missing_packages,
+)
 
 RECORDS = """\
 bash installed
@@ -60,16 +68,108 @@ def test_this_machine_has_what_somebody_asked_for(playbooks, present):
     assert "apt.py" not in run.output
 
 
-def test_apt_gets_what_is_missing(monkeypatch):
-    # Not on this machine: a test changes nothing there.
-    asked = []
-    task = Mock(args={"name": ["bash", "mailman3"]}, async_val=0, check_mode=False)
-    action = ActionModule(task, *(Mock() for _ in range(5)))
-    monkeypatch.setattr(action, "_low_level_execute_command", lambda command: {"stdout": RECORDS, "stderr": ""})
-    monkeypatch.setattr(action, "_execute_module", lambda *call, **_: asked.append(call) or {"changed": True})
-    assert action.run() == {"changed": True, "missing": ["mailman3"]}
-    ((module, arguments),) = asked
-    assert module == "ansible.builtin.apt" and arguments["name"] == ["bash", "mailman3"]
+POLICY = """\
+mailman3:
+  Installed: (none)
+  Candidate: {candidate}
+  Version table:
+     3.3.10-1 500
+        500 http://deb.debian.org/debian trixie/main amd64 Packages
+"""
+ARCHIVES_LOCKED = {
+    "failed": True,
+    "msg": "'/usr/bin/apt-get install' failed: E: Could not get lock /var/cache/apt/archives/lock."
+    " It is held by process 7 (unattended-upgr)",
+}
+
+
+class Host:
+    """A host on which mailman3 is missing. apt answers with `results` in turn."""
+
+    def __init__(self, *results: dict, policy: str = ""):
+        self.results, self.policy = list(results), policy
+        self.apt_calls: list[dict] = []
+
+    def execute(self, command: str) -> dict:
+        """Run a command."""
+        return {"stdout": self.policy if "apt-cache" in command else RECORDS, "stderr": ""}
+
+    def module(self, name: str, arguments: dict, **_more) -> dict:
+        """Run a module."""
+        assert name == "ansible.builtin.apt"
+        self.apt_calls.append(arguments)
+        return self.results.pop(0)
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Run the action against a host; a test must not install anything on this machine."""
+    monkeypatch.setattr(action_packages, "LOCK_POLL", 0)
+
+    def run(host: Host) -> dict:
+        task = Mock(args={"name": ["bash", "mailman3"]}, async_val=0, check_mode=False)
+        action = ActionModule(task, *(Mock() for _ in range(5)))
+        monkeypatch.setattr(action, "_low_level_execute_command", host.execute)
+        monkeypatch.setattr(action, "_execute_module", host.module)
+        return action.run()
+
+    return run
+
+
+def test_apt_gets_what_is_missing(install):
+    host = Host({"changed": True})
+    assert install(host) == {"changed": True, "missing": ["mailman3"]}
+    assert host.apt_calls[0]["name"] == ["bash", "mailman3"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "valid"),
+    [
+        (POLICY.format(candidate="3.3.10-1"), 3600),
+        (POLICY.format(candidate="(none)"), 0),
+        ("", 0),
+    ],
+)
+def test_lists_without_the_package_are_fetched_whatever_their_age(install, policy, valid):
+    host = Host({"changed": True}, policy=policy)
+    install(host)
+    assert host.apt_calls[0]["update_cache"] and host.apt_calls[0]["cache_valid_time"] == valid
+
+
+def test_apts_own_policy_is_understood(present):
+    policy = subprocess.run(
+        ["env", "LC_ALL=C", "apt-cache", "policy", "dpkg", "no-such-package"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert available_packages(policy.stdout) == {"dpkg"}
+
+
+def test_another_apt_is_waited_for(install):
+    host = Host(ARCHIVES_LOCKED, ARCHIVES_LOCKED, {"changed": True})
+    assert install(host)["changed"] and len(host.apt_calls) == 3
+
+
+def test_waiting_ends(install, monkeypatch):
+    monkeypatch.setattr(action_packages, "LOCK_TIMEOUT", 0)
+    host = Host(ARCHIVES_LOCKED)
+    assert install(host)["failed"] and len(host.apt_calls) == 1
+
+
+def test_no_other_failure_is_tried_again(install):
+    host = Host({"failed": True, "msg": "No package matching 'mailman3' is available"})
+    assert install(host)["failed"] and len(host.apt_calls) == 1
+
+
+def test_apts_own_message_about_a_lock_is_recognised(tmp_path: Path):
+    (tmp_path / "partial").mkdir()
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        refused = subprocess.run(
+            ["apt-get", "-o", f"Dir::Cache::Archives={tmp_path}", "clean"], capture_output=True, text=True, check=False
+        )
+    assert refused.returncode and LOCKED.search(refused.stderr)[1] == str(tmp_path / "lock")
 
 
 def test_check_mode_needs_no_lists_of_apt(playbooks, present):

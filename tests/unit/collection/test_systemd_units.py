@@ -81,6 +81,22 @@ def test_changed_unit_file_reloads_systemd_first():
     assert systemd.calls == ["daemon-reload"]
 
 
+def test_changed_service_behind_a_timer_reloads_systemd():
+    systemd = FakeSystemd(a={**STOPPED, "NeedDaemonReload": "yes"})
+    systemd.states["a.timer"] = {**RUNNING, "Triggers": "a.service"}
+    module = SimpleNamespace(
+        check_mode=False,
+        params={
+            **{option: [] for option in systemd_units.UNITS_OPTIONS},
+            "watch": {},
+            "changed": [],
+            "enabled": ["a.timer"],
+        },
+    )
+    assert not converge(module, systemd)["changed"]
+    assert systemd.calls == ["daemon-reload"]
+
+
 def test_restart_does_not_follow_a_start():
     systemd = FakeSystemd(a=STOPPED, b=RUNNING)
     result = run(systemd, enabled=["a", "b"], restarted=["a", "b"])

@@ -6,20 +6,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: packages
-short_description: Install Debian packages, and find out cheaply when they are there
+short_description: Install missing Debian packages
 version_added: 0.1.0
 description:
-  - Installs what is missing, without recommended packages, by M(ansible.builtin.apt). Upgrades nothing.
-  - Reads dpkg's records first. Where all packages are there, that takes a fifth of the time, as neither Python nor apt
+  - Installs missing packages with M(ansible.builtin.apt), without recommended packages. Upgrades nothing.
+  - Reads dpkg's records first. If no package is missing, this takes a fifth of the time, as neither Python nor apt
     starts on the host.
+  - Updates apt's package lists when they lack one of the packages or are older than an hour.
+  - Waits up to five minutes for another apt or dpkg, such as unattended-upgrades.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
     support: full
-    description: Doesn't ask apt, which may have no lists yet; a package that doesn't exist is told in a real run only.
+    description: Doesn't run apt, which may have no lists yet. Only a real run reports a package that doesn't exist.
   diff_mode:
     support: full
-    description: What M(ansible.builtin.apt) shows; in check mode the names of the packages.
+    description: The diff of M(ansible.builtin.apt); in check mode, the names of the packages.
 options:
   name:
     description: Names of packages.
@@ -36,7 +38,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 missing:
-  description: The packages that were not there.
+  description: The packages that were missing.
   type: list
   elements: str
   returned: always

@@ -9,54 +9,53 @@ module: systemd_units
 short_description: Enable, start, restart and stop systemd units in one step
 version_added: 0.1.0
 description:
-  - Brings any number of units to their states with one remote execution and one C(systemctl) call for each kind of
-    change.
-  - Reloads systemd's configuration by itself when a unit file has changed on disk.
-  - A unit that does not come up fails the task, with the end of its journal in the message.
+  - Manages any number of units with one remote execution and one C(systemctl) call for each kind of change.
+  - Reloads systemd's configuration when the file of a unit has changed on disk, or that of a service that a timer,
+    socket or path unit activates.
+  - Fails if a unit does not start, with the end of its journal in the message.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
     support: full
-    description: A unit that does not exist yet counts as one that will be enabled and started.
+    description: Assumes that a unit that does not exist yet will be installed, enabled and started.
   diff_mode:
     support: full
 options:
   enabled:
-    description: Units that start at boot and run now.
+    description: Units to start now and at boot.
     type: list
     elements: str
     default: []
   disabled:
-    description: Units that neither start at boot nor run. One that does not exist is disabled enough.
+    description: Units to stop, and not to start at boot. They may be missing.
     type: list
     elements: str
     default: []
   masked:
-    description: Units that nothing can start.
+    description: Units to stop and mask.
     type: list
     elements: str
     default: []
   restarted:
-    description: Units to restart now. One that this call starts anyway is not restarted on top.
+    description: Units to restart, unless this call starts them.
     type: list
     elements: str
     default: []
   reloaded:
-    description: Units to reload now, unless this call starts or restarts them anyway.
+    description: Units to reload, unless this call starts or restarts them.
     type: list
     elements: str
     default: []
   watch:
     description:
-      - Files that a unit reads when it starts, by unit; shell patterns are allowed. A running unit is restarted when
-        one of them
-        was written after the unit started, so that a run which was interrupted between file and restart is repaired by
-        the next.
+      - Files that a unit reads when it starts, by unit. Shell patterns are allowed.
+      - A running unit is restarted if one of its files was written after it started. So a run repairs an earlier one
+        that was interrupted before the restart.
     type: dict
     default: {}
   changed:
-    description: Files that were changed in this run, as M(listkit.host.config_files) returns them. Lets check mode
-      predict restarts.
+    description: Files that were changed in this run, as M(listkit.host.config_files) returns them. Check mode needs
+      them to predict restarts.
     type: list
     elements: str
     default: []
@@ -73,12 +72,12 @@ EXAMPLES = r"""
     disabled: [mailman3-web.service]
     watch:
       mailman3.service: [/etc/mailman3/mailman.cfg]
-    changed: "{{ core_tree.files }}"
+    changed: "{{ core_files.files }}"
 
 - name: Restart when a file has changed
   listkit.host.systemd_units:
     enabled: [postfix.service]
-    restarted: "{{ ['postfix.service'] if relay_tree.files else [] }}"
+    restarted: "{{ ['postfix.service'] if relay_files.files else [] }}"
 """
 
 RETURN = r"""
@@ -106,7 +105,9 @@ from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 
-PROPERTIES = "Id,Names,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic"
+PROPERTIES = (
+    "Id,Names,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic,Triggers"
+)
 # What `systemctl is-enabled` calls enabled: a unit without an [Install] section has nothing to enable.
 STARTS_AT_BOOT = {"enabled", "static", "alias", "generated", "indirect", "transient"}
 JOURNAL_LINES = 25
@@ -114,11 +115,11 @@ UNITS_OPTIONS = ("enabled", "disabled", "masked", "restarted", "reloaded")
 
 
 class Failure(Exception):
-    """systemd refused, or a unit did not come up."""
+    """systemd refused, or a unit did not start."""
 
 
 class Unit:
-    """What systemd knows about one unit."""
+    """The state of one unit."""
 
     def __init__(self, name, properties):
         self.name = name
@@ -128,6 +129,7 @@ class Unit:
         self.failed = properties.get("ActiveState") == "failed" or properties.get("SubState") == "auto-restart"
         self.at_boot = properties.get("UnitFileState") in STARTS_AT_BOOT
         self.needs_reload = properties.get("NeedDaemonReload") == "yes"
+        self.triggers = properties.get("Triggers", "").split()
         self.started_at = _wall_clock(int(properties.get("InactiveExitTimestampMonotonic") or 0))
 
     def describe(self):
@@ -144,7 +146,7 @@ def _wall_clock(monotonic_microseconds):
 
 
 class Systemd:
-    """The few commands of systemctl that we need."""
+    """The commands of systemctl."""
 
     def __init__(self, module):
         self._module = module
@@ -158,7 +160,7 @@ class Systemd:
         return {name: Unit(name, block) for name, block in zip(names, blocks, strict=True)}
 
     def call(self, verb, names):
-        """Run `systemctl VERB NAMES`; raise Failure with the journals of the units that are to blame."""
+        """Run `systemctl VERB NAMES`; raise Failure with the journals of the failed units."""
         if names:
             rc, _out, err = self._systemctl(verb, *names)
             if rc:
@@ -169,11 +171,11 @@ class Systemd:
         self._run("daemon-reload")
 
     def require_running(self, names):
-        """Raise Failure if one of `names` has not come up."""
+        """Raise Failure if one of `names` has not started."""
         units = self.show(names)
         dead = [name for name, unit in units.items() if unit.failed or not unit.exists]
         if dead:
-            raise Failure(self._explain(f"did not come up: {', '.join(dead)}", dead))
+            raise Failure(self._explain(f"did not start: {', '.join(dead)}", dead))
 
     def _explain(self, headline, names):
         suspects = [name for name, unit in self.show(names).items() if unit.failed or not unit.active]
@@ -207,7 +209,7 @@ def reads_changed_file(unit, patterns, changed):
 
 
 class Plan:
-    """What has to be done, from what is wanted and what is."""
+    """The changes from the current to the desired states."""
 
     def __init__(self, params, units):
         self.stop = [name for name in params["disabled"] + params["masked"] if units[name].active]
@@ -227,11 +229,11 @@ class Plan:
 
     @property
     def changes(self):
-        """Whether there is anything to do."""
+        """Whether anything changes."""
         return any(vars(self).values())
 
     def carry_out(self, systemd):
-        """Do it; what is stopped first may hold a port that the next one needs."""
+        """Make the changes. Stop first: a stopped unit may hold a port that another one needs."""
         for verb in ("stop", "disable", "mask", "unmask", "enable"):
             systemd.call(verb, getattr(self, verb))
         if self.start or self.restart:
@@ -241,7 +243,7 @@ class Plan:
         systemd.require_running(self.start + self.restart)
 
     def describe(self):
-        """Return one line for each unit that something is done to."""
+        """Return one line for each unit that changes."""
         verbs = vars(self)
         names = dict.fromkeys(name for touched in verbs.values() for name in touched)
         return "".join(
@@ -250,12 +252,14 @@ class Plan:
 
 
 def converge(module, systemd):
-    """Bring the units to their states; return the module's result."""
+    """Converge the units; return the module's result."""
     params = module.params
     names = list(dict.fromkeys([*(name for option in UNITS_OPTIONS for name in params[option]), *params["watch"]]))
     units = systemd.show(names)
     needed = {*params["enabled"], *params["restarted"], *params["reloaded"]}
-    if any(unit.needs_reload or (name in needed and not unit.exists) for name, unit in units.items()):
+    triggered = systemd.show(sorted({name for unit in units.values() for name in unit.triggers} - set(names)))
+    stale = any(unit.needs_reload for unit in [*units.values(), *triggered.values()])
+    if stale or any(not units[name].exists for name in needed):
         if not module.check_mode:
             systemd.daemon_reload()
         units = systemd.show(names)
