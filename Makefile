@@ -17,12 +17,14 @@ SYSTEM_PYTHON := /usr/bin/python3
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo --preserve-env=LAB_CACHE,PYTHONPATH,ANSIBLE_CONFIG,TERRAFORM,CI env PATH="$$PATH")
 
 PYTEST := $(CURDIR)/.venv/bin/pytest -v --durations=10
+# Runs an end-to-end test on the sites where it matters (tests/e2e/sites.py says which); empty: on every site.
+export ALTERNATE ?= --alternate
 # By itself molecule finds what all scenarios share in a git checkout only, and not in an unpacked archive.
 MOLECULE := molecule --base-config $(CURDIR)/.config/molecule/config.yml
 
 .PHONY: help
 help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # -- what the commands need ---------------------------------------------------------------------------------------------
 
@@ -77,10 +79,18 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-long lint sanity unit terraform molecule e2e e2e-split test-cloud bench screenshots docs clean-cache
-test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud
-	@$(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit' terraform='make -s terraform' \
-	    molecule='make -s molecule' +split='make -s e2e-split' +cloud='make -s test-cloud' e2e='make -s e2e'
+.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-split stand-in test-cloud bench screenshots docs clean-cache
+.PHONY: molecule-default molecule-split molecule-managed
+STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit'
+FIRST_PIPELINE = default/molecule='make -s molecule-default' default/e2e='make -s e2e'
+SECOND_PIPELINE = split/molecule-split='make -s molecule-split' split/e2e-split='make -s e2e-split' split/stand-in='make -s stand-in'
+THIRD_PIPELINE = cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed'
+
+test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud: each end-to-end test where it matters
+	@$(STAGES) $(FIRST_PIPELINE) $(SECOND_PIPELINE) $(THIRD_PIPELINE)
+
+test-all: export ALTERNATE :=
+test-all: test ## the same with every end-to-end test on every site
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
 	@$(AS_ROOT) $(PYTEST) tests/e2e -m slow
@@ -107,20 +117,22 @@ terraform: setup .cache/go
 	    $$program > /dev/null; done
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
 
-molecule: setup ## deploy on Debian 12 and 13: check, converge, idempotence, verify
-	@$(AS_ROOT) $(MOLECULE) destroy
-	@$(AS_ROOT) $(MOLECULE) test --destroy=never
-	@$(AS_ROOT) $(MOLECULE) destroy -s split
-	@$(AS_ROOT) $(MOLECULE) test -s split --destroy=never
-	@$(AS_ROOT) $(MOLECULE) test -s managed
+molecule: molecule-default molecule-split molecule-managed ## deploy on Debian 12 and 13: check, converge, idempotence, verify
+
+# The hosts of the first two stay, for the end-to-end tests.
+molecule-default molecule-split molecule-managed: molecule-%: setup
+	@$(AS_ROOT) $(MOLECULE) destroy -s $*
+	@$(AS_ROOT) $(MOLECULE) test -s $* $(if $(filter managed,$*),,--destroy=never)
 
 e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `make molecule` deployed
-	@$(AS_ROOT) $(PYTEST) tests/e2e -m "not slow"
+	@$(AS_ROOT) $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
 
-e2e-split: setup .cache/chromium .cache/testssl ## the stand-in's own tests, and messages through the three hosts of the scenario split
+e2e-split: setup .cache/chromium .cache/testssl ## messages through the three hosts of the scenario split
+	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
+
+stand-in: setup ## the stand-in mail service's own tests
 	@$(AS_ROOT) $(PYTEST) tests/infomaniak -m "not slow"
-	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) tests/e2e -m "not slow"
 
 test-cloud: setup .cache/go ## Terraform against a real OpenStack control plane, up to a delivered post
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab images openstack machine-trixie services

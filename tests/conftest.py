@@ -14,12 +14,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--lab", metavar="NAME", help="use this lab and keep it; default: a new one, taken down at the end"
     )
+    parser.addoption(
+        "--alternate",
+        action="store_true",
+        help="run each end-to-end test on the sites that e2e/sites.py assigns it to; default: on every site",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register our markers."""
     config.addinivalue_line("markers", "lab: needs hosts of a lab, and so root")
-    config.addinivalue_line("markers", "one_release: says the same on every host; runs on the first one only")
+    config.addinivalue_line("markers", "one_release: the same on every site and expensive; runs on one site only")
+    config.addinivalue_line("markers", "every_release: differs by Debian release; runs on both, also with --alternate")
+    config.addinivalue_line("markers", "split: differs by topology; runs on the split site too, also with --alternate")
+    config.addinivalue_line("markers", "same_site: with --alternate, runs on the same site as the rest of its module")
     config.addinivalue_line("markers", "slow: takes minutes; `make test-long` runs it")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployment import Deployment
+from e2e import sites
 from e2e.browser import Browser
 from e2e.mailing import MailingList
 from e2e.website import WebSite, archiving
@@ -17,13 +18,28 @@ LAB = os.environ.get("LISTKIT_LAB", "molecule-default")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run every test that asks for a `release` on each host of the deployment, or on the first if one is enough."""
+    """Run every test that asks for a `release` on each site of the deployment, or on the first if one is enough."""
     if "release" in metafunc.fixturenames:
-        sites = places.labs() / LAB / "sites.json"
-        names = json.loads(sites.read_text()) if sites.exists() else ["nothing-deployed"]
-        if metafunc.definition.get_closest_marker("one_release"):
+        file = places.labs() / LAB / "sites.json"
+        names = json.loads(file.read_text()) if file.exists() else ["nothing-deployed"]
+        if metafunc.definition.get_closest_marker("one_release") and not metafunc.config.getoption("--alternate"):
             names = names[:1]
         metafunc.parametrize("release", names, scope="session")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With `--alternate`, leave out the tests that run on other sites."""
+    if config.getoption("--alternate"):
+        chosen = [item for item in items if _runs_here(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
+def _runs_here(item: pytest.Item) -> bool:
+    site = item.callspec.params.get("release") if hasattr(item, "callspec") else None
+    if site not in sites.SITES:
+        return True
+    return site in sites.assigned(sites.case(item.nodeid, site), {marker.name for marker in item.iter_markers()})
 
 
 @pytest.fixture(scope="session")

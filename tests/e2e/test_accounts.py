@@ -15,7 +15,7 @@ from e2e.outbound import Outbound
 from e2e.processes import watched
 from infomaniak.service import SUFFIXES, Mailbox
 
-pytestmark = [pytest.mark.lab, pytest.mark.one_release]
+pytestmark = [pytest.mark.lab, pytest.mark.one_release, pytest.mark.same_site]
 HOUR = 3600
 
 

@@ -36,6 +36,8 @@ from e2e.website import (
 from infomaniak import compose
 from lab.commands import wait_for
 
+pytestmark = pytest.mark.every_release
+
 PATIENCE_MS = 60_000
 TOO_MANY = 429
 SUBSCRIBED_WITHIN_SECONDS = 120

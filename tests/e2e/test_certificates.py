@@ -21,6 +21,8 @@ from lab import Host
 from lab.commands import wait_for
 from listkit.certificate_files import Certificate, make_self_signed, parse
 
+pytestmark = pytest.mark.same_site
+
 AUTHORITY = "acme.authority.example"
 STAGING = "staging.authority.example"
 SECOND = "second.example.org"

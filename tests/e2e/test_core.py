@@ -14,7 +14,7 @@ import pytest
 from e2e.mailing import MailingList, person
 from infomaniak import compose
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.every_release]
 
 QUEUES = "/var/lib/mailman3/queue"
 RUNNERS = ["in", "out", "pipeline", "lmtp", "bounces"]
@@ -155,6 +155,7 @@ def test_a_delivery_is_posted_once_whenever_the_lmtp_server_is_killed(mailing_li
     posts.check_each_came_once()
 
 
+@pytest.mark.split
 @pytest.mark.parametrize("queue", ["in", "pipeline", "out"])
 def test_a_post_that_finds_no_database_waits_for_it(mailing_list: MailingList, host, database, queue: str):
     posts, runner, before = Posts(mailing_list, 1), pid(host, queue), kept(host, queue)
@@ -185,6 +186,7 @@ def test_a_runner_with_nothing_in_its_hands_outlives_a_database_that_is_away(mai
     assert pid(host, "bounces") == runner
 
 
+@pytest.mark.split
 def test_a_database_that_restarts_in_the_middle_of_a_stream_costs_and_doubles_nothing(
     mailing_list: MailingList, host, database
 ):

@@ -13,7 +13,7 @@ from e2e import playbook
 from e2e.mailing import MailingList, person
 from infomaniak import Mailbox, compose
 
-pytestmark = [pytest.mark.lab, pytest.mark.one_release]
+pytestmark = [pytest.mark.lab, pytest.mark.one_release, pytest.mark.same_site]
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,21 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
+import pytest
+
 from deployment import Deployment
 from e2e import playbook
 from e2e.mailing import MailingList
 from e2e.website import SEARCHABLE_WITHIN_SECONDS, WebSite, burst, import_mbox, removing_archive, wait_for
 from infomaniak import compose
 
+pytestmark = pytest.mark.every_release
+
 YEAR_SECONDS = 366 * 86_400
 LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)
 
 
+@pytest.mark.split
 def test_an_mbox_file_is_imported_once(deployment: Deployment, release: str, mailing_list: MailingList, tmp_path: Path):
     website = WebSite.of(deployment.sites[release])
     mailing_list.configure(archive_policy="public")

@@ -290,6 +290,7 @@ def report(to: str, address: str) -> MIMEMultipart:
     return made
 
 
+@pytest.mark.same_site
 @pytest.mark.parametrize("receipt", ["accepted", "lost"])
 def test_bounces_are_recorded_by_their_senders(redeployed, service: StandIn, mailing_list: MailingList, receipt: str):
     service.set("plus_receipt", receipt)
@@ -308,6 +309,7 @@ def test_bounces_are_recorded_by_their_senders(redeployed, service: StandIn, mai
     assert service.refusals(mailing_list.site.mailbox) == []
 
 
+@pytest.mark.same_site
 def test_port_465(redeployed, service: StandIn, mailing_list: MailingList):
     author, reader, about = person("author"), person(), subject()
     mailing_list.add(author, reader)
@@ -321,6 +323,7 @@ def test_port_465(redeployed, service: StandIn, mailing_list: MailingList):
     assert "postfix/submission/smtpd" not in log
 
 
+@pytest.mark.same_site
 @pytest.mark.parametrize("position", ["on", "hibernate", "off"])
 def test_idle_and_filters(redeployed, service: StandIn, mailing_list: MailingList, position: str):
     service.set("idle", position)
@@ -339,6 +342,7 @@ def test_idle_and_filters(redeployed, service: StandIn, mailing_list: MailingLis
     service.service.run(f"doveadm expunge -u {mailing_list.site.mailbox.login} mailbox Spam all")
 
 
+@pytest.mark.same_site
 @pytest.mark.parametrize("position", ["alias", "mailbox"])
 def test_synonym_domains(redeployed, service: StandIn, mailing_list: MailingList, position: str):
     service.set("delivered_to", position)
@@ -352,6 +356,7 @@ def test_synonym_domains(redeployed, service: StandIn, mailing_list: MailingList
     service.control("unalias", also)
 
 
+@pytest.mark.same_site
 @pytest.mark.parametrize("position", ["alias", "mailbox"])
 def test_a_catch_all_mailbox(redeployed, service: StandIn, mailing_list: MailingList, position: str):
     service.set("delivered_to", position)

@@ -14,6 +14,8 @@ from deployment import Deployment, Site
 from lab import Host
 from lab.commands import run, wait_for
 
+pytestmark = pytest.mark.every_release
+
 SCAN_SECONDS = 600
 RELOAD_SECONDS = 120
 PAGE = "/mailman3/postorius/lists/"

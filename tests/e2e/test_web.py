@@ -110,6 +110,7 @@ class TestTheServer:
         ours = [url for url in page.links if url.startswith(f"https://{site.fqdn}/")]
         assert [url for url in ours if not url.startswith(f"https://{site.fqdn}/mailman3/")] == []
 
+    @pytest.mark.split
     def test_another_name_is_none_of_the_application_s(self, site: Site):
         asked = ("127.0.0.1", "evil.example")
         assert site.web.run(shlex.join(["python3", "-c", _ASK_APPLICATION, *asked])).split() == ["200", "400"]
@@ -126,6 +127,7 @@ class TestTheServer:
             assert "object-src 'none'" in page.headers["Content-Security-Policy"], path
         assert page.headers["X-Cache-Status"] == "HIT"
 
+    @pytest.mark.split
     @pytest.mark.parametrize("path", ["hyperkitty/api/mailman/urls", "postorius/api/templates/list/x/y"])
     def test_what_is_for_core_alone_is_not_there_for_others(self, guest: Browser, path: str):
         assert guest.get(f"/mailman3/{path}").status == 404
@@ -151,6 +153,7 @@ class TestTheServer:
                 assert "Accept-Encoding" in headers["Vary"], url
 
 
+@pytest.mark.every_release
 class TestAccounts:
     def test_the_superuser_logs_in_and_is_one(self, superuser: Browser):
         assert "/mailman3/postorius/domains/" in superuser.get("/mailman3/postorius/lists/").text
@@ -212,6 +215,7 @@ def logged_in(website: WebSite, name: str, password: str) -> Browser | None:
     return None if "/accounts/login" in page.url else browser
 
 
+@pytest.mark.every_release
 class TestTheArchive:
     def test_a_post_is_archived_and_found(self, website: WebSite, guest: Browser, public_list: str):
         word = f"quince{secrets.token_hex(4)}"
@@ -228,6 +232,7 @@ class TestTheArchive:
     def test_a_search_that_finds_nothing_is_no_error(self, guest: Browser):
         assert guest.get(f"/mailman3/hyperkitty/search?q=x{secrets.token_hex(4)}").status == 200
 
+    @pytest.mark.split
     def test_a_private_archive_is_private(
         self, website: WebSite, guest: Browser, superuser: Browser, private_list: str
     ):
@@ -342,6 +347,7 @@ class TestTheArchive:
         assert "An answer." in guest.get(page.url, **{"User-Agent": crawler}).text
 
 
+@pytest.mark.every_release
 class TestTheCache:
     def test_makes_room_without_looking_through_itself_each_time(self, website: WebSite):
         looks, left = in_django(website, _FILL_A_CACHE)

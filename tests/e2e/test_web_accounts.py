@@ -13,6 +13,8 @@ from deployment import Deployment
 from e2e import playbook
 from e2e.website import WebSite, in_django
 
+pytestmark = pytest.mark.every_release
+
 REFUSAL = "Too many failed login attempts"
 
 _LOG_IN = """

@@ -17,6 +17,8 @@ from e2e.website import WebSite, archived, confirm, in_django, log_in, mailed_li
 from infomaniak import compose
 from listkit.certificate_files import parse
 
+pytestmark = [pytest.mark.same_site, pytest.mark.split]
+
 _PLACE_OF_AN_ARCHIVE = """
 import configparser, sys, urllib.parse, urllib.request
 configuration = configparser.ConfigParser()

@@ -137,7 +137,9 @@ class TestACrawl:
         assert website.browser().get(f"{archive}/").status == 200
 
 
+@pytest.mark.every_release
 class TestTheHost:
+    @pytest.mark.split
     def test_takes_little_memory_when_it_is_used(self, website: WebSite, superuser: Browser, public_list: str):
         slow = slowdown(website)
         word = burst(website, public_list, 20)

@@ -106,6 +106,7 @@ class TestAKilled:
         pages_are_back(website, superuser)
         takes_posts(website, public_list, f"After {which}")
 
+    @pytest.mark.every_release
     def test_queue_leaves_no_job_behind(self, website: WebSite, public_list: str):
         takes_posts(website, public_list, "First")
         before = newest_job(website)
@@ -120,6 +121,7 @@ class TestAKilled:
         website.site.web.run(f"kill -KILL {mule}")
         wait_until("end of the jobs", JOBS_WITHIN_SECONDS, lambda: not jobs_since(website, before))
 
+    @pytest.mark.every_release
     def test_process_that_updates_the_index_keeps_no_job_waiting(self, website: WebSite, public_list: str):
         host = website.site.web
         word = f"medlar{secrets.token_hex(4)}"
@@ -147,6 +149,7 @@ class TestAKilled:
         pages_are_back(website, superuser)
         takes_posts(website, public_list, "After nginx")
 
+    @pytest.mark.split
     def test_backend_of_postgresql_breaks_nothing_for_long(
         self, website: WebSite, superuser: Browser, public_list: str
     ):
@@ -159,6 +162,7 @@ class TestAKilled:
         pages_are_back(website, superuser)
         takes_posts(website, public_list, "After PostgreSQL")
 
+    @pytest.mark.split
     def test_restart_of_postgresql_costs_nobody_a_page(self, website: WebSite, superuser: Browser):
         def statuses() -> set[int]:
             # So many that each thread is asked, and no two the same, so that the cache can't answer.
@@ -171,6 +175,7 @@ class TestAKilled:
         assert statuses() == {200}
 
 
+@pytest.mark.every_release
 class TestAnEmptyDatabase:
     def test_in_the_place_of_the_old_one_is_set_up(self, website: WebSite, empty_database: str):
         # PostgreSQL's library looks into the home, and root's is closed to this user.
@@ -193,6 +198,7 @@ def empty_database(website: WebSite) -> Iterator[str]:
         host.run(f"cd / && runuser -u postgres -- dropdb --force {name}")
 
 
+@pytest.mark.every_release
 class TestAnUpgrade:
     def test_of_the_packages_breaks_nothing(self, website: WebSite, superuser: Browser, public_list: str):
         host = website.site.web
