@@ -102,6 +102,7 @@ test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `ma
 lint: setup
 	@ruff check --quiet .
 	@ruff format --check --quiet .
+	@mypy --no-error-summary
 	@yamllint --strict .
 	@ansible-lint -q --nocolor
 	@python tools/variables_page.py --check
