@@ -28,9 +28,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from listkit import certificate_files as certificates
 from listkit.budget.service import STALE_SECONDS
 from listkit.budget.service import STATUS as BUDGET_STATUS
+from listkit.certificate import files as certificates
 
 CONFIGURATION = Path("/etc/listkit/check.json")
 TIMEOUT_SECONDS = 10

@@ -19,7 +19,7 @@ from deployment import Deployment, Site
 from e2e import playbook
 from lab import Host
 from lab.commands import wait_for
-from listkit.certificate_files import Certificate, make_self_signed, parse
+from listkit.certificate.files import Certificate, make_self_signed, parse
 
 pytestmark = pytest.mark.same_site
 
@@ -264,14 +264,14 @@ class TestTheLifeOfACertificate:
     def test_a_renewal_that_fails_fails_the_unit_which_says_why(self, client: Client, authority: Authority):
         before = client.serves()
         authority.lead({client.fqdn: client.host.address}, reachable=False)
-        refusal = f"the authority at https://{AUTHORITY}:14000/dir gave none: "
+        refusal = f"the authority at https://{AUTHORITY}:14000/dir issued none: "
         client.fails("the old certificate stays in place", refusal, later=4 * YEARS)
         authority.lead({client.fqdn: client.host.address})
         assert client.serves() == before
 
     def test_it_is_remembered_without_asking_again(self, client: Client):
         before = client.serves()
-        client.fails("asked 1 times", later=4 * YEARS)
+        client.fails("(attempts: 1; ", later=4 * YEARS)
         assert client.serves() == before
 
     def test_it_is_renewed_when_it_is_time(self, client: Client):
@@ -306,7 +306,7 @@ class TestTheLifeOfACertificate:
         client.fails("a new certificate is in place", f"Domain: {THIRD}", later=4 * YEARS)
         after = client.serves(lambda shown: shown.fingerprint != before.fingerprint)
         assert after.names == {client.fqdn, SECOND}
-        client.fails("asked 1 times", later=4 * YEARS)
+        client.fails("(attempts: 1; ", later=4 * YEARS)
         assert client.serves() == after
 
     def test_another_authority_is_asked_at_once(self, client: Client):
@@ -332,7 +332,7 @@ class TestTheLifeOfACertificate:
         before = client.serves()
         client.host.write(BROKEN, "nonsense;\n")
         try:
-            client.fails("nginx doesn't take the new certificate", later=4 * YEARS)
+            client.fails("nginx rejects its configuration", later=4 * YEARS)
         finally:
             client.host.run(f"rm {BROKEN}")
         assert client.serves() == before

@@ -15,7 +15,7 @@ from e2e.browser import Browser, hosts_of
 from e2e.mailing import MailingList, person
 from e2e.website import WebSite, archived, confirm, in_django, log_in, mailed_link, removing_archive, submit
 from infomaniak import compose
-from listkit.certificate_files import parse
+from listkit.certificate.files import parse
 
 pytestmark = [pytest.mark.same_site, pytest.mark.split]
 

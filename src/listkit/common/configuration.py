@@ -33,9 +33,10 @@ def load(path: Path, build: Callable[[Table], T]) -> T:
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from error
+        remedy = "; run the playbook to write it" if isinstance(error, FileNotFoundError) else ""
+        raise ConfigurationError(f"{path}: {error.strerror}{remedy}") from error
     except ValueError as error:
-        raise ConfigurationError(f"{path}: not valid JSON: {error}; run the playbook to write the file") from error
+        raise ConfigurationError(f"{path}: not valid JSON: {error}; run the playbook to write it") from error
     return read(raw, build, str(path))
 
 

@@ -27,7 +27,11 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit import certificate
+from listkit.certificate import lifecycle
+from listkit.certificate.configuration import Configuration
+from listkit.certificate.files import CertificateError
+from listkit.certificate.store import Store
+from listkit.common.configuration import ConfigurationError
 from listkit.web import SHARE, pages
 
 COMMAND = "/usr/local/bin/listkit"
@@ -91,11 +95,9 @@ def set_up_application(password: str, dry_run: bool) -> list[str]:
 def set_up(password: str, dry_run: bool) -> dict:
     """Make sure of the certificate and the database; return what there is to say about it."""
     wanted = json.loads(CONFIGURATION.read_text())
-    store = certificate.Store(certificate.ROOT)
-    with certificate.alone():
-        status = certificate.ensure(
-            certificate.Configuration.load(certificate.CONFIGURATION), store, time.time(), dry_run
-        )
+    store = Store(lifecycle.ROOT)
+    with lifecycle.lock():
+        status = lifecycle.ensure(Configuration.load(), store, time.time(), dry_run)
     digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT, *sorted(TEMPLATES.rglob("*.html")))
     done = STAMP.exists() and STAMP.read_text() == digest and pages.is_installed()
     changes = [] if done and not wanted["superuser_password_force"] else set_up_application(password, dry_run)
@@ -109,15 +111,15 @@ def set_up(password: str, dry_run: bool) -> dict:
     return {"changed": bool(changes), "changes": changes, "certificate": answer}
 
 
-def taken_by_web_server(store: certificate.Store) -> bool:
+def taken_by_web_server(store: Store) -> bool:
     """Whether the web server, if it runs, takes the certificate; who renews it says why not.
 
     That comes later in a deployment: what the web server refuses may be a file that the deployment is about to replace.
     """
     try:
-        with certificate.alone():
-            certificate.have_served(store)
-    except certificate.CertificateError:
+        with lifecycle.lock():
+            lifecycle.reload_web_server(store)
+    except CertificateError:
         return False
     return True
 
@@ -164,9 +166,12 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
         return 2
-    except (Failure, certificate.CertificateError) as error:
+    except (Failure, CertificateError) as error:
         print(error, file=sys.stderr)
         return 1

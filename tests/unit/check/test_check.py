@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from listkit import check
-from listkit.certificate_files import Certificate
+from listkit.certificate.files import Certificate
 
 SOCKETS = """\
 LISTEN 0 128      0.0.0.0:22      0.0.0.0:*

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from listkit import certificate
+from listkit.certificate import configuration, lifecycle
+from listkit.certificate.files import CertificateError
+from listkit.certificate.store import Store
 from listkit.web import command
 
 
@@ -19,9 +21,9 @@ def host(tmp_path, monkeypatch):
         monkeypatch.setattr(command, name, file)
     monkeypatch.setattr(command, "STAMP", tmp_path / "stamp")
     (tmp_path / "certificate.json").write_text('{"mode": "selfsigned", "names": ["lists.example.org"]}')
-    monkeypatch.setattr(certificate, "CONFIGURATION", tmp_path / "certificate.json")
-    monkeypatch.setattr(certificate, "ROOT", tmp_path / "certificate")
-    monkeypatch.setattr(certificate, "have_served", lambda store: store.mark_served())
+    monkeypatch.setattr(configuration, "CONFIGURATION", tmp_path / "certificate.json")
+    monkeypatch.setattr(lifecycle, "ROOT", tmp_path / "certificate")
+    monkeypatch.setattr(lifecycle, "reload_web_server", lambda store: store.mark_served())
     calls = []
 
     def set_up_application(password, dry_run):
@@ -91,7 +93,7 @@ def test_looking_only_leaves_no_trace(host, monkeypatch, capsys):
     assert answer["changed"]
     assert host == [("secret", True)]
     assert not command.STAMP.exists()
-    assert not certificate.Store(certificate.ROOT).installed()
+    assert not Store(lifecycle.ROOT).installed()
 
 
 @pytest.fixture
@@ -103,13 +105,13 @@ def reloads(monkeypatch):
         taken.append(store.installed().certificate.names)
         store.mark_served()
 
-    monkeypatch.setattr(certificate, "have_served", have_served)
+    monkeypatch.setattr(lifecycle, "reload_web_server", have_served)
     return taken
 
 
 def test_the_web_server_takes_a_new_certificate_once(host, monkeypatch, capsys, reloads):
     run(monkeypatch, capsys)
-    certificate.CONFIGURATION.write_text('{"mode": "selfsigned", "names": ["new.example.org"]}')
+    configuration.CONFIGURATION.write_text('{"mode": "selfsigned", "names": ["new.example.org"]}')
     _, answer = run(monkeypatch, capsys)
     assert answer["changed"]
     _, answer = run(monkeypatch, capsys)
@@ -127,9 +129,9 @@ def test_a_web_server_that_refuses_is_left_to_the_renewal(host, monkeypatch, cap
     """The deployment goes on, to what the web server refuses: its configuration may be what has to be mended."""
 
     def refuse(store):
-        raise certificate.CertificateError("nginx doesn't take the new certificate")
+        raise CertificateError("nginx rejects its configuration")
 
-    monkeypatch.setattr(certificate, "have_served", refuse)
+    monkeypatch.setattr(lifecycle, "reload_web_server", refuse)
     for _ in range(2):
         status, answer = run(monkeypatch, capsys)
         assert status == 0

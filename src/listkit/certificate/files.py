@@ -1,13 +1,11 @@
-"""Certificates as files: reading them, making self-signed ones, putting one where the web server looks.
+"""Certificate files: reading, checking and making them.
 
-Debian's `openssl` does the cryptography: the standard library reads no certificate files.
+Debian's `openssl` does the cryptography: the standard library cannot read certificates.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SELF_SIGNED_DAYS = 820
-"""Apple's systems take no certificate for longer, whoever signed it."""
+"""Apple's systems reject a certificate that is valid for longer, self-signed or not."""
 
 SELF_SIGNED_REQUEST = """\
 [req]
@@ -33,21 +31,17 @@ extendedKeyUsage = serverAuth
 subjectKeyIdentifier = hash
 """
 
-TRUSTED_HEADERS = 'add_header Strict-Transport-Security "max-age=63072000" always;\n'
-SELF_SIGNED_HEADERS = "# No Strict-Transport-Security: browsers would refuse to go on with a self-signed certificate.\n"
-
-
 MISMATCHES = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
-"""What OpenSSL says of another certificate's key, and of one of another kind."""
+"""OpenSSL's reasons for a key that belongs to another certificate, and for a key of another type."""
 
 
 class CertificateError(Exception):
-    """A certificate can't be read, made or used; the text says what to do about it."""
+    """A certificate cannot be read, made or used; the text has the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What matters of the first certificate in a file. Times are seconds since 1970."""
+    """The fields of a certificate that matter here. Times are seconds since 1970."""
 
     names: frozenset[str]
     not_before: float
@@ -56,16 +50,16 @@ class Certificate:
     fingerprint: str
 
     def covers(self, names: Sequence[str]) -> bool:
-        """Whether it is good for all `names`; a wildcard stands for one label."""
+        """Whether it is valid for all `names`; a wildcard stands for one label."""
         return all(name in self.names or "*." + name.partition(".")[2] in self.names for name in names)
 
     def is_due(self, now: float) -> bool:
-        """Whether it should be renewed: two thirds of its life are over, whether that is 90 days or 6."""
+        """Whether to renew it: two thirds of its lifetime are over, be that 90 days or 6."""
         return now >= self.not_after - (self.not_after - self.not_before) / 3
 
 
 def openssl(*arguments: str, stdin: bytes = b"") -> str:
-    """Run `openssl` and return what it printed; `CertificateError` when it refuses."""
+    """Run `openssl` and return its output. Raises CertificateError."""
     answer = subprocess.run(["openssl", *arguments], input=stdin, capture_output=True, check=False)
     if answer.returncode:
         lines = answer.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"]
@@ -115,7 +109,7 @@ class Pair:
 
     @classmethod
     def usable(cls, chain: Path, key: Path) -> Pair | None:
-        """Read both files; None unless a web server can use them."""
+        """Read both files; None when a web server could not use them."""
         pair = cls.read(chain, key)
         try:
             if pair:
@@ -126,26 +120,26 @@ class Pair:
 
     @property
     def certificate(self) -> Certificate:
-        """What the first certificate of the chain says."""
+        """The first certificate of the chain."""
         return parse(self.chain)
 
     def check(self) -> None:
-        """Raise `CertificateError` unless a web server can use it: the whole chain, and the key that belongs to it."""
+        """Raise CertificateError unless a web server can use the whole chain, and the key belongs to it."""
         with tempfile.TemporaryDirectory() as folder:
             chain, key = Path(folder) / "chain", Path(folder) / "key"
             chain.write_bytes(self.chain)
             key.write_bytes(self.key)
             try:
-                # Without a password, OpenSSL asks whoever sits at the terminal for the one of an encrypted key.
+                # Without a password, OpenSSL would ask at the terminal for the one of an encrypted key.
                 ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key, password="")
             except ssl.SSLError as error:
                 if error.reason in MISMATCHES:
-                    raise CertificateError("the private key doesn't belong to the certificate") from error
-                raise CertificateError(f"the certificate, its chain or its key can't be used: {error}") from error
+                    raise CertificateError("the private key does not belong to the certificate") from error
+                raise CertificateError(f"the certificate, its chain or its key is not usable: {error}") from error
 
 
 def make_self_signed(names: Sequence[str]) -> Pair:
-    """Make a key and a certificate for `names` that nobody but us has signed."""
+    """Make a key and a self-signed certificate for `names`."""
     with tempfile.TemporaryDirectory() as folder:
         request, chain, key = (Path(folder) / name for name in ("request", "chain", "key"))
         request.write_text(SELF_SIGNED_REQUEST.format(names=", ".join(f"DNS:{name}" for name in names)))
@@ -154,59 +148,3 @@ def make_self_signed(names: Sequence[str]) -> Pair:
             *("-days", str(SELF_SIGNED_DAYS), "-config", str(request), "-keyout", str(key), "-out", str(chain)),
         )
         return Pair(chain.read_bytes(), key.read_bytes())
-
-
-class Store:
-    """The place where the web server finds its certificate: `live/`, a link that changes all its files at once."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._served = root / "served"
-
-    @property
-    def live(self) -> Path:
-        """The directory with `fullchain.pem`, `privkey.pem` and `headers.conf` (nginx)."""
-        return self._root / "live"
-
-    def installed(self) -> Pair | None:
-        """What the web server is told to use, if anything; what can't be used counts as nothing."""
-        pair = Pair.usable(self.live / "fullchain.pem", self.live / "privkey.pem")
-        return pair if (self.live / "headers.conf").exists() else None
-
-    @property
-    def served(self) -> bool:
-        """Whether the web server has taken what is in `live/` now."""
-        try:
-            return self._served.read_text() == str(self.live.readlink())
-        except OSError:
-            return False
-
-    def mark_served(self) -> None:
-        """Remember that the web server has taken what is in `live/` now."""
-        self._served.write_text(str(self.live.readlink()))
-
-    def install(self, pair: Pair) -> None:
-        """Put `pair` in place, and forget what was there before."""
-        certificate = pair.certificate
-        self._root.mkdir(parents=True, exist_ok=True)
-        generation = Path(tempfile.mkdtemp(dir=self._root, prefix=f"{certificate.fingerprint[:12]}-"))
-        headers = SELF_SIGNED_HEADERS if certificate.self_signed else TRUSTED_HEADERS
-        _write(generation / "fullchain.pem", pair.chain, 0o644)
-        _write(generation / "privkey.pem", pair.key, 0o600)
-        _write(generation / "headers.conf", headers.encode(), 0o644)
-        generation.chmod(0o755)
-        link = generation.with_name("live.new")
-        link.unlink(missing_ok=True)
-        link.symlink_to(generation.name)
-        link.replace(self.live)
-        for path in self._root.iterdir():
-            if path.is_dir() and not path.is_symlink() and path != generation:
-                shutil.rmtree(path)
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    path.chmod(mode)

@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from listkit import certificate_files
-from listkit.certificate_files import Certificate, CertificateError, Pair, Store, make_self_signed
+from listkit.certificate import files
+from listkit.certificate.files import Certificate, CertificateError, Pair, make_self_signed
+from listkit.certificate.store import Store
 
 NAMES = ["lists.example.org", "lists.example.net"]
 DAY = 86_400
@@ -27,7 +28,7 @@ def test_a_self_signed_certificate_is_for_all_names_and_long_enough(pair):
     assert made.names == set(NAMES)
     assert made.self_signed
     assert made.covers(NAMES)
-    assert made.not_after - made.not_before == pytest.approx(certificate_files.SELF_SIGNED_DAYS * DAY, abs=DAY)
+    assert made.not_after - made.not_before == pytest.approx(files.SELF_SIGNED_DAYS * DAY, abs=DAY)
     pair.check()
 
 
@@ -36,35 +37,35 @@ def test_a_strict_client_takes_a_pinned_self_signed_certificate(pair, tmp_path):
     chain = tmp_path / "chain.pem"
     chain.write_bytes(pair.chain)
     options = ("-x509_strict", "-purpose", "sslserver", "-verify_hostname", NAMES[0])
-    certificate_files.openssl("verify", *options, "-CAfile", str(chain), str(chain))
+    files.openssl("verify", *options, "-CAfile", str(chain), str(chain))
 
 
 def test_a_key_of_another_certificate_is_refused(pair):
-    with pytest.raises(CertificateError, match="doesn't belong"):
+    with pytest.raises(CertificateError, match="does not belong"):
         Pair(pair.chain, make_self_signed(NAMES).key).check()
 
 
 def test_a_key_of_another_kind_is_refused(pair):
-    other = certificate_files.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
-    with pytest.raises(CertificateError, match="doesn't belong"):
+    other = files.openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048")
+    with pytest.raises(CertificateError, match="does not belong"):
         Pair(pair.chain, other.encode()).check()
 
 
 def test_a_chain_that_ends_in_the_middle_is_refused(pair):
     """The web server reads all of it, not only the first certificate."""
-    with pytest.raises(CertificateError, match="can't be used"):
+    with pytest.raises(CertificateError, match="is not usable"):
         Pair(pair.chain + pair.chain[:200], pair.key).check()
 
 
 def test_an_encrypted_key_is_refused_without_asking_for_its_password(pair):
     words = ("pkey", "-aes256", "-passout", "pass:secret")
-    with pytest.raises(CertificateError, match="can't be used"):
-        Pair(pair.chain, certificate_files.openssl(*words, stdin=pair.key).encode()).check()
+    with pytest.raises(CertificateError, match="is not usable"):
+        Pair(pair.chain, files.openssl(*words, stdin=pair.key).encode()).check()
 
 
 def test_what_is_no_certificate_is_refused():
     with pytest.raises(CertificateError, match="openssl x509"):
-        certificate_files.parse(b"nonsense")
+        files.parse(b"nonsense")
 
 
 def test_a_missing_file_makes_no_pair(tmp_path):
@@ -110,7 +111,7 @@ def test_only_a_trusted_certificate_brings_strict_transport_security(tmp_path, p
     store = Store(tmp_path)
     store.install(pair)
     assert "add_header" not in (store.live / "headers.conf").read_text()
-    monkeypatch.setattr(certificate_files, "parse", lambda pem: certificate())
+    monkeypatch.setattr(files, "parse", lambda pem: certificate())
     store.install(pair)
     assert "max-age=63072000" in (store.live / "headers.conf").read_text()
 

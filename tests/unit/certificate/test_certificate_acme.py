@@ -6,9 +6,8 @@ import threading
 
 import pytest
 
-from listkit import certificate_acme as acme
-from listkit import certificate_dns
-from listkit.certificate_files import CertificateError, Pair, make_self_signed
+from listkit.certificate import acme, dns_lookup, reachability
+from listkit.certificate.files import CertificateError, Pair, make_self_signed
 
 NAME = "lists.example.org"
 
@@ -32,55 +31,55 @@ def web_server(tmp_path, monkeypatch):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    connection = acme.http.client.HTTPConnection
-    port = server.server_port
-    monkeypatch.setattr(acme.http.client, "HTTPConnection", lambda host, _, timeout: connection(host, port, timeout))
+    client, port = reachability.http.client, server.server_port
+    connection = client.HTTPConnection
+    monkeypatch.setattr(client, "HTTPConnection", lambda host, _, timeout: connection(host, port, timeout))
     yield server
     server.shutdown()
     server.server_close()
 
 
 def records(monkeypatch, *addresses):
-    monkeypatch.setattr(certificate_dns, "addresses", lambda name: list(addresses))
+    monkeypatch.setattr(dns_lookup, "addresses", lambda name: list(addresses))
 
 
 def test_a_name_that_leads_here_is_reachable(web_server, monkeypatch):
     records(monkeypatch, "127.0.0.1")
-    assert acme.unreachable([NAME], []) == {}
-    assert list((acme.WEBROOT / acme.CHALLENGES).iterdir()) == []
+    assert reachability.unreachable([NAME], []) == {}
+    assert list((acme.WEBROOT / reachability.CHALLENGES).iterdir()) == []
 
 
 def test_a_missing_record_is_spelt_out(monkeypatch):
     records(monkeypatch)
     spelt_out = "create lists.example.org. A 192.0.2.7 and lists.example.org. AAAA 2001:db8::7"
-    assert spelt_out in acme.unreachable([NAME], ["192.0.2.7", "2001:db8::7"])[NAME]
+    assert spelt_out in reachability.unreachable([NAME], ["192.0.2.7", "2001:db8::7"])[NAME]
 
 
 def test_a_record_that_leads_elsewhere_is_named(web_server, monkeypatch):
     records(monkeypatch, "127.0.0.1", "127.9.9.9")
-    problem = acme.unreachable([NAME], ["192.0.2.7"])[NAME]
-    assert "to 127.9.9.9, where this host doesn't answer" in problem
-    assert "it should be lists.example.org. A 192.0.2.7" in problem
+    problem = reachability.unreachable([NAME], ["192.0.2.7"])[NAME]
+    assert "leads to 127.9.9.9, where this host does not answer" in problem
+    assert "change it to lists.example.org. A 192.0.2.7" in problem
 
 
 def test_each_name_has_its_own_problem(web_server, monkeypatch):
-    monkeypatch.setattr(certificate_dns, "addresses", lambda name: ["127.0.0.1"] if name == NAME else [])
-    assert list(acme.unreachable([NAME, "gone.example.org"], [])) == ["gone.example.org"]
+    monkeypatch.setattr(dns_lookup, "addresses", lambda name: ["127.0.0.1"] if name == NAME else [])
+    assert list(reachability.unreachable([NAME, "gone.example.org"], [])) == ["gone.example.org"]
 
 
 def test_another_hosts_page_is_not_ours(web_server, monkeypatch, tmp_path):
     records(monkeypatch, "127.0.0.1")
     monkeypatch.setattr(acme, "WEBROOT", tmp_path / "elsewhere")
     web_server.RequestHandlerClass.do_GET = lambda handler: handler.send_error(404)
-    assert "HTTP 404" in acme.unreachable([NAME], ["192.0.2.7"])[NAME]
+    assert "HTTP 404" in reachability.unreachable([NAME], ["192.0.2.7"])[NAME]
 
 
 def test_a_name_server_that_is_silent_is_named(monkeypatch):
     def silent(name):
-        raise certificate_dns.DnsError("no answer about lists.example.org: 192.0.2.53: timed out")
+        raise dns_lookup.DnsError("no answer about lists.example.org: 192.0.2.53: timed out")
 
-    monkeypatch.setattr(certificate_dns, "addresses", silent)
-    assert "192.0.2.53: timed out" in acme.unreachable([NAME], [])[NAME]
+    monkeypatch.setattr(dns_lookup, "addresses", silent)
+    assert "192.0.2.53: timed out" in reachability.unreachable([NAME], [])[NAME]
 
 
 def test_certbot_is_asked_for_all_names_in_one_certificate():
@@ -158,7 +157,7 @@ Ask for help or search for solutions at https://community.letsencrypt.org. See t
     ],
 )
 def test_success_without_the_certificate_is_no_success(run):
-    with pytest.raises(CertificateError, match="isn't under"):
+    with pytest.raises(CertificateError, match="is not in"):
         acme.obtain([NAME], "", DIRECTORY, None, run)
 
 
