@@ -27,5 +27,5 @@ class Backoff:
         """
         if failures <= 0:
             return 0.0
-        full = min(self.longest, self.first * 2 ** min(failures - 1, _MOST_DOUBLINGS))
+        full = min(self.longest, self.first * 2.0 ** min(failures - 1, _MOST_DOUBLINGS))
         return full * jitter.uniform(_LEAST_SHARE, 1.0) if jitter else full
