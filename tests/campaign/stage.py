@@ -45,7 +45,7 @@ _BRIDGE_TO = """
 import json, pathlib
 path = pathlib.Path("/etc/listkit/bridge.json")
 bridge = json.loads(path.read_text())
-bridge["lmtp"]["port"] = %d
+bridge["lmtp"] = {"port": %d}
 path.write_text(json.dumps(bridge, indent=4))
 """
 

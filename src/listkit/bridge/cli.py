@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from listkit.bridge.config import CONFIGURATION, ConfigurationError, check, load
+from listkit.bridge.config import CONFIGURATION, check, load
 from listkit.bridge.service import Service
 from listkit.common import systemd
+from listkit.common.configuration import ConfigurationError
 
 
 def main(argv: list[str]) -> int:

@@ -9,8 +9,8 @@ from listkit.bridge.config import Configuration, Mailbox
 from listkit.bridge.imap import Selected
 from listkit.bridge.journal import Journal
 from listkit.bridge.metrics import Metrics
-from listkit.bridge.policy import Backoff
 from listkit.bridge.supervision import Heartbeat, StopSignal
+from listkit.common.backoff import Backoff
 
 
 @dataclass(frozen=True, slots=True)

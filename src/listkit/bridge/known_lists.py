@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
-import json
 import logging
 import threading
 import time
-import urllib.error
-import urllib.request
 
 from listkit.bridge.journal import Journal
+from listkit.common.rest import RestClient, RestError
 
 log = logging.getLogger(__name__)
 
-_ANSWER_OCTETS = 16 * 1_048_576
 # After a call that failed; shorter than the first wait of a message that is to be tried again.
 _PAUSE_SECONDS = 3
 
@@ -23,11 +18,8 @@ _PAUSE_SECONDS = 3
 class KnownLists:
     """The posting addresses of all lists, as of the last answer; refreshed on demand."""
 
-    def __init__(self, url: str, user: str, password: str, journal: Journal, timeout_seconds: float = 10) -> None:
-        """url: of the API with its version, such as http://127.0.0.1:8001/3.1"""
-        self._url = f"{url.rstrip('/')}/lists"
-        self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._timeout_seconds = timeout_seconds
+    def __init__(self, rest: RestClient, journal: Journal) -> None:
+        self._rest = rest
         self._journal = journal
         self._lock = threading.Lock()
         self._addresses = journal.known_lists()
@@ -55,8 +47,8 @@ class KnownLists:
             asked = time.monotonic()
             try:
                 addresses = self._fetch()
-            except (OSError, ValueError, http.client.HTTPException, LookupError, AttributeError, TypeError) as error:
-                log.warning("Mailman's REST API at %s doesn't tell its lists: %r", self._url, error)
+            except RestError as error:
+                log.warning("can't ask Mailman for its lists: %s", error)
                 self._failed = time.monotonic()
                 return False
             self._asked = asked
@@ -66,7 +58,8 @@ class KnownLists:
             return True
 
     def _fetch(self) -> frozenset[str]:
-        request = urllib.request.Request(self._url, headers={"Authorization": self._authorization})  # noqa: S310 (the URL is checked by the configuration)
-        with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310 (the configuration has checked it)
-            entries = json.loads(answer.read(_ANSWER_OCTETS)).get("entries", [])
-        return frozenset(str(entry["fqdn_listname"]).lower() for entry in entries)
+        entries = self._rest.entries("lists")
+        try:
+            return frozenset(str(entry["fqdn_listname"]).lower() for entry in entries)
+        except KeyError as error:
+            raise RestError(f"GET {self._rest.url}/lists: an entry has no {error}") from error

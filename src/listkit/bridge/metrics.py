@@ -1,29 +1,31 @@
-"""Figures for Prometheus, as a text file for node_exporter's textfile collector (or for a human with `cat`)."""
+"""The bridge's metrics for Prometheus."""
 
 from __future__ import annotations
 
 import threading
 import time
-from pathlib import Path
+from typing import Literal
+
+from listkit.common.prometheus import Metric, Sample
 
 _PREFIX = "listkit_bridge_"
 
 # name: (type, what it says). A name that isn't here can't be set.
-_FIGURES = {
+_FIGURES: dict[str, tuple[Literal["gauge", "counter"], str]] = {
     "up": ("gauge", "1 while logged in to the mail service"),
     "login_refused": ("gauge", "1 while the mail service refuses the account and password"),
     "certificate_refused": ("gauge", "1 while the mail service's certificate isn't accepted"),
     "mailman_up": ("gauge", "1 while Mailman accepts connections"),
-    "last_contact_timestamp_seconds": ("gauge", "when the mail service last answered well"),
-    "seconds_since_contact": ("gauge", "seconds since the mail service last answered well, or since the start"),
+    "last_contact_timestamp_seconds": ("gauge", "when the mail service last answered"),
+    "seconds_since_contact": ("gauge", "seconds since the mail service last answered, or since the start"),
     "waiting_messages": ("gauge", "messages that are in the mailbox and not yet delivered"),
     "oldest_waiting_seconds": ("gauge", "age of the oldest message that is not yet delivered, 0 for none"),
     "folder_messages": ("gauge", "messages in a folder that is only reported"),
     "fetched_total": ("counter", "messages read from the mailbox"),
-    "delivered_total": ("counter", "deliveries that Mailman took"),
-    "duplicates_total": ("counter", "deliveries that were recognised as made before"),
+    "delivered_total": ("counter", "deliveries that Mailman accepted"),
+    "duplicates_total": ("counter", "deliveries recognised as made before"),
     "owner_total": ("counter", "messages sent on to the site owner"),
-    "deferred_total": ("counter", "tries that ended with: again later"),
+    "deferred_total": ("counter", "attempts that were deferred"),
     "set_aside_total": ("counter", "messages moved to a folder for a human, by folder"),
     "crashes_total": ("counter", "messages that crashed the handler"),
 }
@@ -52,7 +54,7 @@ class Metrics:
             self._values[key] = self._values.get(key, 0) + value
 
     def contact(self, **labels: str) -> None:
-        """The mail service answered well, now."""
+        """The mail service has just answered."""
         with self._lock:
             self._values[_key("last_contact_timestamp_seconds", labels)] = time.time()
             self._since[_key("seconds_since_contact", labels)] = time.monotonic()
@@ -72,26 +74,15 @@ class Metrics:
         with self._lock:
             return self._values.get(_key(name, labels), 0)
 
-    def text(self) -> str:
-        """The figures in Prometheus' text format."""
+    def snapshot(self) -> list[Metric]:
+        """The metrics as they stand."""
         with self._lock:
             values = dict(self._values)
-            values.update({key: time.monotonic() - moment for key, moment in self._since.items()})
+            values.update({key: time.monotonic() - since for key, since in self._since.items()})
             values.update({key: max(0.0, time.time() - at) if at else 0.0 for key, at in self._oldest.items()})
-        lines = []
-        for name, (kind, meaning) in _FIGURES.items():
-            samples = sorted((labels, value) for (figure, labels), value in values.items() if figure == name)
-            if samples:
-                lines += [f"# HELP {_PREFIX}{name} {meaning}", f"# TYPE {_PREFIX}{name} {kind}"]
-                lines += [f"{_PREFIX}{name}{_rendered(labels)} {value:.15g}" for labels, value in samples]
-        return "".join(f"{line}\n" for line in lines)
-
-    def write(self, path: Path) -> None:
-        """Replace the file by the figures of now; a reader sees the old or the new, never half of one."""
-        fresh = path.with_suffix(".new")
-        fresh.write_text(self.text())
-        fresh.chmod(0o644)
-        fresh.replace(path)
+        return [
+            Metric(_PREFIX + name, meaning, _samples(name, values), kind) for name, (kind, meaning) in _FIGURES.items()
+        ]
 
 
 def _key(name: str, labels: dict[str, str]) -> tuple[str, Labels]:
@@ -100,8 +91,6 @@ def _key(name: str, labels: dict[str, str]) -> tuple[str, Labels]:
     return name, tuple(sorted(labels.items()))
 
 
-def _rendered(labels: Labels) -> str:
-    def escaped(value: str) -> str:
-        return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-    return "{" + ",".join(f'{name}="{escaped(value)}"' for name, value in labels) + "}" if labels else ""
+def _samples(name: str, values: dict[tuple[str, Labels], float]) -> list[Sample]:
+    found = sorted((labels, value) for (figure, labels), value in values.items() if figure == name)
+    return [Sample(value, dict(labels)) for labels, value in found]

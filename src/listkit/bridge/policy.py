@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import enum
-import random
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from listkit.common.backoff import Backoff
+
 HOUR_SECONDS = 3600
 DAY_SECONDS = 86_400
 LOGINS_AN_HOUR = 10
-# The first wait and the longest.
-_REFUSED_SECONDS = (60, HOUR_SECONDS)
-_UNANSWERED_SECONDS = (5, 640)
+_AFTER_REFUSAL = Backoff(first=60, longest=HOUR_SECONDS)
+_AFTER_SILENCE = Backoff(first=5, longest=640)
 
 # More lists than a sender means to write to at once.
 RECIPIENTS_AT_MOST = 50
@@ -91,9 +91,8 @@ def login_wait(
         return 0.0
     wait = 0.0
     if not restarted:
-        first, longest = _REFUSED_SECONDS if failed[-1].refused else _UNANSWERED_SECONDS
-        full = min(longest, first * 2 ** min(len(failed) - 1, 30))
-        wait = full - failed[-1].timestamp.seconds_until(now)
+        backoff = _AFTER_REFUSAL if failed[-1].refused else _AFTER_SILENCE
+        wait = backoff.delay(len(failed)) - failed[-1].timestamp.seconds_until(now)
     wait = max(wait, _until_another_may_fail([attempt.timestamp for attempt in failed], now))
     if failed[-1].refused:
         wait = max(wait, _until_another_may_fail(refused_at_host, now))
@@ -105,21 +104,6 @@ def _until_another_may_fail(failures: Sequence[Timestamp], now: Timestamp) -> fl
     if len(failures) < LOGINS_AN_HOUR:
         return 0.0
     return max(0.0, HOUR_SECONDS - failures[-LOGINS_AN_HOUR].seconds_until(now))
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waits that double: the n-th failure in a row waits `first * 2^(n-1)` seconds up to `longest`, with jitter."""
-
-    first: float
-    longest: float
-
-    def wait(self, failures: int, jitter: random.Random) -> float:
-        """The seconds to wait after this number of failures in a row; 0 after none."""
-        if failures <= 0:
-            return 0.0
-        full = min(self.longest, self.first * 2 ** min(failures - 1, 30))
-        return full * jitter.uniform(0.7, 1.0)
 
 
 class DeliveryStatus(enum.Enum):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from listkit.bridge.context import MessageRef
-from listkit.bridge.policy import Backoff
+from listkit.common.backoff import Backoff
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Retry:
     def postpone(self, backoff: Backoff, jitter: random.Random) -> float:
         """Count a failure; return the seconds until the next attempt."""
         self.failures += 1
-        wait = backoff.wait(self.failures, jitter)
+        wait = backoff.delay(self.failures, jitter)
         self.due = time.monotonic() + wait
         return wait
 

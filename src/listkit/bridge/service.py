@@ -14,7 +14,8 @@ from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.worker import MailboxWorker
-from listkit.common import systemd
+from listkit.common import prometheus, systemd
+from listkit.common.rest import RestClient
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Service:
 
     def _workers(self, journal: Journal) -> list[MailboxWorker]:
         rest = self._configuration.rest
-        lists = KnownLists(rest.url, rest.user, rest.password, journal)
+        lists = KnownLists(RestClient(rest.password, rest.url, rest.user), journal)
         in_flight = InFlight()
         return [
             MailboxWorker(
@@ -84,7 +85,7 @@ class Service:
         if self._configuration.metrics is None:
             return
         try:
-            self._metrics.write(self._configuration.metrics)
+            prometheus.write(self._configuration.metrics, self._metrics.snapshot())
         except OSError as error:
             log.error("can't write the metrics to %s: %s", self._configuration.metrics, error)
 

@@ -112,7 +112,7 @@ class Session:
             end = min(end, time.monotonic() + self._seconds_until_due())
             # A server that announces mail at each IDLE, or ends each at once, must not make it spin.
             empty_rounds = 0 if found else empty_rounds + 1
-            pause = context.intervals.idle_without_mail.wait(empty_rounds, context.jitter)
+            pause = context.intervals.idle_without_mail.delay(empty_rounds, context.jitter)
             context.stop.wait(min(pause, max(0, end - time.monotonic())))
 
     def _seconds_until_due(self) -> float:

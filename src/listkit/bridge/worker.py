@@ -91,12 +91,12 @@ class MailboxWorker:
         if isinstance(error, CertificateRefused):
             log.error("%s: delivery stops: %s", account, error)
             self._context.gauge("certificate_refused", 1)
-            return intervals.certificate.wait(failures, jitter)
+            return intervals.certificate.delay(failures, jitter)
         if isinstance(error, ImapError):
-            wait = intervals.reconnect.wait(failures - 1, jitter)
+            wait = intervals.reconnect.delay(failures - 1, jitter)
             log.warning("%s: %s; connecting again in %.1f s", account, error, wait)
             return wait
-        wait = intervals.local_error.wait(max(1, failures), jitter)
+        wait = intervals.local_error.delay(max(1, failures), jitter)
         if isinstance(error, sqlite3.Error | OSError):
             log.error("%s: an error of this host: %s; next attempt in %.1f s", account, error, wait)
         else:

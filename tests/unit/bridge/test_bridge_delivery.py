@@ -11,13 +11,15 @@ import pytest
 from bridge_stand_ins import Mailman
 
 from listkit.bridge import known_lists
-from listkit.bridge.config import Configuration, Mailbox, Rest, Server, SiteOwner
+from listkit.bridge.config import Configuration, Mailbox, Rest, SiteOwner
 from listkit.bridge.delivery import DeliveryAgent, Incoming, InFlight, MailmanUnavailable
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.message import LineNormaliser
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import Disposition
+from listkit.common.endpoints import Endpoint
+from listkit.common.rest import RestClient
 
 ACCOUNT = "mailman@example.org"
 
@@ -42,19 +44,22 @@ class Bench:
             mailboxes=(Mailbox(ACCOUNT, "localhost", "x"),),
             domains={"example.org": "example.org", "example.net": "example.org"},
             list_suffixes=frozenset({"owner", "bounces", "confirm", "request"}),
-            lmtp=Server("127.0.0.1", self.mailman.lmtp_port),
+            lmtp=Endpoint("127.0.0.1", self.mailman.lmtp_port),
             rest=Rest(self.mailman.rest_url, "restadmin", "x"),
             site_owner=SiteOwner(
-                "admin@example.com", ("mailman", "postorius"), Server("127.0.0.1", self.relay.lmtp_port)
+                "admin@example.com", ("mailman", "postorius"), Endpoint("127.0.0.1", self.relay.lmtp_port)
             ),
             state=directory,
             metrics=None,
         )
         self.renew()
 
+    def rest(self) -> RestClient:
+        return RestClient("x", self.configuration.rest.url)
+
     def renew(self) -> None:
         """As after a restart of the bridge."""
-        lists = KnownLists(self.configuration.rest.url, "restadmin", "x", self.journal)
+        lists = KnownLists(self.rest(), self.journal)
         mailbox = self.configuration.mailboxes[0]
         self.agent = DeliveryAgent(self.configuration, mailbox, lists, self.journal, self.in_flight, self.metrics)
 
@@ -232,7 +237,7 @@ def test_mail_for_nobody_is_set_aside_and_asks_mailman_once_a_round(bench):
 
 def test_while_mailman_does_not_tell_its_lists_each_message_waits_without_another_call(bench, monkeypatch):
     bench.mailman.rest_works = False
-    lists = KnownLists(bench.configuration.rest.url, "restadmin", "x", bench.journal)
+    lists = KnownLists(bench.rest(), bench.journal)
     seen = time.monotonic()
     assert not any(lists.refresh(seen) for _message in range(5))
     assert not any(lists.refresh(time.monotonic()) for _message in range(5))

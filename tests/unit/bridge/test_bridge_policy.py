@@ -13,7 +13,6 @@ from listkit.bridge.policy import (
     DAY_SECONDS,
     HOUR_SECONDS,
     LOGINS_AN_HOUR,
-    Backoff,
     DeliveryStatus,
     Disposition,
     FailedLogin,
@@ -124,19 +123,6 @@ def test_after_a_reboot_with_the_clock_set_back_the_wait_is_bounded():
 )
 def test_days_pass_whatever_the_clock_is_set_to(now, another):
     assert is_another_day(at(0), now) is another
-
-
-@given(st.integers(-5, 100_000), st.floats(0.1, 60), st.floats(60, 3600))
-def test_backoff_is_bounded(failures, first, longest):
-    wait = Backoff(first, longest).wait(failures, JITTER)
-    assert 0 <= wait <= longest
-    assert (wait == 0) == (failures <= 0)
-
-
-def test_backoff_doubles_and_jitters():
-    backoff = Backoff(1, 1000)
-    assert all(0.7 * 2**n <= backoff.wait(n + 1, JITTER) <= 2**n for n in range(9))
-    assert len({backoff.wait(5, JITTER) for _ in range(9)}) == 9
 
 
 @pytest.mark.parametrize(

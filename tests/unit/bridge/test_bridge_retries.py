@@ -8,8 +8,8 @@ import time
 import pytest
 
 from listkit.bridge.context import MessageRef
-from listkit.bridge.policy import Backoff
 from listkit.bridge.retries import MailmanRetry, MessageRetry, RetryQueue
+from listkit.common.backoff import Backoff
 
 STEADY = Backoff(first=100, longest=100)
 

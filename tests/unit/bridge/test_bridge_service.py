@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 
@@ -10,7 +9,7 @@ import pytest
 
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.service import Service
-from listkit.common import systemd
+from listkit.common import prometheus, systemd
 
 
 def test_metrics_are_in_prometheus_form(tmp_path):
@@ -20,7 +19,7 @@ def test_metrics_are_in_prometheus_form(tmp_path):
     metrics.add("delivered_total", 2, mailbox="b@example.org")
     metrics.contact(mailbox="b@example.org")
     metrics.oldest_waiting(None, mailbox="b@example.org")
-    metrics.write(tmp_path / "metrics.prom")
+    prometheus.write(tmp_path / "metrics.prom", metrics.snapshot())
     text = (tmp_path / "metrics.prom").read_text()
     assert '# TYPE listkit_bridge_up gauge\nlistkit_bridge_up{mailbox="a\\"\\\\\\n@example.org"} 1\n' in text
     assert 'listkit_bridge_delivered_total{mailbox="b@example.org"} 3\n' in text
@@ -34,30 +33,14 @@ def test_the_age_of_the_oldest_waiting_message_grows(monkeypatch):
     metrics = Metrics()
     metrics.oldest_waiting(1000, mailbox="a")
     monkeypatch.setattr("listkit.bridge.metrics.time.time", lambda: 1060)
-    assert 'oldest_waiting_seconds{mailbox="a"} 60\n' in metrics.text()
+    assert 'oldest_waiting_seconds{mailbox="a"} 60\n' in prometheus.render(metrics.snapshot())
     monkeypatch.setattr("listkit.bridge.metrics.time.time", lambda: 500)
-    assert 'oldest_waiting_seconds{mailbox="a"} 0\n' in metrics.text()
+    assert 'oldest_waiting_seconds{mailbox="a"} 0\n' in prometheus.render(metrics.snapshot())
 
 
 def test_an_unheard_of_figure_is_a_mistake():
     with pytest.raises(KeyError):
         Metrics().set("upp", 1)
-
-
-def test_notifying_systemd(tmp_path, monkeypatch):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        systemd.notify("READY=1")
-        assert listener.recv(100) == b"READY=1"
-    monkeypatch.delenv("NOTIFY_SOCKET")
-    systemd.notify("READY=1")
-
-
-@pytest.mark.parametrize(("value", "seconds"), [("120000000", 120), ("", None), ("x", None)])
-def test_the_watchdogs_interval(monkeypatch, value, seconds):
-    monkeypatch.setenv("WATCHDOG_USEC", value)
-    assert systemd.watchdog_seconds() == seconds
 
 
 class OneWorker:

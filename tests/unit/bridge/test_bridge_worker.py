@@ -18,11 +18,14 @@ from hypothesis import strategies as st
 from test_bridge_delivery import ACCOUNT, Bench, post
 
 from listkit.bridge import delivery, imap, processing, session
-from listkit.bridge.config import KeepDays, Server
+from listkit.bridge.config import KeepDays
 from listkit.bridge.context import INTERVALS, MailboxContext
 from listkit.bridge.imap import CertificateRefused, Imap, ImapError
-from listkit.bridge.policy import DAY_SECONDS, Backoff, Timestamp
+from listkit.bridge.policy import DAY_SECONDS, Timestamp
 from listkit.bridge.worker import MailboxWorker
+from listkit.common import prometheus
+from listkit.common.backoff import Backoff
+from listkit.common.endpoints import Endpoint
 
 SECONDS = 10
 _QUICK_BACKOFF = Backoff(first=0.02, longest=0.2)
@@ -398,7 +401,7 @@ def test_nothing_is_asked_for_before_mailman_is_tried_again(site, patient, monke
 def test_nothing_is_fetched_while_mailman_accepts_no_connections(site, caplog):
     sound = site.configuration
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = Server(*listener.getsockname())
+        nobody = Endpoint(*listener.getsockname())
     site.configuration = dataclasses.replace(sound, lmtp=nobody)
     site.server.put(news(1))
     site.start()
@@ -413,7 +416,7 @@ def test_nothing_is_fetched_while_mailman_accepts_no_connections(site, caplog):
 
 def test_the_oldest_message_s_age_is_reported_while_mailman_accepts_no_connections(site, caplog):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = Server(*listener.getsockname())
+        nobody = Endpoint(*listener.getsockname())
     site.configuration = dataclasses.replace(site.configuration, lmtp=nobody)
     first = site.server.put(news(1), days_ago=2)
     site.server.put(news(2))
@@ -552,10 +555,10 @@ def test_every_figure_is_there_before_anything_went_well(site, monkeypatch):
 
     monkeypatch.setattr(imap, "connect", down)
     site.start()
-    wait_until(lambda: "seconds_since_contact" in site.metrics.text())
+    wait_until(lambda: "seconds_since_contact" in prometheus.render(site.metrics.snapshot()))
     for figure in ("up", "login_refused", "certificate_refused", "waiting_messages"):
-        assert f'listkit_bridge_{figure}{{mailbox="{ACCOUNT}"}} 0\n' in site.metrics.text()
-    assert "last_contact" not in site.metrics.text()
+        assert f'listkit_bridge_{figure}{{mailbox="{ACCOUNT}"}} 0\n' in prometheus.render(site.metrics.snapshot())
+    assert "last_contact" not in prometheus.render(site.metrics.snapshot())
 
 
 def test_a_refused_login_is_told_from_the_start(site, monkeypatch):
@@ -675,7 +678,9 @@ def test_the_wait_for_a_login_makes_no_good_session(site, monkeypatch, caplog):
 
 
 def oldest_waiting(site) -> int:
-    (age,) = re.findall(rf'oldest_waiting_seconds{{mailbox="{ACCOUNT}"}} (\d+)', site.metrics.text())
+    (age,) = re.findall(
+        rf'oldest_waiting_seconds{{mailbox="{ACCOUNT}"}} (\d+)', prometheus.render(site.metrics.snapshot())
+    )
     return int(age)
 
 
