@@ -79,7 +79,7 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-split stand-in test-cloud bench screenshots docs clean-cache
+.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-down e2e-split stand-in test-cloud bench screenshots docs clean-cache
 .PHONY: molecule-default molecule-split molecule-managed
 STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit'
 FIRST_PIPELINE = default/molecule='make -s molecule-default' default/e2e='make -s e2e'
@@ -125,9 +125,22 @@ molecule-default molecule-split molecule-managed: molecule-%: setup
 	@$(AS_ROOT) $(MOLECULE) destroy -s $*
 	@$(AS_ROOT) $(MOLECULE) test -s $* $(if $(filter managed,$*),,--destroy=never)
 
-e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `make molecule` deployed
+# `make e2e T=tests/e2e/test_mail.py::test_x` runs this alone, on hosts of its own, which stay up: SITE=bookworm|split for others.
+SITE ?= trixie
+IMAGES_trixie := kit-trixie
+IMAGES_bookworm := kit-bookworm
+IMAGES_split := kit-trixie,kit-bookworm,kit-trixie
+e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `make molecule` deployed; T=FILE[::TEST] [SITE=bookworm]: one test
+ifdef T
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m deployment ready e2e-$(SITE) $(SITE)=$(IMAGES_$(SITE)) > /dev/null
+	@$(AS_ROOT) env LISTKIT_LAB=e2e-$(SITE) $(PYTEST) $(T)
+else
 	@$(AS_ROOT) $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
+endif
+
+e2e-down: ## end the hosts of `make e2e T=…`
+	@for site in trixie bookworm split; do $(AS_ROOT) $(SYSTEM_PYTHON) -m deployment down e2e-$$site; done
 
 e2e-split: setup .cache/chromium .cache/testssl ## messages through the three hosts of the scenario split
 	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)

@@ -1,7 +1,8 @@
 """What a deployment needs around it: a lab with the stand-in mail service, a mailbox for each host, and an inventory.
 
 usage: python3 -m deployment up LAB NAME=IMAGE[,IMAGE,IMAGE] …     make it all, print the inventory's path
-       python3 -m deployment down LAB                              take it away
+       python3 -m deployment ready LAB NAME=IMAGE[,IMAGE,IMAGE] …  the same, and deploy, from a snapshot if there is one
+       python3 -m deployment down LAB                              take it away, if it is there
 
 Each site gets a domain of its own, `<name>.test`, and the mailbox `mailman@<name>.test`; its web interface is
 `lists.<name>.test`. One image makes a site of one host, three make a site that is split: its hosts are `<name>`,
@@ -12,14 +13,23 @@ Standard library only, so that the system's Python can run it as root.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from infomaniak import Mailbox, StandIn
-from lab import Host, Lab, LabError
+from infomaniak.service import HOSTS as STAND_IN_HOSTS
+from lab import Host, Lab, LabError, images, snapshots
+from lab.labs import names
 
+ROOT = Path(__file__).resolve().parents[1]
+
+READY_SECONDS = 180
 MAIL_PASSWORD = "device-password-1"
 ADMIN_USER, ADMIN_PASSWORD = "admin", "first-administrator-1"
 SITE_OWNER = "site-owner@strict.test"
@@ -34,6 +44,10 @@ LISTS = [
     },
 ]
 """The lists that every deployment declares."""
+DEPLOYED_FROM = (
+    "ansible.cfg", "collections", "playbook.yml", "playbooks", "roles", "src", "tests/deployment.py",
+    "tests/infomaniak/host",
+)  # fmt: skip
 
 
 PARTS = ("", "-web", "-database")
@@ -106,6 +120,44 @@ class Deployment:
         return deployment
 
     @classmethod
+    def ready(cls, name: str, hosts: dict[str, str]) -> Deployment:
+        """The same, deployed: as it is if nothing changed, from the snapshot of an earlier time, or deployed now."""
+        sources = fingerprint(hosts)
+        fresh = name not in names()
+        if fresh:
+            snapshots.restore(name, sources)
+        deployment = cls.up(name, hosts)
+        deployed = deployment.lab.directory / "deployed"
+        if not deployed.exists() or deployed.read_text() != sources:
+            deployment.deploy()
+            deployed.write_text(sources)
+            if fresh:
+                snapshots.take(deployment.lab, sources)
+        deployment.wait()
+        return deployment
+
+    def wait(self) -> None:
+        """Wait until the hosts find nothing wrong with themselves; report what they still find after a while."""
+        for host in (host for site in self.sites.values() for host in site.hosts):
+            check = host.try_run(f"listkit check --wait {READY_SECONDS}")
+            if check.returncode:
+                print(f"{host.name}:\n{check.stdout}", file=sys.stderr, flush=True)
+
+    def deploy(self) -> None:
+        """Run the playbook that production runs; raise `LabError` with the path of its log when it fails."""
+        log = ROOT / ".cache" / "logs" / f"{self.lab.name}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        print(f"deploying {', '.join(self.sites)}; log: {log}", file=sys.stderr, flush=True)
+        with log.open("w") as output:
+            done = subprocess.run(
+                ["ansible-playbook", "-i", self.inventory, "playbook.yml", "--diff"],
+                cwd=ROOT, env=os.environ | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, check=False,
+            )  # fmt: skip
+        if done.returncode:
+            raise LabError(f"the playbook ended with {done.returncode}; its log: {log}")
+
+    @classmethod
     def load(cls, name: str) -> Deployment:
         """The deployment of that name, which an earlier `up` made."""
         lab = Lab.load(name)
@@ -146,6 +198,23 @@ class Deployment:
         return {"all": {"vars": shared}, **{group: {"hosts": hosts} for group, hosts in groups.items()}}
 
 
+def fingerprint(hosts: dict[str, str]) -> str:
+    """A hash of everything that a deployment of these hosts is made from."""
+    digest = hashlib.sha256(json.dumps(hosts, sort_keys=True).encode())
+    wanted = {image for site in hosts.values() for image in site.split(",")} | set(STAND_IN_HOSTS.values())
+    for image in sorted(wanted):
+        digest.update(images.version(image).encode())
+    for path in sorted(_sources(DEPLOYED_FROM)):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _sources(names: Iterable[str]) -> Iterator[Path]:
+    for name in names:
+        paths = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
+        yield from (path for path in paths if path.is_file() and "__pycache__" not in path.parts)
+
+
 def secrets_on(host: Host) -> list[str]:
     """Every secret that is on a host: the operator's, and those that the host made."""
     made = host.run("for file in /etc/listkit/secrets/*; do cat $file; echo; done").splitlines()
@@ -178,8 +247,11 @@ def main(arguments: list[str]) -> int:
         match arguments:
             case ["up", name, *hosts]:
                 print(Deployment.up(name, dict(host.split("=", 1) for host in hosts)).inventory)
+            case ["ready", name, *hosts]:
+                print(Deployment.ready(name, dict(host.split("=", 1) for host in hosts)).inventory)
             case ["down", name]:
-                Lab.load(name).down()
+                if name in names():
+                    Lab.load(name).down()
             case _:
                 print(__doc__, file=sys.stderr)
                 return 2

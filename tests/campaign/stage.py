@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployment import Deployment
+from e2e.mailing import MailingList
 from lab.commands import wait_for
 
 LIST = "campaign"
@@ -21,25 +22,6 @@ PATIENCE_SECONDS = 60
 # The longest pause that somebody on the way takes by himself: the bridge after refused logins, the relay after trouble.
 LONGEST_WAIT_SECONDS = 1200
 _HERE = Path(__file__).resolve().parent
-
-_MAKE_LIST = """
-import base64, json, pathlib, urllib.error, urllib.request
-password = pathlib.Path("/etc/listkit/secrets/rest_password").read_text().strip()
-token = base64.b64encode(f"restadmin:{password}".encode()).decode()
-def call(method, path, **values):
-    request = urllib.request.Request("http://127.0.0.1:8001/3.1" + path, json.dumps(values).encode(), method=method,
-        headers={"Authorization": "Basic " + token, "Content-Type": "application/json"})
-    try:
-        urllib.request.urlopen(request, timeout=60)
-    except urllib.error.HTTPError as error:
-        assert b"xists" in (said := error.read()) or b"already" in said, said
-address = "%s"
-call("POST", "/lists", fqdn_listname=address)
-call("PATCH", f"/lists/{address}/config", default_nonmember_action="accept", max_message_size=0, max_num_recipients=0,
-    archive_policy="public", require_explicit_destination=False)
-call("POST", "/members", list_id=address.replace("@", "."), subscriber="%s", pre_verified=True, pre_confirmed=True,
-    pre_approved=True, send_welcome_message=False)
-"""
 
 _BRIDGE_TO = """
 import json, pathlib
@@ -112,7 +94,8 @@ class Stage:
         self.site = deployment.sites[site]
         self.host = self.site.host
         self.service = deployment.stand_in.service
-        self.address = self.site.address(LIST)
+        self.list = MailingList(deployment, self.site, LIST)
+        self.address = self.list.address
         self._token = ""
         self._sent = 0
         self._shunted_before = 0
@@ -121,8 +104,7 @@ class Stage:
         self.stand_in.reset()
         self.stand_in.set("quota", 1_000_000)
         self.stand_in.set("banip_failures", 1_000_000)
-        self.stand_in.add_list_aliases(self.site.mailbox, LIST)
-        self.host.run("python3 -", stdin=_MAKE_LIST % (self.address, SUBSCRIBER))
+        self._make_list()
         self.host.run("python3 -; systemctl restart listkit-budget", stdin=_LIFT_BUDGET)
         self.host.write("/run/campaign_proxy.py", (_HERE / "lmtp_proxy.py").read_text())
         self.service.write("/run/campaign_injector.py", (_HERE / "injector.py").read_text())
@@ -136,6 +118,21 @@ class Stage:
         self.host.run("systemctl restart listkit-bridge; systemctl stop campaign-proxy")
         self.host.run(_RESTORE_BUDGET)
         self.stand_in.reset()
+
+    def _make_list(self) -> None:
+        """Make the list, unless an earlier campaign has."""
+        lists = self.list.rest("GET", "lists").get("entries", [])
+        if self.address not in (each["fqdn_listname"] for each in lists):
+            self.list.create()
+        self.list.configure(
+            default_nonmember_action="accept",
+            max_message_size=0,
+            max_num_recipients=0,
+            archive_policy="public",
+            require_explicit_destination=False,
+        )
+        if SUBSCRIBER not in self.list.members():
+            self.list.add(SUBSCRIBER, send_welcome_message=False)
 
     def start_proxy(self) -> None:
         """Put the proxy between the bridge and Mailman, also after a reboot."""

@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.message import EmailMessage
 
 from deployment import Deployment, Site
+from e2e import rest
 from infomaniak import Received, compose
 from infomaniak.service import SUFFIXES
 
 DELIVERY_SECONDS = 120
-_REST = """
-import base64, json, pathlib, sys, urllib.request
-password = pathlib.Path("/etc/listkit/secrets/rest_password").read_text().strip()
-login = base64.b64encode(f"restadmin:{password}".encode()).decode()
-for method, path, fields in json.loads(sys.argv[1]):
-    request = urllib.request.Request("http://127.0.0.1:8001/3.1/" + path, fields.encode() or None, method=method)
-    request.add_header("Authorization", f"Basic {login}")
-    answer = urllib.request.urlopen(request).read().decode()
-print(answer)
-"""
 
 
-def _request(method: str, path: str, fields: dict[str, object]) -> tuple[str, str, str]:
-    return method, path, "&".join(f"{name}={value}" for name, value in fields.items())
+def subject() -> str:
+    """A subject that occurs once."""
+    return f"About {secrets.token_hex(4)}"
 
 
 def person(name: str = "person", domain: str = "strict.test") -> str:
@@ -62,12 +52,7 @@ class MailingList:
 
     def rest(self, method: str, path: str, **fields: object) -> dict:
         """Call Mailman core's REST API on the host."""
-        return self._requests([_request(method, path, fields)])
-
-    def _requests(self, requests: list[tuple[str, str, str]]) -> dict:
-        """Call it several times in one go; return the last answer."""
-        answer = self.site.host.run(shlex.join(["python3", "-", json.dumps(requests)]), stdin=_REST)
-        return json.loads(answer) if answer.strip() else {}
+        return rest.call(self.site, method, path, **fields)
 
     def create(self) -> None:
         """Make the list, and its aliases at the mail service."""
@@ -93,7 +78,7 @@ class MailingList:
         """Subscribe addresses, without asking anybody."""
         agreed = {"pre_verified": True, "pre_confirmed": True, "pre_approved": True}
         member = {"list_id": self.list_id, **agreed, **fields}
-        self._requests([_request("POST", "members", {**member, "subscriber": address}) for address in addresses])
+        rest.send(self.site, [rest.request("POST", "members", **member, subscriber=address) for address in addresses])
 
     def add_owner(self, address: str) -> None:
         """Make somebody an owner."""

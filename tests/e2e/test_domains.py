@@ -25,16 +25,11 @@ def press(deployment: Deployment, release: str) -> Iterator[MailingList]:
     stand_in.add_mailbox(second.login, second.password)
     stand_in.add_list_aliases(second, made.name)
     accounts = [{"address": box.login, "password": box.password} for box in (site.mailbox, second)]
-    deploy(deployment, release, mail_accounts=accounts, mailman_lists=[*LISTS, {"name": made.address}])
+    playbook.deploy(deployment, release, mail_accounts=accounts, mailman_lists=[*LISTS, {"name": made.address}])
     yield made
     made.delete()
     made.rest("DELETE", f"domains/{second.domain}")
-    deploy(deployment, release)
-
-
-def deploy(deployment: Deployment, release: str, **variables: object) -> None:
-    done = playbook.run(deployment, release, "playbook.yml", **variables)
-    assert done.returncode == 0, done.stdout[-4000:]
+    playbook.deploy(deployment, release)
 
 
 def test_a_post_arrives(press: MailingList):

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
-
 import pytest
 
 from e2e.browser import Browser
-from e2e.mailing import MailingList, person
+from e2e.mailing import MailingList, person, subject
 from infomaniak import compose
 
 pytestmark = pytest.mark.lab
-
-
-def subject() -> str:
-    """A subject that occurs once."""
-    return f"About {secrets.token_hex(4)}"
 
 
 def archived(mailing_list: MailingList, text: str) -> bool:

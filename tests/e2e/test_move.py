@@ -33,12 +33,6 @@ RETIRE = (
 )
 
 
-def deploy(deployment: Deployment, *words: str) -> None:
-    """Run the playbook."""
-    run = playbook.run(deployment, "move", "playbook.yml", *words)
-    assert run.returncode == 0, run.stdout[-6000:]
-
-
 def carry(source: Host, target: Host, file: str) -> None:
     """Copy a file from host to host."""
     target.run(f"base64 -d > /tmp/{file}", stdin=source.run(f"base64 /tmp/{file}"))
@@ -48,7 +42,7 @@ def carry(source: Host, target: Host, file: str) -> None:
 def one_host() -> Iterator[Deployment]:
     """A deployed site of one host, in a lab of its own."""
     deployment = Deployment.up(f"move-{os.getpid()}", {"move": IMAGE})
-    deploy(deployment)
+    playbook.deploy(deployment, "move")
     yield deployment
     deployment.lab.down()
 
@@ -73,14 +67,14 @@ def test_a_site_moves_from_one_host_to_three(one_host: Deployment):
 
     moved = Deployment.up(one_host.lab.name, {"move": ",".join([IMAGE] * 3)})
     new = moved.sites["move"]
-    deploy(moved, "--limit", f"localhost,{new.database.name}")
+    playbook.deploy(moved, "move", "--limit", f"localhost,{new.database.name}")
     for database in DATABASES:
         carry(old.host, new.database, f"{database}.dump")
         new.database.run(RESTORE.format(database))
     carry(old.host, new.web, "web.tar.gz")
     new.web.run(UNPACK)
     old.host.run(RETIRE)
-    deploy(moved)
+    playbook.deploy(moved, "move")
 
     mailing_list = MailingList(moved, new, mailing_list.name)
     assert set(mailing_list.members()) == {author, reader}

@@ -19,18 +19,13 @@ import pytest
 
 from deployment import Deployment
 from e2e import playbook
-from e2e.mailing import MailingList, person
+from e2e.mailing import MailingList, person, subject
 from infomaniak import Received, StandIn, compose
 
 pytestmark = [pytest.mark.lab, pytest.mark.one_release]
 
 BOUNCED_SECONDS = 120
 POLL_SECONDS = 5
-
-
-def subject() -> str:
-    """A subject that occurs once."""
-    return f"About {secrets.token_hex(4)}"
 
 
 @pytest.fixture
@@ -54,7 +49,7 @@ def other_list(deployment: Deployment, mailing_list: MailingList) -> Iterator[Ma
 @pytest.fixture(scope="module")
 def redeployed(deployment: Deployment, release: str) -> Iterator[None]:
     """The host with the operator's switches in their other positions, all at once: a deployment takes its time."""
-    deploy(
+    playbook.deploy(
         deployment,
         release,
         mail_port=465,
@@ -64,13 +59,7 @@ def redeployed(deployment: Deployment, release: str) -> Iterator[None]:
         bridge_poll_seconds=POLL_SECONDS,
     )
     yield
-    deploy(deployment, release)
-
-
-def deploy(deployment: Deployment, release: str, **variables: object) -> None:
-    """Run the playbook, with these variables on top of the inventory's."""
-    done = playbook.run(deployment, release, "playbook.yml", **variables)
-    assert done.returncode == 0, done.stdout[-5000:]
+    playbook.deploy(deployment, release)
 
 
 def synonym(domain: str) -> str:

@@ -296,12 +296,12 @@ class TestTheArchive:
         private = {**first_list, "settings": {"archive_policy": "private"}}
         public = {**first_list, "settings": {"archive_policy": "public"}}
         try:
-            playbook.deploy(deployment, release, "lists", mailman_lists=[private, *others])
+            playbook.deploy(deployment, release, "--tags", "lists", mailman_lists=[private, *others])
             # Never seen before, so that no cache can know it.
             page = guest.get(f"/mailman3/hyperkitty/list/{address}/?{secrets.token_hex(4)}")
             assert page.status == 403
         finally:
-            playbook.deploy(deployment, release, "lists", mailman_lists=[public, *others])
+            playbook.deploy(deployment, release, "--tags", "lists", mailman_lists=[public, *others])
         assert guest.get(f"/mailman3/hyperkitty/list/{address}/?{secrets.token_hex(4)}").status == 200
 
     def test_an_attachment_runs_nothing(self, website: WebSite, guest: Browser, public_list: str):

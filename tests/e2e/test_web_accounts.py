@@ -142,7 +142,7 @@ def test_the_sign_up_can_be_closed(deployment: Deployment, release: str, website
     sign_up = (_SIGN_UP, website.site.fqdn, name, secrets.token_urlsafe(12))
     assert in_django(website, *sign_up) == [200, True, True]
     try:
-        playbook.deploy(deployment, release, "web_configure", mailman_web_signup=False)
+        playbook.deploy(deployment, release, "--tags", "web_configure", mailman_web_signup=False)
         assert in_django(website, *sign_up) == [200, False, False]
     finally:
-        playbook.deploy(deployment, release, "web_configure")
+        playbook.deploy(deployment, release, "--tags", "web_configure")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import pytest
 
 from deployment import ORGANISATION, Deployment, Site
-from e2e import playbook
+from e2e import playbook, rest
 from e2e.browser import Browser, hosts_of
-from e2e.mailing import MailingList, person
+from e2e.mailing import person
 from e2e.website import WebSite, archived, confirm, in_django, log_in, mailed_link, removing_archive, submit
 from infomaniak import compose
 from listkit.certificate.files import parse
@@ -68,28 +68,28 @@ def site(deployment: Deployment, release: str) -> Site:
 @pytest.fixture(scope="module")
 def second(deployment: Deployment, release: str, site: Site) -> Iterator[Second]:
     """The host with a second web host; afterwards it is what it was."""
-    made, core = Second(site), MailingList(deployment, site, "any")
-    playbook.deploy(deployment, release, "web", mailman_web_hosts={made.domain: made.fqdn})
-    core.rest("POST", "domains", mail_host=made.domain)
+    made = Second(site)
+    playbook.deploy(deployment, release, "--tags", "web", mailman_web_hosts={made.domain: made.fqdn})
+    rest.call(site, "POST", "domains", mail_host=made.domain)
     try:
         yield made
     finally:
-        core.rest("DELETE", f"domains/{made.domain}")
-        playbook.deploy(deployment, release, "web")
+        rest.call(site, "DELETE", f"domains/{made.domain}")
+        playbook.deploy(deployment, release, "--tags", "web")
 
 
 @pytest.fixture(scope="module")
-def letter(deployment: Deployment, site: Site, second: Second) -> Iterator[str]:
+def letter(site: Site, second: Second) -> Iterator[str]:
     """The address of a list in the second domain, with a post in its public archive."""
     address = f"letter@{second.domain}"
-    core, website = MailingList(deployment, site, "any"), WebSite.of(site)
-    core.rest("POST", "lists", fqdn_listname=address)
-    core.rest("PATCH", f"lists/{address}/config", archive_policy="public", default_nonmember_action="accept")
+    website = WebSite.of(site)
+    rest.call(site, "POST", "lists", fqdn_listname=address)
+    rest.call(site, "PATCH", f"lists/{address}/config", archive_policy="public", default_nonmember_action="accept")
     with removing_archive(website, address):
         website.deliver(compose("bo@example.com", address, "First letter", "Good morning.\n"))
         archived(second.browser(), address, "First letter")
         yield address
-    core.rest("DELETE", f"lists/{address}")
+    rest.call(site, "DELETE", f"lists/{address}")
 
 
 def test_one_certificate_has_both_names(site: Site, second: Second):

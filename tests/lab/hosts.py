@@ -8,6 +8,7 @@ import subprocess
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from lab import images, keys, mounts
 from lab.commands import run, wait_for
@@ -22,6 +23,9 @@ _CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_PTRACE"
 @dataclass(frozen=True)
 class Host:
     """One host. `number` is its place in the lab and fixes its addresses."""
+
+    TRANSIENT: ClassVar = ("upper", "overlay", "ssh", "console.log")
+    """What of its directory belongs to the running host; the rest describes it."""
 
     lab: str
     name: str
@@ -45,13 +49,17 @@ class Host:
         """The log of the host's console."""
         return self.directory / "console.log"
 
+    @property
+    def disk(self) -> Path:
+        """The layer with everything that was written since the host was made."""
+        return self.directory / "upper"
+
     # -- life
 
     def boot(self, resolver: Path) -> None:
         """Start the host and return at once; `wait` waits for it. `resolver` is its /etc/resolv.conf."""
-        upper = self.directory / "upper"
-        if not upper.exists():
-            self._furnish(upper)
+        if not self.disk.exists():
+            self._furnish()
         lower = (self.directory / "layers").read_text().splitlines()
         nspawn = [
             "systemd-nspawn", "--register=no", "--keep-unit", "--boot",
@@ -64,7 +72,7 @@ class Host:
             self.network.unplug(self.number)
             self.network.plug(self.number)
         with self.console.open("ab") as log:
-            argv = mounts.in_overlay(self._group, lower, upper, self.directory / "overlay", nspawn)
+            argv = mounts.in_overlay(self._group, lower, self.disk, self.directory / "overlay", nspawn)
             child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         wait_for(lambda: self.alive() or child.poll() is not None, f"{self.name} to start", 10, every=0.01)
 
@@ -192,11 +200,16 @@ class Host:
     def _control(self) -> Path:
         return self.directory / "ssh"
 
-    def _furnish(self, upper: Path) -> None:
+    def furnish_with(self, layers: str) -> None:
+        """Give the host an empty disk on these layers, one a line, topmost first."""
+        (self.directory / "layers").write_text(layers)
+        self.disk.mkdir()
+
+    def _furnish(self) -> None:
         """What differs from host to host: the image's layers are shared."""
-        (self.directory / "layers").write_text("\n".join(map(str, images.layers(self.image))))
-        etc = upper / "etc"
-        etc.mkdir(parents=True)
+        self.furnish_with("\n".join(map(str, images.layers(self.image))))
+        etc = self.disk / "etc"
+        etc.mkdir()
         (etc / "hostname").write_text(f"{self.name}\n")
         (etc / "hosts").write_text(f"127.0.0.1 localhost\n::1 localhost\n127.0.1.1 {self.name}\n")
 

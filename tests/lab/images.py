@@ -61,7 +61,7 @@ def layers(name: str) -> list[Path]:
     """Build what is missing of an image and return its directories, topmost first, as overlayfs wants them."""
     recipe = _recipe(name)
     below = layers(recipe.parent) if recipe.parent else []
-    top = places.images() / f"{name}-{_key(name)}"
+    top = places.images() / f"{name}-{key(name)}"
     with locked(places.images() / f"{name}.lock"):
         if not _usable(top):
             _build(name, recipe, below, top)
@@ -74,6 +74,11 @@ def build(names: Iterable[str]) -> None:
         list(pool.map(layers, names))
 
 
+def version(name: str) -> str:
+    """Which build of an image a host boots from now; building it again changes it."""
+    return " ".join(f"{layer.name} {_built(layer).stat().st_mtime:.0f}" for layer in layers(name))
+
+
 def _recipe(name: str) -> Recipe:
     try:
         return ALL[name]
@@ -81,11 +86,11 @@ def _recipe(name: str) -> Recipe:
         raise LabError(f"no image is called {name!r}; there are {', '.join(ALL)}") from None
 
 
-def _key(name: str) -> str:
+def key(name: str) -> str:
     """A hash of everything that the image is made from."""
     recipe = _recipe(name)
     pair = keys.ensure()
-    digest = hashlib.sha256(_key(recipe.parent).encode() if recipe.parent else BASE_PACKAGES.encode())
+    digest = hashlib.sha256(key(recipe.parent).encode() if recipe.parent else BASE_PACKAGES.encode())
     digest.update(keys.public(pair.login).encode() + keys.public(pair.host).encode())
     for path in (recipe.script, *recipe.inputs):
         digest.update(path.read_bytes())
@@ -152,9 +157,10 @@ def _run_inside(recipe: Recipe, top: Path, below: list[Path]) -> str:
 
 
 def prune() -> None:
-    """Remove images that no recipe asks for any more and that no running host uses."""
-    wanted = {f"{name}-{_key(name)}" for name in ALL}
-    used = "\n".join(path.read_text() for path in places.labs().glob("*/*/layers"))
+    """Remove images that no recipe asks for any more and that neither a running host nor a snapshot uses."""
+    wanted = {f"{name}-{key(name)}" for name in ALL}
+    records = [*places.labs().glob("*/*/layers"), *places.snapshots().glob("*/*/layers")]
+    used = "\n".join(path.read_text() for path in records)
     for path in places.images().iterdir():
         if path.is_dir() and path.name not in wanted and str(path) not in used:
             shutil.rmtree(path)

@@ -37,10 +37,30 @@ class Lab:
             _check_name("host", host)
         if places.labs().joinpath(name, "lab.json").exists():
             lab = cls.load(name)
-            lab._revive()
+            lab.revive()
         else:
-            lab = cls._create(name)
+            lab = cls.create(name)
         lab.add(hosts or {})
+        return lab
+
+    @classmethod
+    def create(cls, name: str, network_index: int | None = None) -> "Lab | None":
+        """Make a lab without hosts; None when it has to have that network and another lab has it."""
+        keys.ensure()
+        with locked(places.labs() / ".lock"):
+            taken = {cls.load(other).network.index for other in names()}
+            if network_index is None:
+                chosen = network.free(taken)
+            elif network.is_free(network_index, taken):
+                chosen = Network(network_index)
+            else:
+                return None
+            lab = cls(name, chosen)
+            lab.directory.mkdir(parents=True, exist_ok=True)
+            lab._resolver.write_text(mounts.resolver_file().read_text())
+            # Before the network, so that `down` finds what a failure leaves behind.
+            (lab.directory / "lab.json").write_text(json.dumps({"network": lab.network.index}) + "\n")
+            lab.network.up()
         return lab
 
     @classmethod
@@ -64,6 +84,12 @@ class Lab:
             host.save()
             new.append(host)
         self._boot(new)
+
+    def revive(self) -> None:
+        """Boot what doesn't run any more, for instance because the machine was rebooted."""
+        if not Path("/sys/class/net", self.network.bridge).exists():
+            self.network.up()
+        self._boot([host for host in self.hosts.values() if not host.alive()])
 
     def down(self) -> None:
         """End the lab: kill its hosts, remove its network and its disks."""
@@ -111,25 +137,6 @@ class Lab:
         return "\n".join([*lines, "", "[all:vars]", "ansible_user=debian", "ansible_become=true", python, ""])
 
     # -- inside
-
-    @classmethod
-    def _create(cls, name: str) -> "Lab":
-        keys.ensure()
-        with locked(places.labs() / ".lock"):
-            taken = {cls.load(other).network.index for other in names()}
-            lab = cls(name, network.free(taken))
-            lab.directory.mkdir(parents=True, exist_ok=True)
-            lab._resolver.write_text(mounts.resolver_file().read_text())
-            # Before the network, so that `down` finds what a failure leaves behind.
-            (lab.directory / "lab.json").write_text(json.dumps({"network": lab.network.index}) + "\n")
-            lab.network.up()
-        return lab
-
-    def _revive(self) -> None:
-        """Boot what doesn't run any more, for instance because the machine was rebooted."""
-        if not Path("/sys/class/net", self.network.bridge).exists():
-            self.network.up()
-        self._boot([host for host in self.hosts.values() if not host.alive()])
 
     def _boot(self, hosts: list[Host]) -> None:
         _allow_watches()

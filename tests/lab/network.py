@@ -140,7 +140,11 @@ table ip {self._table} {{
 def free(taken: set[int]) -> Network:
     """A network that no lab uses, and that no other cache's lab on this machine uses either."""
     for index in range(len(SLICES)):
-        network = Network(index)
-        if index not in taken and not Path("/sys/class/net", network.bridge).exists():
-            return network
+        if is_free(index, taken):
+            return Network(index)
     raise LabError(f"all {len(SLICES)} lab networks are in use; see `lab list`, and take one down")
+
+
+def is_free(index: int, taken: set[int]) -> bool:
+    """Whether a network is used by no lab, of this cache or of another one on this machine."""
+    return index not in taken and not Path("/sys/class/net", Network(index).bridge).exists()

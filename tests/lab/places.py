@@ -28,3 +28,8 @@ def images() -> Path:
 def labs() -> Path:
     """Running labs, one directory for each name."""
     return cache() / "labs"
+
+
+def snapshots() -> Path:
+    """Snapshots of labs, one directory for each."""
+    return cache() / "snapshots"

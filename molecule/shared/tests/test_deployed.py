@@ -1,15 +1,12 @@
 """What a deployed host must be, whatever was asked of it before."""
 
 import json
-import os
 import re
-import subprocess
-from pathlib import Path
 
 from deployment import Deployment, Site, secrets_on
+from e2e import playbook
 from lab import Host
 
-ROOT = Path(__file__).resolve().parents[3]
 PORTS = {"core": set(), "web": {80, 443}, "database": set()}
 LINK_PORTS = {"core": {20025, 28001}, "web": {28000}, "database": {25432}}
 TIMERS = {
@@ -88,32 +85,8 @@ def test_the_periodic_jobs_are_scheduled(machine, components: list[str]):
         assert unit.is_running, timer
 
 
-def test_check_mode_on_a_deployed_host_reports_no_change_and_no_secret(node: Host, deployment: Deployment, machine):
-    run = subprocess.run(
-        [
-            "ansible-playbook",
-            "-i",
-            deployment.inventory,
-            "-l",
-            node.name,
-            "playbook.yml",
-            "--check",
-            "--diff",
-            "-vvv",
-        ],
-        cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_FORCE_COLOR": "0",
-            "ANSIBLE_NOCOLOR": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = run.stdout + run.stderr
-    assert run.returncode == 0, output[-3000:]
+def test_check_mode_on_a_deployed_host_reports_no_change_and_no_secret(node: Host, site: Site, deployment: Deployment):
+    output = playbook.deploy(deployment, site.host.name, "--limit", node.name, "--check", "--diff", "-vvv")
     assert re.search(rf"^{node.name}\s.*changed=0\s", output, re.MULTILINE), output[-3000:]
     for secret in secrets_on(node):
         assert secret not in output

@@ -42,11 +42,11 @@ def test_an_image_s_key_follows_its_recipe_and_its_parent(tmp_path, monkeypatch)
     parent_script.write_text("a")
     recipes = {"parent": images.Recipe("trixie", parent_script), "child": images.Recipe("trixie", script, "parent")}
     monkeypatch.setattr(images, "ALL", recipes)
-    first = images._key("child")
+    first = images.key("child")
     script.write_text("b")
-    second = images._key("child")
+    second = images.key("child")
     parent_script.write_text("b")
-    assert len({first, second, images._key("child")}) == 3
+    assert len({first, second, images.key("child")}) == 3
 
 
 def test_the_kit_images_hold_what_the_roles_ask_for():
