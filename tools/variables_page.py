@@ -16,7 +16,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "variables.md"
-ROLES = ["site", "base", "tunnel", "database", "relay", "core", "web", "bridge", "lists", "check"]
+ROLES = ["site", "base", "tunnel", "database", "relay", "core", "certificate", "web", "bridge", "lists", "check"]
 # Of the operator's names; those of the roles are the components'.
 PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
 HEAD = """\

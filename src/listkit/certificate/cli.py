@@ -16,7 +16,7 @@ import argparse
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from listkit.certificate import lifecycle
 from listkit.certificate.configuration import Configuration
@@ -38,7 +38,10 @@ def main(argv: list[str]) -> int:
         with lifecycle.lock():
             if options.command == "renew":
                 return lifecycle.renew(configuration, store, time.time())
-            print(json.dumps(asdict(lifecycle.ensure(configuration, store, time.time()))))
+            status = lifecycle.ensure(configuration, store, time.time(), options.check)
+            if status.changed and not options.check:
+                status = replace(status, wanted=not lifecycle.try_reload(store) or status.wanted)
+            print(json.dumps(asdict(status)))
     except CertificateError as error:
         print(error, file=sys.stderr)
         return 1
@@ -48,6 +51,7 @@ def main(argv: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit certificate", description="Manage the web server's certificate.")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    commands.add_parser("ensure", help="install the best certificate that is available without asking anybody")
+    ensure = commands.add_parser("ensure", help="install the best certificate that is available without asking anybody")
+    ensure.add_argument("--check", action="store_true", help="only say what would change")
     commands.add_parser("renew", help="ask the authority if it is time, and reload nginx with a new certificate")
     return parser

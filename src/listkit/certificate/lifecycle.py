@@ -189,6 +189,18 @@ def reload_web_server(store: Store) -> None:
     store.mark_served()
 
 
+def try_reload(store: Store) -> bool:
+    """Make the web server, if it runs, load the installed certificate; return whether it did.
+
+    During a deployment it may refuse because of a file that is about to be replaced. `renew` tries again after that.
+    """
+    try:
+        reload_web_server(store)
+    except CertificateError:
+        return False
+    return True
+
+
 @contextmanager
 def lock() -> Iterator[None]:
     """Keep the timer and a deployment out of each other's way."""

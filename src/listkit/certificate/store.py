@@ -9,8 +9,8 @@ from pathlib import Path
 from listkit.certificate.files import Certificate, Pair
 from listkit.common.durable import sync_directory, write_durably
 
-TRUSTED_HEADERS = 'add_header Strict-Transport-Security "max-age=63072000" always;\n'
-SELF_SIGNED_HEADERS = "# No Strict-Transport-Security: browsers would refuse a self-signed certificate for good.\n"
+NGINX_TRUST = "map $scheme $listkit_trusted {{\n    default {trusted:d};\n}}\n"
+"""Sets a variable to 1 when browsers trust the certificate. The web server's own file says what follows from that."""
 
 
 class Store:
@@ -22,17 +22,17 @@ class Store:
 
     @property
     def live(self) -> Path:
-        """The directory with `fullchain.pem`, `privkey.pem` and `headers.conf` (for nginx)."""
+        """The directory with `fullchain.pem`, `privkey.pem` and `trusted.conf` (for nginx)."""
         return self._root / "live"
 
     def installed(self) -> Pair | None:
         """Return the installed certificate; None when there is none, or none that a web server can use."""
         pair = Pair.usable(self.live / "fullchain.pem", self.live / "privkey.pem")
-        return pair if (self.live / "headers.conf").exists() else None
+        return pair if (self.live / "trusted.conf").exists() else None
 
     def holds(self, pair: Pair) -> bool:
-        """Whether `pair` is installed, with the headers that belong to it."""
-        return self.installed() == pair and (self.live / "headers.conf").read_text() == _headers(pair.certificate)
+        """Whether `pair` is installed, with the trust that browsers have in it."""
+        return self.installed() == pair and (self.live / "trusted.conf").read_text() == _trust(pair.certificate)
 
     @property
     def served(self) -> bool:
@@ -53,7 +53,7 @@ class Store:
         generation = Path(tempfile.mkdtemp(dir=self._root, prefix=f"{certificate.fingerprint[:12]}-"))
         write_durably(generation / "fullchain.pem", pair.chain)
         write_durably(generation / "privkey.pem", pair.key, 0o600)
-        write_durably(generation / "headers.conf", _headers(certificate))
+        write_durably(generation / "trusted.conf", _trust(certificate))
         generation.chmod(0o755)
         link = generation.with_name("live.new")
         link.unlink(missing_ok=True)
@@ -65,5 +65,5 @@ class Store:
                 shutil.rmtree(path)
 
 
-def _headers(certificate: Certificate) -> str:
-    return SELF_SIGNED_HEADERS if certificate.self_signed else TRUSTED_HEADERS
+def _trust(certificate: Certificate) -> str:
+    return NGINX_TRUST.format(trusted=not certificate.self_signed)

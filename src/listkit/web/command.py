@@ -1,9 +1,8 @@
 """`listkit web`: what the role `web` does on the host, in few steps.
 
-`setup` makes sure of a certificate (see `listkit.certificate`) that the web server takes if it runs, of what Django's
-database must hold: the sites and the superuser, whose password comes on standard input, and of the pages that the web
-server shows by itself. It answers at once when nothing it depends on has changed since it was last done, and prints
-`{"changed": bool, "changes": [str], "certificate": {…}}`.
+`setup` makes sure of what Django's database must hold: the sites and the superuser, whose password comes on standard
+input, and of the pages that the web server shows by itself. It answers at once when nothing it depends on has changed
+since it was last done, and prints `{"changed": bool, "changes": [str]}`.
 
 `sync` has the archive ask Mailman's core about every list: after settings were changed by the REST API, such as who may
 read an archive. Without it that takes up to five minutes.
@@ -23,15 +22,8 @@ import pwd
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import asdict
 from pathlib import Path
 
-from listkit.certificate import lifecycle
-from listkit.certificate.configuration import Configuration
-from listkit.certificate.files import CertificateError
-from listkit.certificate.store import Store
-from listkit.common.configuration import ConfigurationError
 from listkit.web import SHARE, pages
 
 COMMAND = "/usr/local/bin/listkit"
@@ -93,35 +85,14 @@ def set_up_application(password: str, dry_run: bool) -> list[str]:
 
 
 def set_up(password: str, dry_run: bool) -> dict:
-    """Make sure of the certificate and the database; return what there is to say about it."""
+    """Set up the database and the pages; return what changed."""
     wanted = json.loads(CONFIGURATION.read_text())
-    store = Store(lifecycle.ROOT)
-    with lifecycle.lock():
-        status = lifecycle.ensure(Configuration.load(), store, time.time(), dry_run)
     digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT, *sorted(TEMPLATES.rglob("*.html")))
     done = STAMP.exists() and STAMP.read_text() == digest and pages.is_installed()
     changes = [] if done and not wanted["superuser_password_force"] else set_up_application(password, dry_run)
     if not done and not dry_run:
         STAMP.write_text(digest)
-    answer = asdict(status)
-    if status.changed:
-        changes = [f"certificate for {', '.join(status.names)}, until {status.expires}", *changes]
-        if not dry_run:
-            answer["wanted"] |= not taken_by_web_server(store)
-    return {"changed": bool(changes), "changes": changes, "certificate": answer}
-
-
-def taken_by_web_server(store: Store) -> bool:
-    """Whether the web server, if it runs, takes the certificate; who renews it says why not.
-
-    That comes later in a deployment: what the web server refuses may be a file that the deployment is about to replace.
-    """
-    try:
-        with lifecycle.lock():
-            lifecycle.reload_web_server(store)
-    except CertificateError:
-        return False
-    return True
+    return {"changed": bool(changes), "changes": changes}
 
 
 def check_nginx(file: Path) -> int:
@@ -172,6 +143,6 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
         return 2
-    except (Failure, CertificateError) as error:
+    except Failure as error:
         print(error, file=sys.stderr)
         return 1

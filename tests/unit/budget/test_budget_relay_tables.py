@@ -20,7 +20,7 @@ VARIABLES = {
     "relay_list_domains": ["example.org", "other.test"],
     "relay_own_senders": ["postorius@example.org"],
     "relay_verp": False,
-    "relay_lmtp": "127.0.0.1:8024",
+    "site_endpoints": {"core_lmtp": {"host": "127.0.0.1", "port": 8024}},
     "relay_root_recipient": "admin@private.test",
     "relay_accounts": [
         {"address": "mailman@example.org", "password": "x"},
@@ -51,7 +51,7 @@ def rendered(name, **changes):
     }
     values = VARIABLES | changes
     for key, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items():
-        if key not in ("_relay_replies", "_relay_budget", "_relay_submission_filter"):
+        if isinstance(value, str) and key not in ("_relay_replies", "_relay_budget", "_relay_submission_filter"):
             values[key] = environment.from_string(value).render(values)
     text = environment.get_template(f"{name}.j2").render(values)
     rows = [line for line in text.splitlines() if line.startswith("/")]

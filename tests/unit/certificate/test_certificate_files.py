@@ -110,10 +110,10 @@ def test_the_store_changes_everything_at_once_and_keeps_the_key_to_itself(tmp_pa
 def test_only_a_trusted_certificate_brings_strict_transport_security(tmp_path, pair, monkeypatch):
     store = Store(tmp_path)
     store.install(pair)
-    assert "add_header" not in (store.live / "headers.conf").read_text()
+    assert "default 0;" in (store.live / "trusted.conf").read_text()
     monkeypatch.setattr(files, "parse", lambda pem: certificate())
     store.install(pair)
-    assert "max-age=63072000" in (store.live / "headers.conf").read_text()
+    assert "default 1;" in (store.live / "trusted.conf").read_text()
 
 
 def test_what_is_served_is_known_until_something_new_is_installed(tmp_path, pair):

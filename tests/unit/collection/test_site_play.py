@@ -134,7 +134,7 @@ def test_a_name_that_the_plays_set_is_no_operators(inventory):
         assert f" {name}: is set " in told, name
     for name, source in (
         ("relay_port", "mail_port"),
-        ("web_tls_certificate_file", "tls_certificate_file"),
+        ("certificate_key_file", "tls_key_file"),
         ("core_verp_probes", "mail_verp"),
         ("relay_list_demand", "mailman_domain and mailman_lists"),
     ):

@@ -48,8 +48,8 @@ def test_every_task_has_its_stations_tag(role):
 @pytest.mark.parametrize(
     ("tag", "wanted"),
     [
-        ("web_certificate", {"Bring the operator's certificates", "web : Ask the authority for the certificate"}),
-        ("web", {"Bring the operator's certificates", "web : Run the services"}),
+        ("certificate_renew", {"certificate : Ask the authority for the certificate"}),
+        ("web", {"web : Run the services"}),
         ("tunnel", {"tunnel : Read the secrets that other hosts made", "tunnel : Run the links"}),
         ("check", {"check : Look at every component"}),
         ("relay_report", {"Compare the lists with the accounts"}),

@@ -13,8 +13,9 @@ from bench.web import LIFT
 ROLE = Path(__file__).parents[3] / "roles/web"
 VALUES = {
     "ansible_managed": "managed",
-    "ansible_facts": {"distribution_major_version": "13"},
-    "_web_hosts": ["lists.example.org"],
+    "site_debian": {"nginx_http2_directive": True},
+    "site_endpoints": {"archive": {"host": "127.0.0.1", "port": 8000}},
+    "web_hosts": ["lists.example.org"],
 }
 LIMITS = re.compile(r"^ *limit_(?:req zone=|conn )(\w+)", re.MULTILINE)
 

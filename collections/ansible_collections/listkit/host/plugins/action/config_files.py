@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
         manifest = {
             "files": [
                 *self._rendered(base / args["src"], args, task_vars),
-                *(_copy(item, base, args) for item in args["copies"]),
+                *(self._copy(item, base, args) for item in args["copies"]),
                 *(_zipapp(item, base, args) for item in args["zipapps"]),
             ],
             "directories": [_directory(item) for item in args["directories"]],
@@ -109,6 +109,15 @@ class ActionModule(ActionBase):
             **_attributes(override, args, SECRET_MODE if secret else args["mode"]),
         }
 
+    def _copy(self, item, base, args):
+        _checked("copies", item, {"src", "path", "secret", *ATTRIBUTE_KEYS}, ("src", "path"))
+        source = base / item["src"]
+        if not source.is_file():
+            raise AnsibleActionFail(f"copies: there is no file {source}")
+        # Decrypts a file that the operator keeps in a vault.
+        data = Path(self._loader.get_real_file(str(source))).read_bytes()
+        return _binary(item["path"], data, item, args, SECRET_MODE if item.get("secret") else args["mode"])
+
 
 def _templates(root):
     """Yield (path on the host without the leading slash, source) of each template, sorted."""
@@ -158,19 +167,10 @@ def _binary(path, data, item, args, mode):
     return {
         "path": path,
         "data": base64.b64encode(data).decode(),
-        "secret": False,
+        "secret": boolean(item.get("secret", False)),
         "validate": None,
         **_attributes(item, args, mode),
     }
-
-
-def _copy(item, base, args):
-    _checked("copies", item, {"src", "path", *ATTRIBUTE_KEYS}, ("src", "path"))
-    try:
-        data = (base / item["src"]).read_bytes()
-    except OSError as error:
-        raise AnsibleActionFail(f"copies: {item['src']}: {error.strerror}") from error
-    return _binary(item["path"], data, item, args, args["mode"])
 
 
 def _zipapp(item, base, args):

@@ -69,8 +69,8 @@ options:
     type: dict
     default: {}
   copies:
-    description: Files that are copied byte by byte; each takes V(src) on the controller, V(path), and V(owner),
-      V(group), V(mode).
+    description: Files that are copied byte by byte; each takes V(src) on the controller, V(path), V(owner), V(group),
+      V(mode), and V(secret), which works as in O(files). A file from a vault arrives decrypted.
     type: list
     elements: dict
     default: []
