@@ -79,7 +79,7 @@ def test_an_empty_list_can_be_sent():
 
 
 def test_the_settings_that_every_list_gets_are_mailmans():
-    defaults = yaml.safe_load((KIT / "roles/site/vars/main.yml").read_text())["site_list_defaults"]
+    defaults = yaml.safe_load((KIT / "roles/site/vars/main.yml").read_text())["_site_list_defaults"]
     assert defaults["dmarc_mitigate_action"] == "munge_from"
     for name, value in defaults.items():
         assert list_settings.problem(name, value) is None, name
