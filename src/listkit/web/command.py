@@ -137,9 +137,6 @@ def main(arguments: list[str]) -> int:
     commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 2
     except (OSError, ValueError) as error:
         print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
         return 2

@@ -126,12 +126,12 @@ def test_nothing_has_changed_once_the_web_server_has_it(store):
     assert not lifecycle.ensure(configuration, store, time.time()).changed
 
 
-def test_new_headers_reach_a_host_without_a_new_certificate(store, authority, web_server, monkeypatch):
+def test_what_nginx_is_told_changes_without_a_new_certificate(store, authority, web_server, monkeypatch):
     put_issued(authority())
     lifecycle.renew(letsencrypt(), store, time.time())
-    monkeypatch.setattr(certificate_store, "TRUSTED_HEADERS", "# none\n")
+    monkeypatch.setattr(certificate_store, "NGINX_TRUST", "# none\n")
     assert lifecycle.ensure(letsencrypt(), store, time.time()).changed
-    assert (store.live / "headers.conf").read_text() == "# none\n"
+    assert (store.live / "trusted.conf").read_text() == "# none\n"
     lifecycle.renew(letsencrypt(), store, time.time())
     assert web_server.reloads == 2
     assert not lifecycle.ensure(letsencrypt(), store, time.time()).changed
@@ -510,3 +510,38 @@ def test_ensure_prints_its_status(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(configuration, "CONFIGURATION", tmp_path / "certificate.json")
     assert cli.main(["ensure"]) == 0
     assert json.loads(capsys.readouterr().out)["names"] == NAMES
+
+
+@pytest.fixture
+def ensure(tmp_path, monkeypatch, capsys):
+    """Run `listkit certificate ensure` for self-signed certificates; returns the status that it prints."""
+    monkeypatch.setattr(configuration, "CONFIGURATION", tmp_path / "certificate.json")
+
+    def run(*arguments, names=NAMES):
+        configuration.CONFIGURATION.write_text(json.dumps({"mode": "selfsigned", "names": names}))
+        assert cli.main(["ensure", *arguments]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_ensure_reloads_the_web_server_once_for_each_certificate(ensure, web_server):
+    assert ensure()["changed"]
+    assert ensure(names=["new.example.org"])["changed"]
+    assert not ensure(names=["new.example.org"])["changed"]
+    assert web_server.reloads == 2
+
+
+def test_ensure_check_changes_nothing(ensure, store, web_server):
+    assert ensure("--check")["changed"]
+    assert store.installed() is None
+    assert web_server.reloads == 0
+
+
+def test_ensure_leaves_a_web_server_that_refuses_to_the_renewal(ensure, web_server):
+    """The deployment goes on: the web server's configuration may be what it is about to correct."""
+    web_server.refuses = True
+    for _ in range(2):
+        status = ensure()
+        assert status["changed"]
+        assert status["wanted"]

@@ -6,9 +6,6 @@ import sys
 
 import pytest
 
-from listkit.certificate import configuration, lifecycle
-from listkit.certificate.files import CertificateError
-from listkit.certificate.store import Store
 from listkit.web import command
 
 
@@ -20,10 +17,6 @@ def host(tmp_path, monkeypatch):
         file.write_text('{"superuser_password_force": false}')
         monkeypatch.setattr(command, name, file)
     monkeypatch.setattr(command, "STAMP", tmp_path / "stamp")
-    (tmp_path / "certificate.json").write_text('{"mode": "selfsigned", "names": ["lists.example.org"]}')
-    monkeypatch.setattr(configuration, "CONFIGURATION", tmp_path / "certificate.json")
-    monkeypatch.setattr(lifecycle, "ROOT", tmp_path / "certificate")
-    monkeypatch.setattr(lifecycle, "reload_web_server", lambda store: store.mark_served())
     calls = []
 
     def set_up_application(password, dry_run):
@@ -47,7 +40,7 @@ def test_the_first_time_everything_is_set_up(host, monkeypatch, capsys):
     status, answer = run(monkeypatch, capsys)
     assert status == 0
     assert answer["changed"]
-    assert answer["changes"][1:] == ["superuser ana"]
+    assert answer["changes"] == ["superuser ana"]
     assert host == [("secret", False)]
 
 
@@ -93,50 +86,6 @@ def test_looking_only_leaves_no_trace(host, monkeypatch, capsys):
     assert answer["changed"]
     assert host == [("secret", True)]
     assert not command.STAMP.exists()
-    assert not Store(lifecycle.ROOT).installed()
-
-
-@pytest.fixture
-def reloads(monkeypatch):
-    """What the web server takes: the names of each certificate that it was offered."""
-    taken = []
-
-    def have_served(store):
-        taken.append(store.installed().certificate.names)
-        store.mark_served()
-
-    monkeypatch.setattr(lifecycle, "reload_web_server", have_served)
-    return taken
-
-
-def test_the_web_server_takes_a_new_certificate_once(host, monkeypatch, capsys, reloads):
-    run(monkeypatch, capsys)
-    configuration.CONFIGURATION.write_text('{"mode": "selfsigned", "names": ["new.example.org"]}')
-    _, answer = run(monkeypatch, capsys)
-    assert answer["changed"]
-    _, answer = run(monkeypatch, capsys)
-    assert not answer["changed"]
-    assert reloads == [{"lists.example.org"}, {"new.example.org"}]
-
-
-def test_looking_only_leaves_the_web_server_alone(host, monkeypatch, capsys, reloads):
-    _, answer = run(monkeypatch, capsys, "--check")
-    assert answer["certificate"]["changed"]
-    assert reloads == []
-
-
-def test_a_web_server_that_refuses_is_left_to_the_renewal(host, monkeypatch, capsys):
-    """The deployment goes on, to what the web server refuses: its configuration may be what has to be mended."""
-
-    def refuse(store):
-        raise CertificateError("nginx rejects its configuration")
-
-    monkeypatch.setattr(lifecycle, "reload_web_server", refuse)
-    for _ in range(2):
-        status, answer = run(monkeypatch, capsys)
-        assert status == 0
-        assert answer["changed"]
-        assert answer["certificate"]["wanted"]
 
 
 def test_a_failed_set_up_is_tried_again(host, monkeypatch, capsys):
