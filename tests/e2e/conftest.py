@@ -39,7 +39,9 @@ def _runs_here(item: pytest.Item) -> bool:
     site = item.callspec.params.get("release") if hasattr(item, "callspec") else None
     if site not in sites.SITES:
         return True
-    return site in sites.assigned(sites.case(item.nodeid, site), {marker.name for marker in item.iter_markers()})
+    # The closest marker counts.
+    markers = {marker.name: marker.args[0] if marker.args else "" for marker in [*item.iter_markers()][::-1]}
+    return site in sites.assigned(sites.case(item.nodeid, site), markers)
 
 
 @pytest.fixture(scope="session")

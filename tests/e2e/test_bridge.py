@@ -141,7 +141,7 @@ def test_a_hostile_message_is_posted_or_set_aside_and_holds_nothing_up(mailing_l
     assert "554 5.6.0 Mailman cannot handle this message: RecursionError" in said
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_the_bridge_is_confined(deployment: Deployment, release: str):
     host = deployment.sites[release].host
     verdict = host.run("systemd-analyze security listkit-bridge | tail -1")

@@ -36,7 +36,7 @@ from e2e.website import (
 from infomaniak import compose
 from lab.commands import wait_for
 
-pytestmark = pytest.mark.every_release
+pytestmark = pytest.mark.every_release("web")
 
 PATIENCE_MS = 60_000
 TOO_MANY = 429

@@ -293,7 +293,7 @@ def test_what_somebody_waits_for_is_urgent(outbound: Outbound):
     assert outbound.refusals() == []
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_the_table_of_replies_is_read_by_postfix_as_by_us(outbound: Outbound):
     replies = [(row.meaning, example) for row in table() for example in row.examples if " said: 4" not in example]
     statuses = "".join(f"5.0.0 {reply}\n" for _, reply in replies)
@@ -332,7 +332,7 @@ def test_only_loopback_may_hand_in_mail(outbound: Outbound):
     assert sorted(line.split()[3] for line in listeners) == ["127.0.0.1:25", "[::1]:25"]
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_the_valve_is_confined(outbound: Outbound):
     verdict = outbound.host.run("systemd-analyze security listkit-budget | tail -1")
     assert float(verdict.split("service:")[1].split()[0]) < 2

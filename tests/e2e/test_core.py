@@ -14,7 +14,7 @@ import pytest
 from e2e.mailing import MailingList, person
 from infomaniak import compose
 
-pytestmark = [pytest.mark.lab, pytest.mark.every_release]
+pytestmark = [pytest.mark.lab, pytest.mark.every_release("core")]
 
 QUEUES = "/var/lib/mailman3/queue"
 RUNNERS = ["in", "out", "pipeline", "lmtp", "bounces"]

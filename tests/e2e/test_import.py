@@ -18,7 +18,7 @@ from e2e.mailing import MailingList
 from e2e.website import SEARCHABLE_WITHIN_SECONDS, WebSite, burst, import_mbox, removing_archive, wait_for
 from infomaniak import compose
 
-pytestmark = pytest.mark.every_release
+pytestmark = pytest.mark.every_release("web")
 
 YEAR_SECONDS = 366 * 86_400
 LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)

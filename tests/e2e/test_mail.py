@@ -19,7 +19,7 @@ def archived(mailing_list: MailingList, text: str) -> bool:
     return text in browser.get(f"/mailman3/hyperkitty/list/{mailing_list.address}/latest").text
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_a_new_list_has_its_archivers_before_two_posts_can_add_them_twice(mailing_list: MailingList):
     rows = (
         "select count(distinct name), count(*) from listarchiver join mailinglist on mailinglist.id = mailing_list_id"
@@ -53,7 +53,7 @@ def check_copy(mailing_list: MailingList, copy, author: str, about: str) -> None
     assert "dkim=pass" in copy.verdicts
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 @pytest.mark.split
 def test_a_post_reaches_every_subscriber_once_and_the_archive(mailing_list: MailingList):
     author, readers, about = person("author", "bank.test"), [person(f"reader{n}") for n in range(3)], subject()
@@ -91,7 +91,7 @@ def test_without_mitigation_the_strict_server_rejects_the_post(mailing_list: Mai
     assert mailing_list.copies([reader], about) == {reader: 0}
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_join_and_leave_by_mail(mailing_list: MailingList):
     reader = person()
     mailing_list.command(reader, "join")
@@ -130,7 +130,7 @@ def test_mail_to_the_owners_reaches_them(mailing_list: MailingList):
     assert "dmarc=pass" in mail.verdicts
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_a_bounce_is_recorded(mailing_list: MailingList):
     author, gone, about = person("author"), person("unknown"), subject()
     mailing_list.add(author, gone)
@@ -141,7 +141,7 @@ def test_a_bounce_is_recorded(mailing_list: MailingList):
     assert mailing_list.member(author).get("bounce_score", 0) == 0
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 def test_the_digest_job_sends_digests(mailing_list: MailingList):
     author, reader, abouts = person("author"), person(), [subject(), subject()]
     mailing_list.add(author)
@@ -193,7 +193,7 @@ def test_a_post_waits_for_the_relay_to_come_back(mailing_list: MailingList):
     assert mailing_list.copies([reader], about) == {reader: 1}
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("core")
 @pytest.mark.split
 def test_a_post_sent_while_the_host_reboots_arrives_once(mailing_list: MailingList):
     author, reader, about = person("author"), person(), subject()

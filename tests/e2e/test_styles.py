@@ -12,7 +12,7 @@ from deployment import Deployment, Site
 from e2e.mailing import MailingList
 from e2e.website import WebSite, submit
 
-pytestmark = [pytest.mark.lab, pytest.mark.every_release]
+pytestmark = [pytest.mark.lab, pytest.mark.every_release("core")]
 
 STYLES = ["legacy-default", "legacy-announce", "private-default"]
 SAFE = {

@@ -14,7 +14,7 @@ from deployment import Deployment, Site
 from lab import Host
 from lab.commands import run, wait_for
 
-pytestmark = pytest.mark.every_release
+pytestmark = pytest.mark.every_release("web")
 
 SCAN_SECONDS = 600
 RELOAD_SECONDS = 120

@@ -153,7 +153,7 @@ class TestTheServer:
                 assert "Accept-Encoding" in headers["Vary"], url
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("web")
 class TestAccounts:
     def test_the_superuser_logs_in_and_is_one(self, superuser: Browser):
         assert "/mailman3/postorius/domains/" in superuser.get("/mailman3/postorius/lists/").text
@@ -215,7 +215,7 @@ def logged_in(website: WebSite, name: str, password: str) -> Browser | None:
     return None if "/accounts/login" in page.url else browser
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("web")
 class TestTheArchive:
     def test_a_post_is_archived_and_found(self, website: WebSite, guest: Browser, public_list: str):
         word = f"quince{secrets.token_hex(4)}"
@@ -347,7 +347,7 @@ class TestTheArchive:
         assert "An answer." in guest.get(page.url, **{"User-Agent": crawler}).text
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("web")
 class TestTheCache:
     def test_makes_room_without_looking_through_itself_each_time(self, website: WebSite):
         looks, left = in_django(website, _FILL_A_CACHE)

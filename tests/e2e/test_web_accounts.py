@@ -13,7 +13,7 @@ from deployment import Deployment
 from e2e import playbook
 from e2e.website import WebSite, in_django
 
-pytestmark = pytest.mark.every_release
+pytestmark = pytest.mark.every_release("web")
 
 REFUSAL = "Too many failed login attempts"
 

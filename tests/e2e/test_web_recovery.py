@@ -106,7 +106,7 @@ class TestAKilled:
         pages_are_back(website, superuser)
         takes_posts(website, public_list, f"After {which}")
 
-    @pytest.mark.every_release
+    @pytest.mark.every_release("web")
     def test_queue_leaves_no_job_behind(self, website: WebSite, public_list: str):
         takes_posts(website, public_list, "First")
         before = newest_job(website)
@@ -121,7 +121,7 @@ class TestAKilled:
         website.site.web.run(f"kill -KILL {mule}")
         wait_until("end of the jobs", JOBS_WITHIN_SECONDS, lambda: not jobs_since(website, before))
 
-    @pytest.mark.every_release
+    @pytest.mark.every_release("web")
     def test_process_that_updates_the_index_keeps_no_job_waiting(self, website: WebSite, public_list: str):
         host = website.site.web
         word = f"medlar{secrets.token_hex(4)}"
@@ -175,7 +175,7 @@ class TestAKilled:
         assert statuses() == {200}
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("web")
 class TestAnEmptyDatabase:
     def test_in_the_place_of_the_old_one_is_set_up(self, website: WebSite, empty_database: str):
         # PostgreSQL's library looks into the home, and root's is closed to this user.
@@ -198,7 +198,7 @@ def empty_database(website: WebSite) -> Iterator[str]:
         host.run(f"cd / && runuser -u postgres -- dropdb --force {name}")
 
 
-@pytest.mark.every_release
+@pytest.mark.every_release("web")
 class TestAnUpgrade:
     def test_of_the_packages_breaks_nothing(self, website: WebSite, superuser: Browser, public_list: str):
         host = website.site.web

@@ -10,42 +10,40 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e import sites
 
 ROOT = Path(__file__).resolve().parents[2]
-LABS = {"molecule-default": sites.RELEASES, "molecule-split": (sites.SPLIT,)}
+LAB = "all-sites"
 Collected = dict[str, set[str]]
 """Test → sites."""
 
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lab cache in which both scenarios seem to be deployed."""
+    """A lab cache in which all sites seem to be deployed."""
     cache = tmp_path_factory.mktemp("cache")
-    for lab, names in LABS.items():
-        (cache / "labs" / lab).mkdir(parents=True)
-        (cache / "labs" / lab / "sites.json").write_text(json.dumps(names))
+    (cache / "labs" / LAB).mkdir(parents=True)
+    (cache / "labs" / LAB / "sites.json").write_text(json.dumps(sites.SITES))
     return cache
 
 
 def collect(cache: Path, *words: str) -> Collected:
-    """The end-to-end tests that pytest would run on the sites of both labs."""
+    """The end-to-end tests that pytest would run."""
+    argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*argv, "-m", "not slow", *words],
+        env=os.environ | {"LAB_CACHE": str(cache), "LISTKIT_LAB": LAB},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     found = defaultdict(set)
-    for lab, names in LABS.items():
-        argv = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", "-p", "no:cacheprovider"]
-        done = subprocess.run(
-            [*argv, "-m", "not slow", *words],
-            env=os.environ | {"LAB_CACHE": str(cache), "LISTKIT_LAB": lab},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        for node_id in filter(lambda line: "::" in line, done.stdout.splitlines()):
-            parameters = node_id.partition("[")[2].removesuffix("]").split("-")
-            [site] = set(parameters) & set(names)
-            found[sites.case(node_id, site)].add(site)
+    for node_id in filter(lambda line: "::" in line, done.stdout.splitlines()):
+        [site] = set(node_id.partition("[")[2].removesuffix("]").split("-")) & set(sites.SITES)
+        found[sites.case(node_id, site)].add(site)
     return found
 
 
@@ -77,31 +75,40 @@ def test_a_selection_runs_where_it_would_run_among_all(cache: Path, alternately:
 
 
 def test_both_releases_get_what_may_differ_by_release(alternately: Collected):
-    join = "tests/e2e/test_mail.py::test_join_and_leave_by_mail[]"
-    assert alternately[join] == set(sites.RELEASES)
+    chosen = alternately["tests/e2e/test_mail.py::test_join_and_leave_by_mail[]"]
+    assert {sites.COMPONENTS[site]["core"] for site in chosen} == set(sites.RELEASES)
 
 
 @pytest.mark.parametrize(
-    ("markers", "least", "most"),
+    ("markers", "expected"),
     [
-        ((), 1, 1),
-        (("every_release",), 2, 2),
-        (("split",), 2, 2),
-        (("every_release", "split"), 3, 3),
-        (("every_release", "one_release"), 1, 1),
+        ({}, [{"trixie"}, {"bookworm"}, {"split"}]),
+        ({"split": ""}, [{"trixie", "split"}, {"bookworm", "split"}]),
+        ({"every_release": ""}, [{"trixie", "bookworm"}]),
+        ({"every_release": "", "split": ""}, [{"trixie", "bookworm", "split"}]),
+        ({"every_release": "", "one_release": ""}, [{"trixie"}, {"bookworm"}, {"split"}]),
+        ({"every_release": "core"}, [{"trixie", "bookworm"}, {"split", "bookworm"}]),
+        ({"every_release": "core", "split": ""}, [{"split", "bookworm"}]),
+        ({"every_release": "web"}, [{"trixie", "bookworm"}, {"trixie", "split"}]),
+        ({"every_release": "web", "split": ""}, [{"trixie", "split"}]),
     ],
+    ids=str,
 )
-def test_markers_add_sites(markers: tuple[str, ...], least: int, most: int):
-    chosen = [sites.assigned(f"tests/e2e/test_x.py::test_{number}[]", markers) for number in range(60)]
-    assert {len(names) for names in chosen} == set(range(least, most + 1))
-    assert set().union(*chosen) >= set(sites.RELEASES)
-    if "split" in markers:
-        assert all(sites.SPLIT in names for names in chosen)
+def test_markers_choose_sites(markers: dict[str, str], expected: list[set[str]]):
+    chosen = {sites.assigned(f"tests/e2e/test_x.py::test_{number}[]", markers) for number in range(60)}
+    assert chosen == set(map(frozenset, expected))
 
 
-def test_a_module_can_stay_together():
-    one, other = (sites.assigned(f"tests/e2e/test_x.py::test_{name}[]", {"same_site"}) for name in "ab")
+def test_the_tests_of_a_module_can_run_on_the_same_site():
+    one, other = (sites.assigned(f"tests/e2e/test_x.py::test_{name}[]", {"same_site": ""}) for name in "ab")
     assert one == other
+
+
+def test_the_split_site_has_the_releases_that_the_choice_assumes():
+    [play] = yaml.safe_load((ROOT / "molecule/split/create.yml").read_text())
+    [hosts] = play["vars"]["create_hosts"]
+    core, web, _ = (image.removeprefix("kit-") for image in hosts.partition("=")[2].split(","))
+    assert sites.COMPONENTS["split"] == {"core": core, "web": web}
 
 
 def test_the_name_of_a_test_is_the_same_on_every_site():
