@@ -59,7 +59,8 @@ def test_after_a_failure_no_stage_of_any_pipeline_starts(run, tmp_path: Path):
     status, output = run(
         "x/bad=exit 4",
         "x/next=true",
-        f"y/slow=until grep -q 'failed (4)' {tmp_path}/output; do sleep 0.05; done",
+        # The brackets keep the pattern from matching itself: commands are printed, too.
+        f"y/slow=until grep -q 'failed [(]4' {tmp_path}/output; do sleep 0.05; done",
         "y/later=true",
         "last=true",
     )
