@@ -31,6 +31,10 @@ from pathlib import Path
 from listkit.budget.service import STALE_SECONDS
 from listkit.budget.service import STATUS as BUDGET_STATUS
 from listkit.certificate import files as certificates
+from listkit.common import patching
+from listkit.budget.service import STALE_SECONDS
+from listkit.budget.service import STATUS as BUDGET_STATUS
+from listkit.certificate import files as certificates
 
 CONFIGURATION = Path("/etc/listkit/check.json")
 TIMEOUT_SECONDS = 10
@@ -128,6 +132,22 @@ def check_secrets(root: Path = Path("/")) -> Iterator[Finding]:
         not open_ones,
         f"others can read {', '.join(open_ones)}" if open_ones else f"{len(files)} files, closed to others",
         "run the playbook, which sets the modes; renew the secret if somebody may have read it",
+    )
+
+
+def check_patches(records: Path = patching.DIRECTORY) -> Iterator[Finding]:
+    """Every patch to Mailman and its web interface is applied."""
+    fix = "docs/reference/patches.md says what each patch is for; update the kit, which must know the new release first"
+    try:
+        failures = list(patching.recorded_failures(records))
+    except ValueError as error:
+        yield Finding("patches", False, str(error), "restart mailman3 and mailman3-web, which write the records")
+        return
+    yield Finding(
+        "patches",
+        not failures,
+        "; ".join(f"{failure.patch} is not applied: {failure.reason}" for failure in failures) or "all applied",
+        fix,
     )
 
 
@@ -318,6 +338,7 @@ def look_at(configuration: dict) -> list[Finding]:
         check_secrets,
         check_outgoing,
         check_incoming,
+        check_patches,
     ]
     checks += [functools.partial(check_link, link) for link in configuration["links"]]
     if "mailman3.service" in configuration["units"]:
