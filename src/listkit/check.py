@@ -32,9 +32,6 @@ from listkit.budget.service import STALE_SECONDS
 from listkit.budget.service import STATUS as BUDGET_STATUS
 from listkit.certificate import files as certificates
 from listkit.common import patching
-from listkit.budget.service import STALE_SECONDS
-from listkit.budget.service import STATUS as BUDGET_STATUS
-from listkit.certificate import files as certificates
 
 CONFIGURATION = Path("/etc/listkit/check.json")
 TIMEOUT_SECONDS = 10

@@ -80,9 +80,11 @@ class Target:
 class Patch:
     """One change to another project's behaviour.
 
-    purpose: what goes wrong without it. upstream: the address of the issue, or "none filed". read_in: the releases whose
-    source was read. fallback: what happens where the patch cannot be applied. otherwise: called there, if something has
-    to be done.
+    purpose: what goes wrong without it.
+    upstream: the address of the issue, or "none filed".
+    read_in: the releases whose source was read.
+    fallback: what happens where the patch cannot be applied.
+    otherwise: called there, if something has to be done.
     """
 
     name: str

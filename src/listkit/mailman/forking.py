@@ -158,9 +158,7 @@ class ForkingLoop(master.Loop):
             preload()
             self._ready_to_fork = True
         except Exception:
-            log.exception(
-                "listkit: Mailman could not be preloaded; the runners are not forked, and take more memory"
-            )
+            log.exception("listkit: Mailman could not be preloaded; the runners are not forked, and take more memory")
         with self._signals_held():
             super().start_runners(runner_names)
         how = "forked" if self._ready_to_fork else "executed"

@@ -7,7 +7,6 @@ from listkit.mailman import submission_filter
 from listkit.mailman.patches.unsendable_posts import CHAIN
 
 
-
 @public
 class Unsendable(RejectChain):
     """The poster gets the reason, and the headers of what was refused."""

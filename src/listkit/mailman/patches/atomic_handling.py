@@ -109,7 +109,7 @@ class Handling:
                 os.fsync(record.fileno())
         except OSError as error:
             # They have it: to fail now would shunt the message, and it would go to them again.
-            log.error("%s can't be written; if this process is killed, some get the post twice: %s", self._record, error)
+            log.error("%s can't be written; a kill of this process sends some posts twice: %s", self._record, error)
 
     def end_delivery(self, filebase: str) -> None:
         """Remove the record: the queue file is gone."""

@@ -15,8 +15,8 @@ def _apply() -> None:
 
 PATCH = Patch(
     name="forked-runners",
-    purpose="Each of Mailman's 14 runners loads the same 60 MiB; 3.3.8 never restarts a runner that died; a runner that "
-    "is stopped in the middle of a message sets the message aside.",
+    purpose="Each of Mailman's 14 runners loads the same 60 MiB; 3.3.8 never restarts a runner that died; a runner "
+    "that is stopped in the middle of a message sets the message aside.",
     upstream="none filed",
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
     fallback="Mailman's own master runs, and takes 700 MiB more.",

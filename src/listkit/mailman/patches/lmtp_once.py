@@ -15,8 +15,8 @@ def _apply() -> None:
 
 PATCH = Patch(
     name="lmtp-once",
-    purpose="A delivery that is repeated after a crash is posted twice; temporary failures are answered with 550; lines "
-    "of more than 1,000 octets are refused.",
+    purpose="A delivery that is repeated after a crash is posted twice; temporary failures are answered with 550; "
+    "lines of more than 1,000 octets are refused.",
     upstream="none filed",
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
     fallback="Mailman's own runner takes the mail: a crash can double a post, and unusual messages are refused.",
