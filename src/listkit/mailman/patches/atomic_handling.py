@@ -221,9 +221,9 @@ PATCH = Patch(
         Target("mailman.core.switchboard:Switchboard.dequeue", "(self, filebase)"),
         Target("mailman.core.switchboard:Switchboard.enqueue", "(self, _msg, _metadata=None, **_kws)"),
         Target("mailman.core.switchboard:Switchboard.finish", "(self, filebase, preserve=False)"),
-        Target("mailman.core.runner:Runner._process_one_file", "(self, msg, msgdata)", ("2290b3bf963c",)),
+        Target("mailman.core.runner:Runner._process_one_file", "(self, msg, msgdata)", ("218b05e92ffb",)),
         # How it calls the others: shunt, then finish, then preserve.
-        Target("mailman.core.runner:Runner._one_iteration", "(self)", ("f65806b0a433",)),
+        Target("mailman.core.runner:Runner._one_iteration", "(self)", ("eaa86100fe9f",)),
         Target("mailman.mta.base:BaseDelivery._deliver_to_recipients", "(self, mlist, msg, msgdata, recipients)"),
     ),
     apply=_apply,

@@ -30,7 +30,7 @@ PATCH = Patch(
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
     fallback="The first posts to a new list must not come at the same time.",
     targets=(
-        Target("mailman.interfaces.listmanager:ListCreatedEvent.__init__", "(self, mailing_list)"),
+        Target("mailman.interfaces.listmanager:ListCreatedEvent.__init__", "(self, mlist)"),
         Target("mailman.interfaces.mailinglist:IListArchiverSet"),
         Target("zope.event:subscribers"),
     ),

@@ -21,7 +21,8 @@ PATCH = Patch(
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
     fallback="Mailman's own runner takes the mail: a crash can double a post, and unusual messages are refused.",
     targets=(
-        Target("mailman.runners.lmtp:LMTPHandler._handle_DATA", "(self, server, session, envelope)"),
+        Target("mailman.runners.lmtp:LMTPHandler.handle_DATA", "(self, server, session, envelope)"),
+        Target("mailman.runners.lmtp:LMTPHandler._handle_DATA"),
         Target("mailman.runners.lmtp:LMTPHandler._handle_RCPT"),
         Target("mailman.runners.lmtp:LMTPController.factory", "(self)"),
         Target("mailman.runners.lmtp:LMTPRunner.__init__", "(self, name, slice=None)"),

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from listkit.common.patching import Patch, Target
 
 API = "/hyperkitty/api/"
+ARCHIVING = "/hyperkitty/api/mailman/"
+"""What Mailman's core calls; the web server lets no one else in."""
 
 
 def _apply() -> None:
@@ -40,11 +42,13 @@ def _close_api() -> None:
 
 
 def closed_api(get_response: Callable) -> Callable:
-    """Django's middleware that answers 404 to all of the archive's API."""
+    """Django's middleware that answers 404 to everything in the archive's API but core."""
     from django.http import HttpResponseNotFound
 
     def respond(request):
-        return HttpResponseNotFound() if request.path_info.startswith(API) else get_response(request)
+        path = request.path_info
+        is_closed = path.startswith(API) and not path.startswith(ARCHIVING)
+        return HttpResponseNotFound() if is_closed else get_response(request)
 
     return respond
 
