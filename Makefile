@@ -106,7 +106,6 @@ lint: setup
 	@yamllint --strict .
 	@ansible-lint -q --nocolor
 	@python tools/variables_page.py --check
-	@python tools/patches_page.py --check
 
 sanity: setup ## Ansible's own checks of the collections that can be published
 	@python tools/sanity.py
@@ -165,7 +164,6 @@ screenshots: setup .cache/chromium ## renew the pictures in docs/images/; needs 
 
 docs: .venv/complete ## renew the pages that are made from the code
 	@python tools/variables_page.py
-	@python tools/patches_page.py
 
 clean-cache: ## remove built images
 	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)"

@@ -11,7 +11,7 @@ COMMANDS = {
     "bridge": Command("listkit.bridge.cli", "fetch mail from the IMAP mailboxes and deliver it to Mailman"),
     "budget": Command("listkit.budget.cli", "show or control how much mail may still leave"),
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),
-    "check": Command("listkit.check", "check every component; print causes and remedies"),
+    "check": Command("listkit.check.cli", "check every component; print causes and remedies"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
     "web": Command("listkit.web.command", "set up the web interface (for Ansible)"),
 }

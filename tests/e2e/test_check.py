@@ -1,4 +1,4 @@
-"""`listkit check` on a deployed host: each thing it looks at, broken on purpose, is told with what to do about it."""
+"""`listkit check` on a deployed host: each thing that is broken on purpose is found, with a remedy that works."""
 
 from __future__ import annotations
 
@@ -16,74 +16,81 @@ pytestmark = pytest.mark.lab
 
 
 class Breakage(NamedTuple):
-    """What is broken, where, and what is told."""
+    """A fault, and the finding that it leads to."""
 
     harm: str
-    repair: str
-    told: str
+    finding: str
+    repair: str = ""
+    """Without one, the command of the finding's remedy is the repair."""
     at: str = "host"
     """The host of a site where it is broken."""
     by: str = "host"
-    """The host of a site whose check tells of it."""
+    """The host of a site whose check finds it."""
+    seen: str = ""
+    """A part of the cause that is named."""
 
 
 BREAKAGES = {
-    "a unit is stopped": Breakage(
-        "systemctl stop listkit-bridge", "systemctl start listkit-bridge", "listkit-bridge.service"
-    ),
-    "a timer is stopped": Breakage(
-        "systemctl stop listkit-digests.timer", "systemctl start listkit-digests.timer", "listkit-digests.timer"
-    ),
+    "a unit is stopped": Breakage("systemctl stop listkit-bridge", "listkit-bridge.service", seen="inactive"),
+    "the bridge is stopped": Breakage("systemctl stop listkit-bridge", "incoming mail", seen="does not run"),
+    "a timer is stopped": Breakage("systemctl stop listkit-digests.timer", "listkit-digests.timer"),
+    "a timer is disabled": Breakage("systemctl disable listkit-digests.timer", "listkit-digests.timer", seen="at boot"),
+    "apt's timer is off": Breakage("systemctl disable --now apt-daily.timer", "apt-daily.timer"),
     "a job failed": Breakage(
         "systemd-run --quiet --wait --unit=listkit-broken false || true",  # it is meant to fail
-        "systemctl reset-failed listkit-broken",
         "jobs",
+        "systemctl reset-failed listkit-broken",
     ),
     "a port is open": Breakage(
         "systemd-run --quiet --unit=surplus-port python3 -m http.server 8099;"
         " until ss -Htln | grep -q :8099; do sleep 0.1; done",
+        "open ports",
         "systemctl stop surplus-port",
-        "ports open to the outside",
+        seen="8099",
     ),
     "the web interface is down": Breakage(
-        "systemctl kill -s KILL mailman3-web; systemctl stop mailman3-web",
-        "systemctl start mailman3-web",
-        "mailman3-web.service",
-        at="web",
-        by="web",
+        "systemctl kill -s KILL mailman3-web; systemctl stop mailman3-web", "mailman3-web.service", at="web", by="web"
     ),
-    "the database is down": Breakage(
-        "systemctl stop 'postgresql@*'",
-        "systemctl stop postgresql; systemctl start postgresql",
-        "the database",
-        at="database",
-        by="database",
-    ),
+    "the database is down": Breakage("systemctl stop 'postgresql@*'", "database", at="database", by="database"),
     "the database of Mailman is down": Breakage(
-        "systemctl stop 'postgresql@*'",
-        "systemctl stop postgresql; systemctl start postgresql",
-        "Mailman's REST API",
-        at="database",
+        "systemctl stop 'postgresql@*'", "Mailman's REST API", "systemctl restart postgresql", at="database"
     ),
-    "Mailman takes no mail": Breakage(
-        "kill -STOP $(pgrep -x mailman-lmtp)", "kill -CONT $(pgrep -x mailman-lmtp)", "Mailman's LMTP server"
+    "Mailman accepts no mail": Breakage("kill -STOP $(pgrep -x mailman-lmtp)", "Mailman's LMTP server"),
+    "the relay is down": Breakage("systemctl stop postfix", "Postfix", "systemctl start postfix", seen="refused"),
+    "the budget is stopped": Breakage("systemctl stop listkit-budget", "listkit-budget.service"),
+    "the archiver's key is wrong": Breakage(
+        "sed -i.saved 's/^api_key: ./&x/' /etc/mailman3/listkit-hyperkitty.cfg",
+        "archive",
+        "mv /etc/mailman3/listkit-hyperkitty.cfg.saved /etc/mailman3/listkit-hyperkitty.cfg",
+        seen="refuses the archiver's key (401)",
     ),
-    "the relay is down": Breakage("systemctl stop postfix", "systemctl start postfix", "the relay"),
-    "a secret is open": Breakage(
-        "chmod 0644 /etc/postfix/sasl_passwd", "chmod 0600 /etc/postfix/sasl_passwd", "secrets"
+    "a post waits for the archive": Breakage(
+        "install -o list -g list /dev/null /var/lib/mailman3/archives/hyperkitty/spool/1.pck",
+        "unarchived posts",
+        "rm /var/lib/mailman3/archives/hyperkitty/spool/1.pck",
     ),
-    "a disk is full": Breakage("mount -t tmpfs -o size=1m none /var/log", "umount /var/log", "disks"),
+    "a secret is open": Breakage("chmod 0644 /etc/postfix/sasl_passwd", "secrets", seen="/etc/postfix/sasl_passwd"),
+    "a disk is full": Breakage("mount -t tmpfs -o size=1m none /var/log", "disks", "umount /var/log", seen="/var/log"),
     "a message was shunted": Breakage(
         "touch /var/lib/mailman3/queue/shunt/1+0.pck",
+        "shunted messages",
         "rm /var/lib/mailman3/queue/shunt/1+0.pck",
-        "messages set aside",
+        seen="1 in /var/lib/mailman3/queue/shunt",
+    ),
+    "a reboot is required": Breakage("touch /run/reboot-required", "reboot", "rm /run/reboot-required"),
+    "settings are broken": Breakage(
+        "echo '{' > /etc/listkit/check.d/x.json",
+        "settings",
+        "rm /etc/listkit/check.d/x.json",
+        seen="check.d/x.json",
     ),
 }
+EXIT_STATUSES = {"warning": 1, "critical": 2, "unknown": 3}
 
 
 @pytest.fixture
 def site(deployment: Deployment, release: str) -> Iterator[Site]:
-    """A deployed site that is well before the test, and after it."""
+    """A deployed site without a failure before the test, and after it."""
     site = deployment.sites[release]
     assert [failing(host, wait=180) for host in site.hosts] == [{} for _ in site.hosts]
     yield site
@@ -91,22 +98,22 @@ def site(deployment: Deployment, release: str) -> Iterator[Site]:
 
 
 def failing(host: Host, wait: int = 0) -> dict[str, dict]:
-    """What `listkit check` finds wrong, by what it is; its exit status and its words for people agree with that."""
+    """The findings of `listkit check` that are not ok, by name; its exit status and its words for people agree."""
     answer = host.try_run(f"listkit check --json --wait {wait}")
-    findings = {finding["what"]: finding for finding in json.loads(answer.stdout) if not finding["well"]}
-    assert answer.returncode == bool(findings)
+    findings = {finding["name"]: finding for finding in json.loads(answer.stdout) if finding["status"] != "ok"}
+    statuses = {finding["status"] for finding in findings.values()}
+    expected = next((status for status in ("critical", "warning", "unknown") if status in statuses), None)
+    assert answer.returncode == EXIT_STATUSES.get(expected, 0)
     return findings
 
 
-def check_told(host: Host, what: str) -> dict:
-    """The finding is there, with what to do about it, also for people."""
-    found = failing(host)
-    assert what in found
-    assert found[what]["fix"]
+def found(host: Host, name: str) -> dict:
+    """The finding of that name, which is shown to people too, with its remedy."""
+    finding = failing(host)[name]
     text = host.try_run("listkit check").stdout
-    assert f"FAIL {what}: " in text
-    assert "→" in text
-    return found[what]
+    assert f"{name}: {finding['seen'][:20]}" in text
+    assert f"→ {finding['remedy']}" in text
+    return finding
 
 
 @pytest.mark.parametrize(
@@ -117,17 +124,29 @@ def check_told(host: Host, what: str) -> dict:
         for name, breakage in BREAKAGES.items()
     ],
 )
-def test_a_breakage_is_told(site: Site, breakage: str):
-    harm, repair, told, at, by = BREAKAGES[breakage]
-    broken: Host = getattr(site, at)
+def test_a_breakage_is_found_and_its_remedy_works(site: Site, breakage: str):
+    harm, name, repair, at, by, seen = BREAKAGES[breakage]
+    broken, checking = getattr(site, at), getattr(site, by)
     broken.run(harm)
     try:
-        check_told(getattr(site, by), told)
+        finding = found(checking, name)
+        assert seen in finding["seen"]
+        repair = repair or finding["remedy"].split("`")[1]
     finally:
-        broken.run(repair)
+        # Without a finding, start again what is enabled.
+        broken.run(repair or "systemctl start default.target")
 
 
-def test_another_name_s_certificate_is_told(site: Site):
+def test_an_ordinary_user_sees_what_needs_root(site: Site):
+    answer = site.host.try_run("runuser -u nobody -- listkit check --json")
+    statuses = {finding["name"]: finding for finding in json.loads(answer.stdout)}
+    assert answer.returncode == EXIT_STATUSES["unknown"]
+    assert statuses["mailman3.service"]["status"] == "ok"
+    assert statuses["secrets"]["remedy"] == "`sudo listkit check`"
+    assert not answer.stderr
+
+
+def test_another_name_s_certificate_is_found(site: Site):
     host = site.web
     live, saved = "/var/lib/listkit/certificate/live", "/var/cache/live-certificate"
     host.run(f"systemctl stop listkit-certificate.timer && cp -a $(readlink -f {live}) {saved}")
@@ -136,21 +155,21 @@ def test_another_name_s_certificate_is_told(site: Site):
         host.run(f"{make} -addext subjectAltName=DNS:other.test -keyout {live}/privkey.pem -out {live}/fullchain.pem")
         shown = "openssl s_client -connect 127.0.0.1:443 < /dev/null 2> /dev/null"
         host.run(f"systemctl reload nginx; until {shown} | grep -q other.test; do sleep 0.2; done")
-        assert "not for lists." in check_told(host, "certificate")["seen"]
+        assert "not for lists." in found(host, "certificate")["seen"]
     finally:
         host.run(f"cp -a {saved}/. {live}/ && rm -r {saved} && systemctl reload nginx")
         host.run("systemctl start listkit-certificate.timer")
 
 
-def test_a_declared_list_that_changed_or_went_is_told(site: Site, declared_list: MailingList):
+def test_a_declared_list_that_changed_or_went_is_found(site: Site, declared_list: MailingList):
     host = site.host
     declared_list.configure(dmarc_mitigate_action="no_mitigation")
     try:
-        assert declared_list.address in check_told(host, "settings of the declared lists")["seen"]
+        assert declared_list.address in found(host, "settings of the declared lists")["seen"]
     finally:
         declared_list.configure(dmarc_mitigate_action="munge_from")
-    host.run('sed -i \'s/"lists": {/&"gone@example.test": {}, /\' /etc/listkit/check.json')
+    host.run('sed -i \'s/"lists": {/&"gone@example.test": {}, /\' /etc/listkit/check.d/lists.json')
     try:
-        assert "gone@example.test" in check_told(host, "declared lists")["seen"]
+        assert "gone@example.test" in found(host, "declared lists")["seen"]
     finally:
-        host.run("sed -i 's/\"gone@example.test\": {}, //' /etc/listkit/check.json")
+        host.run("sed -i 's/\"gone@example.test\": {}, //' /etc/listkit/check.d/lists.json")

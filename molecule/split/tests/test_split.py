@@ -41,9 +41,9 @@ print(connection.getresponse().status)
 """
 
 
-def ends(node: Host, key: str) -> list[dict]:
-    """One side of a host's links, as its own check knows them."""
-    return json.loads(node.run("cat /etc/listkit/check.json"))[key]
+def clients(node: Host) -> list[dict]:
+    """The links that a host uses, as its own check knows them."""
+    return json.loads(node.run("cat /etc/listkit/check.d/tunnel.json"))["links"]
 
 
 def reached(client: Host, places: list[str]) -> list[str]:
@@ -61,7 +61,7 @@ def whole() -> Site:
 @pytest.fixture(scope="module")
 def links(whole: Site) -> dict[str, Host]:
     """Every link, as `address:port`, and the host that uses it."""
-    return {f"{link['address']}:{link['tunnel_port']}": node for node in whole.hosts for link in ends(node, "links")}
+    return {f"{link['address']}:{link['tunnel_port']}": node for node in whole.hosts for link in clients(node)}
 
 
 def test_a_host_has_its_own_packages_and_nobody_elses(machine, components: list[str]):
@@ -112,7 +112,7 @@ def test_the_links_stay_closed_whatever_becomes_of_the_host_s_own_filter(
 
 
 def test_an_address_without_the_key_gets_no_further(whole: Site):
-    [link] = [link for link in ends(whole.web, "links") if link["port"] == 8001]
+    [link] = [link for link in clients(whole.web) if link["port"] == 8001]
     client = f"openssl s_client -connect {link['address']}:{link['tunnel_port']} -psk_identity {link['key']}"
     answer = whole.web.try_run(f"echo | {client} -psk {secrets.token_hex(32)} -tls1_3 2>&1")
     assert answer.returncode != 0

@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 ADDRESS = re.compile(r"[^@\s<>\"]+@[^@\s<>\"]+")
 DOMAIN = re.compile(r"(?=.{1,253}\Z)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,63}")
+_PORT = "is not a valid port (1–65535)"
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
@@ -78,6 +79,10 @@ class Table:
         """Note a problem with the key `name`; "" is the object itself."""
         self.problems.append(f"{self._name(name)}: {reason}; for example: {_shown(example)}")
 
+    def ignore(self, *names: str) -> None:
+        """Accept keys that are meant for another reader of the file."""
+        self._known.update(names)
+
     def reject_unread_keys(self) -> None:
         """Note as problems the keys, here and below, that no method has read."""
         for name in sorted(self._values.keys() - self._known):
@@ -128,7 +133,17 @@ class Table:
 
     def port(self, name: str, *, default: int | None = None) -> int:
         """Read a TCP port."""
-        return self._integer(name, 1, 65_535, default, "is not a valid port (1–65535)")
+        return self._integer(name, 1, 65_535, default, _PORT)
+
+    def ports(self, name: str, *, default: Sequence[int] | None = None) -> tuple[int, ...]:
+        """Read a list of TCP ports."""
+        if name not in self:
+            return tuple(self._missing(name, [25], default, ()))
+        value = self._values[name]
+        if not isinstance(value, list):
+            self.problem(name, "must be a list of ports", [25])
+            return ()
+        return tuple(self._whole(f"{name}[{place}]", port, 1, 65_535, 25, _PORT) for place, port in enumerate(value))
 
     def flag(self, name: str, *, default: bool | None = None) -> bool:
         """Read true or false."""
@@ -203,7 +218,9 @@ class Table:
         example = least if default is None else default
         if name not in self:
             return self._missing(name, example, default, least)
-        value = self._values[name]
+        return self._whole(name, self._values[name], least, most, example, reason)
+
+    def _whole(self, name: str, value: object, least: int, most: int, example: int, reason: str) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
             return value
         self.problem(name, f"{_shown(value)} {reason}", example)

@@ -113,12 +113,11 @@ def carry_out(options: argparse.Namespace) -> int:
         as_web_user("sync-database")
     else:
         # Django: only these sub-commands pay for it.
-        from listkit.web import setup
-        from listkit.web.patches import archive_policies
+        from listkit.web import setup, sync
 
         if options.command == "sync-database":
             setup.load_django()
-            archive_policies.update()
+            sync.sync()
         else:
             wanted = json.loads(CONFIGURATION.read_text())
             changes = setup.apply(wanted, sys.stdin.read(), options.check)

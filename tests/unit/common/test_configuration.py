@@ -26,6 +26,7 @@ def test_a_good_file_is_read(tmp_path):
         "mode": "files",
         "days": 7,
         "port": 25,
+        "ports": [22, 443],
         "keep": True,
         "address": "Ana@Example.org",
         "lists": ["Dev@example.org"],
@@ -44,6 +45,7 @@ def test_a_good_file_is_read(tmp_path):
             table.choice("mode", ["letsencrypt", "files"]),
             table.integer("days", 1, 10),
             table.port("port"),
+            table.ports("ports"),
             table.flag("keep"),
             table.address("address"),
             table.addresses("lists"),
@@ -58,8 +60,8 @@ def test_a_good_file_is_read(tmp_path):
     file = tmp_path / "file.json"
     file.write_text(json.dumps(raw))
     assert load(file, build) == [
-        "dev", ("a", "b"), "files", 7, 25, True, "ana@example.org", ("dev@example.org",), "192.0.2.1", "/var/lib/x",
-        "http://127.0.0.1:8001/3.1", 1, [2, 3], {"example.org": []},
+        "dev", ("a", "b"), "files", 7, 25, (22, 443), True, "ana@example.org", ("dev@example.org",), "192.0.2.1",
+        "/var/lib/x", "http://127.0.0.1:8001/3.1", 1, [2, 3], {"example.org": []},
     ]  # fmt: skip
 
 
@@ -86,6 +88,8 @@ def test_a_default_stands_for_a_missing_key_and_for_null():
         (99_999, lambda table: table.port("x"), "x: 99999 is not a valid port (1–65535); for example: 1"),
         ("25", lambda table: table.port("x", default=25), 'x: "25" is not a valid port (1–65535); for example: 25'),
         (True, lambda table: table.integer("x", 1, 5), "x: true is not a whole number from 1 to 5; for example: 1"),
+        ([22, 0], lambda table: table.ports("x"), "x[1]: 0 is not a valid port (1–65535); for example: 25"),
+        (22, lambda table: table.ports("x"), "x: must be a list of ports; for example: [25]"),
         ("yes", lambda table: table.flag("x"), 'x: "yes" is neither true nor false; for example: false'),
         ("a b", lambda table: table.host("x"), 'x: "a b" is not valid; for example: "mail.example.org"'),
         ("ana", lambda table: table.address("x"), 'x: "ana" is not valid; for example: "mailman@example.org"'),
@@ -118,6 +122,10 @@ def test_an_unknown_key_is_a_problem_wherever_it_stands():
         "FILE: prot: unknown key; known keys: inner, port",
         "FILE: inner.pot: unknown key; known keys: port",
     ]
+
+
+def test_a_key_for_another_reader_is_ignored():
+    assert read({"key": 1}, lambda table: table.ignore("key"), "FILE") is None
 
 
 def test_all_problems_are_reported_at_once_with_the_file():

@@ -1,0 +1,88 @@
+"""`listkit check`: print the state of every component on this host, and the remedy for each failure.
+
+Exit status, as that of monitoring plugins: 0 ok, 1 warning, 2 critical, 3 unknown (something could not be checked).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+
+from listkit.check import runner
+from listkit.check.components import EVERYWHERE, MODULES
+from listkit.check.finding import Finding, Status, worst
+
+RETRY_SECONDS = 0.5
+Findings = Sequence[tuple[str, Finding]]
+
+
+def main(argv: list[str]) -> int:
+    """Run the checks and print the findings; return the exit status."""
+    options = _parser().parse_args(argv)
+    components = runner.components()
+    if not components or {component.name for component in components} <= EVERYWHERE:
+        print(f"{runner.DIRECTORY} has no settings; run the playbook to write them", file=sys.stderr)
+        return Status.UNKNOWN.exit_status
+    names = [component.name for component in components]
+    if unknown := [name for name in options.only if name not in names]:
+        print(f"{unknown[0]} is not on this host; its components: {', '.join(names)}", file=sys.stderr)
+        return Status.UNKNOWN.exit_status
+    selected = [component for component in components if not options.only or component.name in options.only]
+    findings = retry(lambda: runner.run(selected), options.wait)
+    print(_as_json(findings) if options.json else "\n".join(_lines(findings)))
+    return worst(finding for _, finding in findings).exit_status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="listkit check",
+        description="Check every component on this host; print the cause of each failure and the remedy.",
+        epilog="Exit status: 0 ok, 1 warning, 2 critical, 3 unknown.",
+    )
+    parser.add_argument("--json", action="store_true", help="print a list of findings as JSON")
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="retry failing checks for this long (not warnings)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=f"check only this component, such as {', '.join(MODULES)}; may be given several times",
+    )
+    return parser
+
+
+def retry(look: Callable[[], Findings], seconds: float) -> Findings:
+    """Return the findings, as soon as none is critical or unknown, or when `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    while True:
+        findings = look()
+        if worst(finding for _, finding in findings) in (Status.OK, Status.WARNING) or time.monotonic() >= deadline:
+            return findings
+        time.sleep(RETRY_SECONDS)
+
+
+def _as_json(findings: Findings) -> str:
+    return json.dumps([{"component": component, **asdict(finding)} for component, finding in findings])
+
+
+def _lines(findings: Findings) -> Iterator[str]:
+    """The verdict and the counts in the first line, which monitoring shows; then a line for each finding."""
+    counts = Counter(finding.status for _, finding in findings)
+    listed = ", ".join(f"{counts[status]} {status}" for status in reversed(Status) if counts[status])
+    yield f"{worst(finding for _, finding in findings).upper()}: {listed or 'nothing to check'}"
+    for component, finding in findings:
+        status = finding.status if finding.status is Status.OK else finding.status.upper()
+        yield f"{status:8}  {component:11}  {finding.name}: {finding.seen}"
+        if finding.remedy:
+            yield f"{'':21}  → {finding.remedy}"

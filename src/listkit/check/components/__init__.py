@@ -1,0 +1,10 @@
+"""The checks of each component."""
+
+MODULES = {
+    name: f"{__name__}.{name}"
+    for name in ("base", "tunnel", "database", "relay", "core", "certificate", "web", "bridge", "lists", "patches")
+}
+"""The module of each component, in the order in which its findings are shown: what others need comes first."""
+
+EVERYWHERE = frozenset({"patches"})
+"""Components that need no settings, and are checked on every host."""

@@ -1,0 +1,131 @@
+"""The host: room on its disks, open ports, secrets, failed jobs, a pending reboot."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from listkit.check.finding import Check, Finding
+from listkit.check.probes import date, oldest, output, with_last_log_line
+from listkit.check.settings import Host, Settings
+
+LEAST_FREE_BYTES = 512 * 1024**2
+REMEDIES = {
+    Path("/"): "`apt-get clean`; `du -xh --max-depth=2 / | sort -h | tail` shows the largest ones",
+    Path("/var/log"): "`journalctl --vacuum-size=50M`; `du -xh /var/log | sort -h | tail` shows the largest ones",
+    Path("/var/lib/mailman3"): "`du -xh /var/lib/mailman3 | sort -h | tail` shows the largest ones",
+    Path("/var/lib/postgresql"): "`du -xh /var/lib/postgresql | sort -h | tail` shows the largest ones",
+    Path("/var/spool/postfix"): "`listkit budget` and `postqueue -p` show the queued mail",
+}
+"""Directories that grow, each perhaps on a disk of its own, and how to make room."""
+SECRETS = (
+    "etc/listkit/secrets/*",
+    "etc/listkit/tls-key.pem",
+    "etc/mailman3/listkit-hyperkitty.cfg",
+    "etc/mailman3/mailman.cfg",
+    "etc/mailman3/mailman-web.py",
+    "etc/postfix/sasl_passwd*",
+    "var/lib/listkit/certificate/live/privkey.pem",
+)
+REBOOT_REQUIRED = Path("/run/reboot-required")
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the checks; there are no settings but units and ports."""
+    host = settings.host
+    return [
+        Check("disks", check_disks),
+        Check("open ports", lambda: check_ports(host, output("ss", "-Htln"))),
+        Check("secrets", check_secrets),
+        Check("jobs", lambda: check_jobs(host)),
+        Check("reboot", check_reboot),
+    ]
+
+
+def check_disks(remedies: dict[Path, str] = REMEDIES, least: int = LEAST_FREE_BYTES) -> Iterator[Finding]:
+    """There is room, for bytes and for files."""
+    full = {
+        directory: reason for directory in remedies if directory.exists() and (reason := _shortage(directory, least))
+    }
+    for directory, reason in full.items():
+        yield Finding.critical("disks", f"{directory}: {reason}", remedies[directory])
+    if not full:
+        yield Finding.ok("disks", f"at least {least // 1024**2} MiB free everywhere")
+
+
+def _shortage(directory: Path, least: int) -> str:
+    disk = os.statvfs(directory)
+    if disk.f_bavail * disk.f_frsize < least:
+        return f"{disk.f_bavail * disk.f_frsize // 1024**2} MiB free, less than {least // 1024**2} MiB"
+    return "no inode free for another file" if disk.f_files and disk.f_favail == 0 else ""
+
+
+def check_ports(host: Host, sockets: str) -> Iterator[Finding]:
+    """Only the allowed ports are open to the outside. `sockets`: the output of `ss -Htln`."""
+    outside = {port for address, port in map(_local_address, sockets.splitlines()) if not _is_loopback(address)}
+    listed = ", ".join(map(str, sorted(outside))) or "none"
+    surplus = sorted(outside - host.ports)
+    if surplus and host.unusable:
+        seen = f"{listed}; the settings of {', '.join(sorted(host.unusable))} say which are expected"
+        yield Finding.unknown("open ports", seen, "see the finding `settings`")
+    elif surplus:
+        ports = " or ".join(f"sport = {port}" for port in surplus)
+        seen = f"{listed}; not expected: {', '.join(map(str, surplus))}"
+        remedy = f"`ss -tlnp '{ports}'` names the program: bind it to 127.0.0.1 or stop it"
+        yield Finding.critical("open ports", seen, remedy)
+    else:
+        yield Finding.ok("open ports", listed)
+
+
+def _local_address(line: str) -> tuple[str, int]:
+    address, _, port = line.split()[3].rpartition(":")
+    return address.strip("[]").partition("%")[0], int(port)
+
+
+def _is_loopback(address: str) -> bool:
+    return address != "*" and ipaddress.ip_address(address).is_loopback
+
+
+def check_secrets(root: Path = Path("/")) -> Iterator[Finding]:
+    """Other users cannot read a file with a secret."""
+    for directory in filter(Path.exists, {(root / pattern).parent for pattern in SECRETS}):
+        # Without permission, `glob` finds nothing and says nothing.
+        next(directory.iterdir(), None)
+    files = sorted(path for pattern in SECRETS for path in root.glob(pattern))
+    exposed = [str(path) for path in files if path.stat().st_mode & 0o007]
+    if exposed:
+        seen = f"other users can read {', '.join(exposed)}"
+        remedy = f"`chmod o= {' '.join(exposed)}`; replace the secret if an untrusted user may have read it"
+        yield Finding.critical("secrets", seen, remedy)
+    else:
+        yield Finding.ok("secrets", f"{len(files)} files, closed to other users")
+
+
+def check_jobs(host: Host) -> Iterator[Finding]:
+    """None of the kit's jobs failed at its last run, apart from the units that have a finding of their own."""
+    command = ("systemctl", "list-units", "--failed", "--plain", "--no-legend", "listkit-*")
+    failed = [line.split()[0] for line in output(*command).splitlines()]
+    others = [unit for unit in failed if unit not in host.units and _timer(unit) not in host.units]
+    for unit in others:
+        remedy = f"remove the cause, then `systemctl restart {unit}`"
+        yield Finding.critical("jobs", with_last_log_line(f"{unit} failed", unit), remedy)
+    if not others:
+        yield Finding.ok("jobs", "none has failed")
+
+
+def _timer(unit: str) -> str:
+    return unit.removesuffix(".service") + ".timer"
+
+
+def check_reboot(required: Path = REBOOT_REQUIRED) -> Iterator[Finding]:
+    """No upgrade waits for a reboot."""
+    since = oldest([required])
+    if since is None:
+        yield Finding.ok("reboot", "not required")
+        return
+    packages = required.with_name("reboot-required.pkgs")
+    names = sorted(set(packages.read_text().split())) if packages.exists() else []
+    reason = f", for {', '.join(names)}" if names else ""
+    yield Finding.warning("reboot", f"required since {date(since)}{reason}", "`systemctl reboot`")

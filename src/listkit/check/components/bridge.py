@@ -1,0 +1,106 @@
+"""The bridge: logged in to every mailbox, and the messages that it set aside."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from listkit.check.finding import PLAYBOOK, Check, Finding
+from listkit.check.probes import output, with_last_log_line
+from listkit.check.settings import Settings
+
+UNIT = "listkit-bridge.service"
+CONFIGURATION = Path("/etc/listkit/bridge.json")
+METRICS = Path("/run/listkit-bridge/metrics.prom")
+STALE_SECONDS = 60
+"""The bridge writes its metrics every few seconds."""
+RESTART = f"`systemctl restart {UNIT}`"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What the bridge says of itself: the value of each metric by its labels."""
+
+    values: dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+    @classmethod
+    def parse(cls, text: str) -> Metrics:
+        """Read the text format of Prometheus."""
+        values = {}
+        for name, labels, value in re.findall(r"^listkit_bridge_(\w+)(?:\{(.*)\})? (\S+)$", text, re.MULTILINE):
+            values[name, frozenset(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels))] = float(value)
+        return cls(values)
+
+    def is_set(self, name: str, mailbox: str) -> bool:
+        """Whether a gauge of a mailbox is 1."""
+        return self.values.get((name, frozenset({("mailbox", mailbox)}))) == 1
+
+    def by_folder(self, name: str) -> Counter[str]:
+        """The sums of a counter over all mailboxes, by folder."""
+        sums: Counter[str] = Counter()
+        for (metric, labels), value in self.values.items():
+            if metric == name and value:
+                sums[dict(labels).get("folder", "")] += int(value)
+        return sums
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the checks; there are no settings but units and ports."""
+    return [Check("incoming mail", check_incoming), Check("set aside messages", check_set_aside)]
+
+
+def check_incoming(metrics: Path = METRICS, configuration: Path = CONFIGURATION) -> Iterator[Finding]:
+    """The bridge runs, and is logged in to every mailbox."""
+    name = "incoming mail"
+    try:
+        age = time.time() - metrics.stat().st_mtime
+        current = Metrics.parse(metrics.read_text())
+    except FileNotFoundError:
+        seen = with_last_log_line("the bridge does not run; incoming mail waits in the mailboxes", UNIT)
+        yield Finding.critical(name, seen, RESTART)
+        return
+    if age > STALE_SECONDS:
+        seen = with_last_log_line(f"no progress for {age:.0f} s; incoming mail waits in the mailboxes", UNIT)
+        yield Finding.critical(name, seen, RESTART)
+        return
+    mailboxes = [address.lower() for address in json.loads(configuration.read_text())["mailboxes"]]
+    away = [mailbox for mailbox in mailboxes if not current.is_set("up", mailbox)]
+    for mailbox in away:
+        yield _not_logged_in(mailbox, current)
+    if not away:
+        yield Finding.ok(name, f"logged in to {', '.join(mailboxes)}")
+
+
+def _not_logged_in(mailbox: str, metrics: Metrics) -> Finding:
+    name = "incoming mail"
+    if metrics.is_set("login_refused", mailbox):
+        seen = f"the mail service refuses the password of {mailbox}"
+        return Finding.critical(name, seen, f"correct mail_password in your settings, then {PLAYBOOK}")
+    if metrics.is_set("certificate_refused", mailbox):
+        seen = f"the certificate of the mail service is not valid, so the bridge does not log in to {mailbox}"
+        remedy = f"correct mail_host in your settings, or remove the proxy in between; then {RESTART}"
+        return Finding.critical(name, seen, remedy)
+    seen = with_last_log_line(f"not logged in to {mailbox}", UNIT)
+    return Finding.critical(name, seen, f"see that this host reaches the mail service; then {RESTART}")
+
+
+def check_set_aside(metrics: Path = METRICS) -> Iterator[Finding]:
+    """The bridge has not given up on a message since it was started."""
+    name = "set aside messages"
+    try:
+        counts = Metrics.parse(metrics.read_text()).by_folder("set_aside_total")
+    except FileNotFoundError:
+        return  # the finding "incoming mail" has it
+    since = output("systemctl", "show", "--property=ActiveEnterTimestamp", "--value", UNIT).strip()
+    listed = ", ".join(f"{count} in {folder}" for folder, count in sorted(counts.items())) or "none"
+    seen = f"{listed}, since {since}" if since else listed
+    if counts.get("Failed"):
+        remedy = "read them in the mailbox; move those that Mailman is to have after all to the folder Replay"
+        yield Finding.warning(name, f"{seen}: the bridge gave up on those in Failed", remedy)
+    else:
+        yield Finding.ok(name, seen)

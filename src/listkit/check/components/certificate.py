@@ -1,0 +1,88 @@
+"""The certificate that the web server sends. Settings: `fqdn`, the site's host name, and `days`, the days for which it
+must still be valid.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from listkit.certificate import lifecycle
+from listkit.certificate.configuration import Configuration
+from listkit.certificate.files import Certificate, parse
+from listkit.check.finding import Check, Finding
+from listkit.check.probes import TIMEOUT_SECONDS
+from listkit.check.settings import Settings
+from listkit.common.configuration import ConfigurationError
+
+DAY_SECONDS = 86_400
+LEAST_SHARE_LEFT = 0.25
+"""A certificate with a smaller share of its lifetime left is overdue: it is renewed after two thirds."""
+RENEW = "`systemctl start listkit-certificate`"
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the check."""
+    fqdn, days = settings.own.host("fqdn"), settings.own.integer("days", 0, 10_000)
+    return [Check("certificate", lambda: check_certificate(fqdn, days))]
+
+
+def check_certificate(fqdn: str, days: int) -> Iterator[Finding]:
+    """The web server sends a certificate for the site that is valid long enough, and of the authority where wanted."""
+    try:
+        certificate = parse(served(fqdn))
+    except OSError as error:
+        seen = f"the web server sends none: {error}"
+        remedy = "`nginx -t` names faults of its configuration; `systemctl restart nginx`"
+        yield Finding.critical("certificate", seen, remedy)
+        return
+    yield judge(certificate, fqdn, days, time.time(), mode())
+
+
+def served(fqdn: str) -> bytes:
+    """Return the certificate that the web server sends, as PEM. Raises OSError."""
+    context = ssl.create_default_context()
+    # The finding names a certificate that browsers reject; here it has to be read.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", 443), TIMEOUT_SECONDS) as plain,
+        context.wrap_socket(plain, server_hostname=fqdn) as connection,
+    ):
+        return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"").encode()
+
+
+def mode() -> str:
+    """Return the configured mode; "" when only root can read it."""
+    try:
+        return Configuration.load().mode
+    except ConfigurationError:
+        return ""
+
+
+def judge(certificate: Certificate, fqdn: str, days: int, now: float, mode: str) -> Finding:
+    """Return the finding about a certificate."""
+    left = certificate.not_after - now
+    least = min(days * DAY_SECONDS, LEAST_SHARE_LEFT * (certificate.not_after - certificate.not_before))
+    seen = f"for {fqdn}, {left / DAY_SECONDS:.0f} days left"
+    if not certificate.covers([fqdn]):
+        seen = f"not for {fqdn} but for {', '.join(sorted(certificate.names))}"
+        return Finding.critical("certificate", f"{seen}{last_failure()}", RENEW)
+    if left <= least:
+        return Finding.critical("certificate", f"{seen}{last_failure()}", RENEW)
+    if certificate.self_signed and mode == "letsencrypt":
+        seen = f"{seen}, but a temporary self-signed one{last_failure()}"
+        return Finding.warning("certificate", seen, RENEW)
+    return Finding.ok("certificate", seen)
+
+
+def last_failure(record: Path | None = None) -> str:
+    """Return the authority's last refusal, to append to a finding; "" when there is none or only root can read it."""
+    try:
+        reason = json.loads((record or lifecycle.ROOT / "attempts.json").read_text())["reason"]
+    except (OSError, ValueError, KeyError):
+        return ""
+    return f"; the last attempt failed: {reason}"

@@ -1,0 +1,123 @@
+"""Mailman's core: its servers, the messages that it set aside, and the way into the archive."""
+
+from __future__ import annotations
+
+import configparser
+import contextlib
+import http.client
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from listkit.check.finding import PLAYBOOK, Check, Finding
+from listkit.check.probes import TIMEOUT_SECONDS, date, greeting, oldest, with_last_log_line
+from listkit.check.settings import Settings
+from listkit.common.endpoints import CORE_LMTP
+from listkit.common.rest import LoginRefused, RestClient, RestError
+
+UNIT = "mailman3.service"
+RESTART = f"`systemctl restart {UNIT}`"
+QUEUES = Path("/var/lib/mailman3/queue")
+ARCHIVE_SPOOL = Path("/var/lib/mailman3/archives/hyperkitty/spool")
+ARCHIVER = Path("/etc/mailman3/listkit-hyperkitty.cfg")
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the checks; there are no settings but units and ports."""
+    return [
+        Check("Mailman's LMTP server", check_lmtp),
+        Check("Mailman's REST API", check_rest),
+        Check("shunted messages", check_set_aside),
+        Check("archive", check_archive),
+        Check("unarchived posts", check_archive_spool),
+    ]
+
+
+def check_lmtp(address: tuple[str, int] = CORE_LMTP.address) -> Iterator[Finding]:
+    """Mailman accepts mail."""
+    name = "Mailman's LMTP server"
+    try:
+        seen = greeting(address)
+    except OSError as error:
+        yield Finding.critical(name, with_last_log_line(f"port {address[1]}: {error}", UNIT), RESTART)
+        return
+    text = seen.decode(errors="replace").strip()
+    yield Finding.ok(name, text) if seen.startswith(b"220") else Finding.critical(name, text, RESTART)
+
+
+def check_rest(client: RestClient | None = None) -> Iterator[Finding]:
+    """Mailman's REST API answers, and so does its database."""
+    name = "Mailman's REST API"
+    try:
+        lists = (client or RestClient.of_this_host()).get("lists?count=1&page=1")
+    except LoginRefused as error:
+        yield Finding.critical(name, f"{error}: its password is not that of the password file", PLAYBOOK)
+    except RestError as error:
+        seen = with_last_log_line(str(error), UNIT)
+        remedy = f"see that its database answers, with `listkit check --only database` on that host; then {RESTART}"
+        yield Finding.critical(name, seen, remedy)
+    else:
+        yield Finding.ok(name, f"{lists.get('total_size', 0)} lists")
+
+
+def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
+    """Mailman has not set a message aside that it could not handle."""
+    # Without permission, `glob` finds nothing and says nothing.
+    list(queues.iterdir())
+    shunted, bad = list(queues.glob("shunt/*.pck")), list(queues.glob("bad/*"))
+    if (since := oldest(shunted)) is not None:
+        seen = f"{len(shunted)} in {queues}/shunt, the oldest since {date(since)}"
+        remedy = "remove the cause (see /var/log/mailman3/mailman.log), then `runuser -u list -- mailman unshunt`"
+        yield Finding.warning("shunted messages", seen, remedy)
+    if (since := oldest(bad)) is not None:
+        seen = f"{len(bad)} in {queues}/bad, the oldest since {date(since)}: Mailman cannot read them"
+        remedy = f"`runuser -u list -- mailman qfile {bad[0]}` shows one; delete those that you do not need"
+        yield Finding.warning("shunted messages", seen, remedy)
+    if not shunted and not bad:
+        yield Finding.ok("shunted messages", "none")
+
+
+def check_archive(configuration: Path = ARCHIVER) -> Iterator[Finding]:
+    """The archive accepts the key of Mailman's archiver."""
+    parser = configparser.ConfigParser()
+    parser.read_string(configuration.read_text())
+    url, key = parser["general"]["base_url"], parser["general"]["api_key"]
+    restart = "on the web host: `systemctl restart mailman3-web`"
+    try:
+        status = _ask_archive(url, key)
+    except (OSError, http.client.HTTPException) as error:
+        seen = f"{url} does not answer: {error or type(error).__name__}; posts wait for it"
+        yield Finding.critical("archive", seen, restart)
+        return
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        seen = f"{url} refuses the archiver's key ({status}); posts wait for it"
+        yield Finding.critical("archive", seen, PLAYBOOK)
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        yield Finding.critical("archive", f"{url} fails ({status}); posts wait for it", restart)
+    else:
+        yield Finding.ok("archive", f"{url} accepts the archiver's key")
+
+
+def _ask_archive(base_url: str, key: str) -> int:
+    """Return the status of a request of the archiver's that changes nothing."""
+    url = urlsplit(base_url)
+    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=TIMEOUT_SECONDS)
+    # In a header, as the archiver sends it: a query would be logged.
+    headers = {"Authorization": f"Token {key}"}
+    with contextlib.closing(connection):
+        connection.request("GET", f"{url.path.rstrip('/')}/api/mailman/urls?mlist=check@example.org", headers=headers)
+        return connection.getresponse().status
+
+
+def check_archive_spool(spool: Path = ARCHIVE_SPOOL) -> Iterator[Finding]:
+    """No post waits for the archive."""
+    name = "unarchived posts"
+    waiting = list(spool.iterdir()) if spool.exists() else []
+    since = oldest(waiting)
+    if since is None:
+        yield Finding.ok(name, "none")
+    else:
+        seen = f"{len(waiting)} in {spool}, the oldest since {date(since)}: the archive did not accept them"
+        remedy = "`listkit check --only core` says whether it does now; they follow the next post that it accepts"
+        yield Finding.warning(name, seen, remedy)

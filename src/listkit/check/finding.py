@@ -1,0 +1,68 @@
+"""The result of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+PLAYBOOK = "on the machine that you deploy from: `ansible-playbook playbook.yml`"
+"""The remedy for everything that the playbook puts right."""
+
+
+class Status(StrEnum):
+    """The verdict, in the words of monitoring plugins; the gravest last."""
+
+    OK = "ok"
+    UNKNOWN = "unknown"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status that monitoring plugins have for it."""
+        return {Status.OK: 0, Status.WARNING: 1, Status.CRITICAL: 2, Status.UNKNOWN: 3}[self]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, the verdict, the facts and the cause; unless it is ok, the remedy with a command to run."""
+
+    name: str
+    status: Status
+    seen: str
+    remedy: str = ""
+
+    @classmethod
+    def ok(cls, name: str, seen: str) -> Finding:
+        """All is as it should be."""
+        return cls(name, Status.OK, seen)
+
+    @classmethod
+    def warning(cls, name: str, seen: str, remedy: str) -> Finding:
+        """Mail flows, but something needs attention."""
+        return cls(name, Status.WARNING, seen, remedy)
+
+    @classmethod
+    def critical(cls, name: str, seen: str, remedy: str) -> Finding:
+        """The component does not do its work."""
+        return cls(name, Status.CRITICAL, seen, remedy)
+
+    @classmethod
+    def unknown(cls, name: str, seen: str, remedy: str) -> Finding:
+        """The check itself was not possible."""
+        return cls(name, Status.UNKNOWN, seen, remedy)
+
+
+def worst(findings: Iterable[Finding]) -> Status:
+    """Return the gravest status; ok without findings."""
+    order = list(Status)
+    return max((finding.status for finding in findings), key=order.index, default=Status.OK)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to look at. `run` may raise; a PermissionError means that root has to look."""
+
+    name: str
+    run: Callable[[], Iterable[Finding]]

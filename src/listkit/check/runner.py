@@ -1,0 +1,89 @@
+"""Which checks run on this host, and running them all at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from listkit.check import units
+from listkit.check.components import EVERYWHERE, MODULES
+from listkit.check.finding import PLAYBOOK, Check, Finding
+from listkit.check.settings import Host, Settings, read
+from listkit.common.configuration import ConfigurationError, Table, load
+
+DIRECTORY = Path("/etc/listkit/check.d")
+AT_ONCE = 16
+NEEDS_ROOT = "`sudo listkit check`"
+
+
+@dataclass(frozen=True)
+class Component:
+    """A component on this host, and its checks."""
+
+    name: str
+    checks: list[Check]
+
+
+def components(directory: Path | None = None) -> list[Component]:
+    """Return the components of this host in the order of `MODULES`; then those that have units and ports only."""
+    host = Host()
+    files = {path.stem: path for path in sorted((directory or DIRECTORY).glob("*.json"))}
+    found = []
+    for name in [*MODULES, *(files.keys() - MODULES.keys())]:
+        if name in files:
+            found.append(Component(name, _checks_of(name, files[name], host)))
+        elif name in EVERYWHERE:
+            found.append(Component(name, _own_checks(name, Settings((), Table({}), host))))
+    return found
+
+
+def run(selected: Collection[Component]) -> list[tuple[str, Finding]]:
+    """Run the checks of these components; return the findings with the component's name, in order."""
+    pairs = [(component.name, check) for component in selected for check in component.checks]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        results = pool.map(perform, [check for _, check in pairs])
+        return [(name, finding) for (name, _), findings in zip(pairs, results, strict=True) for finding in findings]
+
+
+def perform(check: Check) -> list[Finding]:
+    """Run a check. One that cannot be carried out is a finding, and must not keep the others from theirs."""
+    try:
+        return list(check.run())
+    except PermissionError as error:
+        if os.geteuid():
+            return [Finding.unknown(check.name, f"needs root: {error.filename or error}", NEEDS_ROOT)]
+        return [Finding.unknown(check.name, str(error), PLAYBOOK)]
+    except Exception as error:  # a fault of one check; the text names it
+        seen = f"the check failed: {type(error).__name__}: {error}"
+        return [Finding.unknown(check.name, seen, f"{PLAYBOOK} writes its settings and data again; else report this")]
+
+
+def _checks_of(name: str, path: Path, host: Host) -> list[Check]:
+    def build(table: Table) -> list[Check]:
+        settings = read(table, host)
+        return [Check("units", lambda: units.check_units(settings.units)), *_own_checks(name, settings)]
+
+    try:
+        return load(path, build)
+    except ConfigurationError as error:
+        host.unusable.add(name)
+        return [Check("settings", partial(_unusable, error))]
+
+
+def _own_checks(name: str, settings: Settings) -> list[Check]:
+    if name not in MODULES:
+        return []
+    checks: list[Check] = import_module(MODULES[name]).checks(settings)
+    return checks
+
+
+def _unusable(error: ConfigurationError) -> Iterator[Finding]:
+    if isinstance(error.__cause__, PermissionError) and os.geteuid():
+        yield Finding.unknown("settings", f"needs root: {error}", NEEDS_ROOT)
+    else:
+        yield Finding.unknown("settings", "; ".join(str(error).splitlines()), PLAYBOOK)

@@ -1,0 +1,57 @@
+"""systemd units: active, started at boot, and for timers the last run of their job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from listkit.check.finding import PLAYBOOK, Finding
+from listkit.check.probes import output, with_last_log_line
+
+PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "UnitFileState", "Triggers")
+Unit = Mapping[str, str]
+
+
+def check_units(names: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each unit."""
+    for name, unit in states(list(names)).items():
+        yield _finding(name, unit)
+
+
+def states(names: list[str]) -> dict[str, Unit]:
+    """Return the properties of units by name."""
+    if not names:
+        return {}
+    blocks = output("systemctl", "show", f"--property={','.join(PROPERTIES)}", "--", *names).strip().split("\n\n")
+    return {
+        name: dict(line.split("=", 1) for line in block.splitlines()) for name, block in zip(names, blocks, strict=True)
+    }
+
+
+def _finding(name: str, unit: Unit) -> Finding:
+    if unit["LoadState"] == "not-found":
+        return Finding.critical(name, "not installed", PLAYBOOK)
+    if unit["LoadState"] == "masked":
+        return Finding.critical(name, "masked", f"`systemctl unmask {name} && systemctl start {name}`")
+    disabled = unit.get("UnitFileState") == "disabled"
+    if unit["ActiveState"] != "active":
+        return _inactive(name, unit, disabled)
+    if disabled:
+        return Finding.warning(name, "active, but not started at boot", f"`systemctl enable {name}`")
+    return _last_run(name, unit["Triggers"]) if unit.get("Triggers") else Finding.ok(name, "active")
+
+
+def _inactive(name: str, unit: Unit, disabled: bool) -> Finding:
+    state = f"{unit['ActiveState']} ({unit['SubState']})"
+    if unit.get("Result", "success") != "success":
+        remedy = f"remove the cause, then `systemctl restart {name}`"
+        return Finding.critical(name, with_last_log_line(f"{state}, {unit['Result']}", name), remedy)
+    return Finding.critical(name, state, f"`systemctl {'enable --now' if disabled else 'start'} {name}`")
+
+
+def _last_run(timer: str, job: str) -> Finding:
+    """The last run of a timer's job; one that is running now has no result yet."""
+    result = states([job])[job]["Result"]
+    if result == "success":
+        return Finding.ok(timer, "active")
+    seen = with_last_log_line(f"the last run of {job} failed ({result})", job)
+    return Finding.critical(timer, seen, f"remove the cause, then `systemctl start {job}`")

@@ -1,0 +1,116 @@
+"""The host's own checks."""
+
+import os
+import subprocess
+
+import pytest
+from check_stand_ins import all_of, the
+
+from listkit.check.components import base
+from listkit.check.finding import Status
+from listkit.check.settings import Host
+
+SOCKETS = """\
+LISTEN 0 128      0.0.0.0:22      0.0.0.0:*
+LISTEN 0 511            *:443           *:*
+LISTEN 0 511         [::]:80         [::]:*
+LISTEN 0 100    127.0.0.1:25      0.0.0.0:*
+LISTEN 0 100        [::1]:25         [::]:*
+LISTEN 0 4096 127.0.0.53%lo:53    0.0.0.0:*
+"""
+ALLOWED = {22, 80, 443}
+
+
+class TestOpenPorts:
+    def test_only_the_allowed_ones_are_open(self):
+        finding = the(base.check_ports(Host(ports=ALLOWED), SOCKETS))
+        assert (finding.status, finding.seen) == (Status.OK, "22, 80, 443")
+
+    def test_another_one_is_named_with_the_command_that_finds_its_program(self):
+        finding = the(base.check_ports(Host(ports=ALLOWED), SOCKETS + "LISTEN 0 100 192.0.2.1:8001 0.0.0.0:*\n"))
+        assert finding.status is Status.CRITICAL
+        assert "not expected: 8001" in finding.seen
+        assert "`ss -tlnp 'sport = 8001'`" in finding.remedy
+
+    def test_without_the_settings_of_a_role_nobody_knows_which_are_expected(self):
+        finding = the(base.check_ports(Host(ports={22}, unusable={"web"}), SOCKETS))
+        assert finding.status is Status.UNKNOWN
+        assert "web" in finding.seen
+
+
+class TestSecrets:
+    @pytest.fixture
+    def secret(self, tmp_path):
+        secret = tmp_path / "etc/listkit/secrets/rest_password"
+        secret.parent.mkdir(parents=True)
+        secret.write_text("x")
+        secret.chmod(0o600)
+        return secret
+
+    def test_closed_ones_are_counted(self, tmp_path, secret):
+        assert the(base.check_secrets(tmp_path)).status is Status.OK
+
+    def test_one_that_others_can_read_is_closed_by_the_command_beside_it(self, tmp_path, secret):
+        secret.chmod(0o604)
+        finding = the(base.check_secrets(tmp_path))
+        assert finding.status is Status.CRITICAL
+        assert str(secret) in finding.seen
+        subprocess.run(finding.remedy.split("`")[1], shell=True, check=True)  # noqa: S602 -- the command under test
+        assert secret.stat().st_mode & 0o777 == 0o600
+
+    def test_a_directory_that_only_root_can_list_is_not_taken_for_an_empty_one(self, tmp_path, secret, monkeypatch):
+        def closed(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(base.Path, "iterdir", closed)
+        with pytest.raises(PermissionError):
+            list(base.check_secrets(tmp_path))
+
+
+class TestDisks:
+    def test_there_is_room(self, tmp_path):
+        assert the(base.check_disks({tmp_path: "", tmp_path / "none": ""}, least=1)).status is Status.OK
+
+    def test_each_full_one_is_named_with_the_way_to_make_room(self, tmp_path):
+        full = {tmp_path: "`apt-get clean`", tmp_path.parent: "`du`", tmp_path / "none": ""}
+        findings = all_of(base.check_disks(full, least=2**60))
+        assert [finding.remedy for finding in findings] == ["`apt-get clean`", "`du`"]
+        assert str(tmp_path) in findings[0].seen
+
+    def test_a_disk_without_inodes_is_full(self, tmp_path, monkeypatch):
+        disk = os.statvfs(tmp_path)
+        values = {name: getattr(disk, name) for name in ("f_bavail", "f_frsize", "f_files")}
+        monkeypatch.setattr(base.os, "statvfs", lambda path: type("Disk", (), {**values, "f_favail": 0}))
+        assert "no inode free" in the(base.check_disks({tmp_path: "`du`"}, least=1)).seen
+
+
+class TestJobs:
+    FAILED = "listkit-broken.service loaded failed failed x\nlistkit-web-job@hourly.service loaded failed failed y"
+
+    def test_none_has_failed(self):
+        assert the(base.check_jobs(Host())).status is Status.OK
+
+    def test_a_failed_one_is_named_with_its_last_log_line(self, programs):
+        programs.add("systemctl", f"echo '{self.FAILED}'")
+        programs.journal("boom")
+        findings = all_of(base.check_jobs(Host()))
+        assert [finding.status for finding in findings] == [Status.CRITICAL] * 2
+        assert "listkit-broken.service failed; its last log line: boom" in findings[0].seen
+
+    def test_units_with_a_finding_of_their_own_are_left_out(self, programs):
+        programs.add("systemctl", f"echo '{self.FAILED}'")
+        host = Host(units={"listkit-broken.service", "listkit-web-job@hourly.timer"})
+        assert the(base.check_jobs(host)).status is Status.OK
+
+
+class TestReboot:
+    def test_none_is_required(self, tmp_path):
+        assert the(base.check_reboot(tmp_path / "reboot-required")).status is Status.OK
+
+    def test_a_required_one_is_a_warning_that_names_the_packages(self, tmp_path):
+        (tmp_path / "reboot-required").write_text("*** System restart required ***\n")
+        (tmp_path / "reboot-required.pkgs").write_text("linux-image-amd64\nlibc6\nlibc6\n")
+        finding = the(base.check_reboot(tmp_path / "reboot-required"))
+        assert finding.status is Status.WARNING
+        assert finding.seen.endswith(", for libc6, linux-image-amd64")
+        assert finding.remedy == "`systemctl reboot`"

@@ -1,0 +1,451 @@
+"""The components' checks: each failure has its cause and its remedy."""
+
+import http.server
+import json
+import os
+import ssl
+import threading
+import time
+
+import pytest
+from check_stand_ins import all_of, closed_port, server, the
+
+from listkit.certificate.files import Certificate, make_self_signed
+from listkit.check import settings
+from listkit.check.components import bridge, certificate, core, database, lists, patches, relay, tunnel, web
+from listkit.check.finding import Status
+from listkit.common import configuration
+from listkit.common.rest import LoginRefused, RestError, Unreachable
+
+HOUR = 3600
+
+
+class TestServers:
+    CHECKS = (core.check_lmtp, relay.check_postfix)
+
+    @pytest.mark.parametrize("check", CHECKS)
+    @pytest.mark.parametrize(
+        ("says", "status"),
+        [(b"220 lists ready\r\n", Status.OK), (b"421 too busy\r\n", Status.CRITICAL), (b"", Status.CRITICAL)],
+    )
+    def test_a_greeting_is_read(self, check, says, status):
+        with server(says) as address:
+            [finding] = check(address)
+        assert finding.status is status
+        assert says.decode().strip() in finding.seen
+
+    @pytest.mark.parametrize("check", CHECKS)
+    def test_one_that_is_down_is_restarted(self, programs, check):
+        programs.journal("bind: no")
+        finding = the(check(("127.0.0.1", closed_port())))
+        assert finding.status is Status.CRITICAL
+        assert "refused; its last log line: bind: no" in finding.seen
+        assert "`systemctl restart " in finding.remedy
+
+
+class TestLinks:
+    def link(self, near: int, far: int) -> tunnel.Link:
+        return tunnel.Link("core-25", near, "smtp", "127.0.0.1", far)
+
+    def test_one_whose_daemon_answers(self):
+        with server(b"220 ready\r\n") as (_, port):
+            assert the(tunnel.check_link(self.link(port, closed_port()))).status is Status.OK
+
+    @pytest.mark.parametrize("says", [b"", b"421 busy\r\n"])
+    def test_one_with_nothing_behind_it_says_whether_the_other_end_can_be_reached(self, says):
+        with server(says) as (_, near), server(b"") as (_, far):
+            reachable = the(tunnel.check_link(self.link(near, far)))
+            unreachable = the(tunnel.check_link(self.link(near, closed_port())))
+        assert reachable.status is unreachable.status is Status.CRITICAL
+        assert "can be reached, but" in reachable.seen
+        assert "cannot be reached: " in unreachable.seen
+        assert "`systemctl restart listkit-tunnel`" in unreachable.remedy
+
+    def test_a_tunnel_that_does_not_run_is_restarted_here(self):
+        finding = the(tunnel.check_link(self.link(closed_port(), closed_port())))
+        assert "the tunnel does not run" in finding.seen
+        assert finding.remedy == "`systemctl restart listkit-tunnel`"
+
+    def test_the_settings_are_those_of_the_role(self):
+        link = {"name": "core-25", "port": 25, "protocol": "smtp", "address": "10.0.0.1", "tunnel_port": 20025}
+        raw = {"units": ["listkit-tunnel.service"], "ports": [20025], "links": [{**link, "key": "core-web"}]}
+        checks = configuration.read(raw, lambda table: tunnel.checks(settings.read(table, settings.Host())), "FILE")
+        assert [check.name for check in checks] == ["link core-25"]
+
+
+class TestDatabase:
+    @pytest.mark.parametrize(("exit_status", "status"), [(0, Status.OK), (2, Status.CRITICAL)])
+    def test_it_is_asked_itself(self, programs, exit_status, status):
+        programs.add("pg_isready", f"echo /run/postgresql:5432 - says; exit {exit_status}")
+        programs.journal("FATAL: no room")
+        finding = the(database.check_database())
+        assert finding.status is status
+        assert finding.seen.startswith("/run/postgresql:5432 - says")
+        assert status is Status.OK or ("no room" in finding.seen and "restart postgresql" in finding.remedy)
+
+
+class TestOutgoingMail:
+    @pytest.fixture
+    def status(self, tmp_path):
+        return tmp_path / "status.json"
+
+    def numbers(self, age=0.0, pause=None):
+        return json.dumps({"time": time.time() - age, "accounts": [{"address": "a@x.test", "pause": pause}]})
+
+    def test_nothing_is_paused(self, status):
+        status.write_text(self.numbers())
+        assert the(relay.check_outgoing(status)).status is Status.OK
+
+    @pytest.mark.parametrize("meaning", ["quota", "login"])
+    def test_a_refused_account_is_shown_with_the_provider_s_words(self, status, meaning):
+        status.write_text(self.numbers(pause={"meaning": meaning, "reply": "535 no", "advice": "check the password"}))
+        finding = the(relay.check_outgoing(status))
+        assert finding.status is Status.CRITICAL
+        assert "535 no" in finding.seen
+        assert finding.remedy == "check the password; then `listkit budget resume a@x.test`"
+
+    def test_a_budget_without_progress_is_restarted(self, status):
+        status.write_text(self.numbers(age=200))
+        finding = the(relay.check_outgoing(status))
+        assert finding.seen == "no progress for 200 s; outgoing mail is stuck"
+        assert finding.remedy == "`systemctl restart listkit-budget.service`"
+
+    def test_a_budget_that_does_not_run_is_no_healthy_one(self, status):
+        finding = the(relay.check_outgoing(status))
+        assert finding.status is Status.CRITICAL
+        assert "does not run" in finding.seen
+
+
+class TestIncomingMail:
+    @pytest.fixture
+    def bridge_says(self, tmp_path):
+        """Write the bridge's metrics; return the paths of its metrics and its configuration."""
+        (tmp_path / "bridge.json").write_text('{"mailboxes": ["A@x.test", "b@x.test"]}')
+
+        def write(*samples, age=0.0):
+            (tmp_path / "metrics.prom").write_text("".join(f"listkit_bridge_{sample}\n" for sample in samples))
+            os.utime(tmp_path / "metrics.prom", (time.time() - age,) * 2)
+            return tmp_path / "metrics.prom", tmp_path / "bridge.json"
+
+        return write
+
+    def test_every_mailbox_is_logged_in(self, bridge_says):
+        paths = bridge_says('up{mailbox="a@x.test"} 1', 'up{mailbox="b@x.test"} 1')
+        finding = the(bridge.check_incoming(*paths))
+        assert (finding.status, finding.seen) == (Status.OK, "logged in to a@x.test, b@x.test")
+
+    @pytest.mark.parametrize("sample", [['up{mailbox="a@x.test"} 0'], []])
+    def test_one_that_is_not_is_named(self, bridge_says, sample):
+        finding = the(bridge.check_incoming(*bridge_says('up{mailbox="b@x.test"} 1', *sample)))
+        assert finding.status is Status.CRITICAL
+        assert "a@x.test" in finding.seen
+
+    @pytest.mark.parametrize(
+        ("metric", "seen", "remedy"),
+        [("login_refused", "the password", "mail_password"), ("certificate_refused", "the certificate", "mail_host")],
+    )
+    def test_a_refused_password_is_told_from_a_refused_certificate(self, bridge_says, metric, seen, remedy):
+        paths = bridge_says('up{mailbox="b@x.test"} 1', f'{metric}{{mailbox="a@x.test"}} 1')
+        finding = the(bridge.check_incoming(*paths))
+        assert seen in finding.seen
+        assert remedy in finding.remedy
+
+    def test_a_bridge_that_does_not_run_keeps_its_line(self, tmp_path, programs):
+        programs.journal("out of memory")
+        finding = the(bridge.check_incoming(tmp_path / "none", tmp_path / "none"))
+        assert (finding.name, finding.status) == ("incoming mail", Status.CRITICAL)
+        assert "does not run" in finding.seen and "out of memory" in finding.seen
+
+    def test_a_bridge_without_progress_is_restarted(self, bridge_says):
+        finding = the(bridge.check_incoming(*bridge_says('up{mailbox="a@x.test"} 1', age=300)))
+        assert "no progress for 300 s" in finding.seen
+        assert finding.remedy == "`systemctl restart listkit-bridge.service`"
+
+    def test_messages_that_were_set_aside_are_counted_by_folder_since_the_start(self, bridge_says, programs):
+        programs.add("systemctl", "echo 'Mon 2026-11-30 05:00:00 UTC'")
+        counter = 'set_aside_total{folder="%s",mailbox="%s"} %d'
+        metrics, _ = bridge_says(counter % ("Rejected", "a@x.test", 2), counter % ("Rejected", "b@x.test", 1))
+        finding = the(bridge.check_set_aside(metrics))
+        assert (finding.status, finding.seen) == (Status.OK, "3 in Rejected, since Mon 2026-11-30 05:00:00 UTC")
+        metrics, _ = bridge_says(counter % ("Failed", "a@x.test", 1))
+        finding = the(bridge.check_set_aside(metrics))
+        assert finding.status is Status.WARNING
+        assert "Replay" in finding.remedy
+
+
+class TestSetAside:
+    def test_none(self, tmp_path):
+        assert the(core.check_set_aside(tmp_path)).status is Status.OK
+
+    @pytest.mark.parametrize(
+        ("file", "command"), [("shunt/1.pck", "`runuser -u list -- mailman unshunt`"), ("bad/1.psv", "mailman qfile")]
+    )
+    def test_they_are_counted_with_the_time_of_the_oldest(self, tmp_path, file, command):
+        (tmp_path / file).parent.mkdir()
+        (tmp_path / file).write_text("x")
+        os.utime(tmp_path / file, (1_700_000_000,) * 2)
+        (tmp_path / file).with_name("2.pck").write_text("x")
+        finding = the(core.check_set_aside(tmp_path))
+        assert finding.status is Status.WARNING
+        assert finding.seen.startswith("2 in") and "since 2023-11-14" in finding.seen
+        assert command in finding.remedy
+
+    def test_a_directory_that_only_root_can_list_is_not_taken_for_an_empty_one(self, tmp_path):
+        with pytest.raises(FileNotFoundError):
+            list(core.check_set_aside(tmp_path / "none"))
+
+
+class Client:
+    """Mailman's REST API, which answers from a table or raises."""
+
+    def __init__(self, answers=(), error=None):
+        self.answers, self.error = dict(answers), error
+
+    def get(self, path):
+        if self.error:
+            raise self.error
+        return self.answers[path]
+
+    def entries(self, path):
+        return self.get(path)["entries"]
+
+
+class TestRest:
+    def test_it_answers(self):
+        client = Client({"lists?count=1&page=1": {"total_size": 12}})
+        assert the(core.check_rest(client)).seen == "12 lists"
+
+    @pytest.mark.parametrize(
+        ("error", "remedy"),
+        [
+            (LoginRefused("GET http://x: 401"), "ansible-playbook"),
+            (Unreachable("GET http://x: refused"), "`listkit check --only database`"),
+            (RestError("GET http://x: 500"), "`systemctl restart mailman3.service`"),
+        ],
+    )
+    def test_each_failure_has_its_remedy(self, error, remedy):
+        finding = the(core.check_rest(Client(error=error)))
+        assert finding.status is Status.CRITICAL
+        assert remedy in finding.remedy
+
+
+class TestArchive:
+    KEY = "k3y"
+
+    @pytest.fixture
+    def archive(self, tmp_path):
+        """An archive that knows the key, and its place in the archiver's configuration."""
+        answers = {"status": 200}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                known = self.headers["Authorization"] == f"Token {TestArchive.KEY}"
+                assert self.path.startswith("/hyperkitty/api/mailman/urls?mlist=")
+                assert TestArchive.KEY not in self.path
+                self.send_response(answers["status"] if known else 401)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+            threading.Thread(target=listening.serve_forever, daemon=True).start()
+            configuration = tmp_path / "hyperkitty.cfg"
+
+            def configure(key=self.KEY, port=listening.server_port, status=200):
+                answers["status"] = status
+                configuration.write_text(
+                    f"# managed\n\n[general]\nbase_url: http://127.0.0.1:{port}/hyperkitty/\napi_key: {key}\n"
+                )
+                return configuration
+
+            yield configure
+            listening.shutdown()
+
+    def test_it_accepts_the_key(self, archive):
+        assert the(core.check_archive(archive())).status is Status.OK
+
+    @pytest.mark.parametrize(
+        ("settings", "seen", "remedy"),
+        [
+            ({"key": "wrong"}, "refuses the archiver's key (401)", "ansible-playbook"),
+            ({"status": 403}, "refuses the archiver's key (403)", "ansible-playbook"),
+            ({"status": 500}, "fails (500)", "`systemctl restart mailman3-web`"),
+            ({"port": 9}, "does not answer: ", "`systemctl restart mailman3-web`"),
+        ],
+    )
+    def test_each_failure_has_its_remedy_and_hides_the_key(self, archive, settings, seen, remedy):
+        finding = the(core.check_archive(archive(**settings)))
+        assert finding.status is Status.CRITICAL
+        assert seen in finding.seen
+        assert remedy in finding.remedy
+        assert "wrong" not in str(finding) and self.KEY not in str(finding)
+
+    def test_posts_that_wait_are_counted(self, tmp_path):
+        assert the(core.check_archive_spool(tmp_path / "none")).status is Status.OK
+        (spool := tmp_path / "spool").mkdir()
+        (spool / "1.pck").write_text("x")
+        os.utime(spool / "1.pck", (1_700_000_000,) * 2)
+        finding = the(core.check_archive_spool(spool))
+        assert finding.status is Status.WARNING
+        assert "1 in" in finding.seen and "since 2023-11-14" in finding.seen
+
+
+class TestLists:
+    DECLARED = {"a@x.test": {"first_strip_reply_to": True}, "b@x.test": {}}  # noqa: RUF012 -- never changed
+
+    @pytest.fixture
+    def client(self):
+        return Client({
+            "lists": {"entries": [{"fqdn_listname": "a@x.test"}, {"fqdn_listname": "b@x.test"}]},
+            "lists/a@x.test/config": {"first_strip_reply_to": True},
+            "lists/b@x.test/config": {},
+        })  # fmt: skip
+
+    def test_lists_as_declared(self, client):
+        assert [finding.status for finding in lists.check_lists(self.DECLARED, client)] == [Status.OK, Status.OK]
+
+    def test_a_missing_list_is_named(self, client):
+        client.answers["lists"]["entries"].pop()
+        missing, _settings = all_of(lists.check_lists(self.DECLARED, client))
+        assert (missing.status, missing.seen) == (Status.CRITICAL, "missing: b@x.test")
+        assert "--tags lists" in missing.remedy
+
+    @pytest.mark.parametrize("current", [{"first_strip_reply_to": False}, {}])
+    def test_a_setting_that_was_changed_is_a_warning(self, client, current):
+        client.answers["lists/a@x.test/config"] = current
+        _missing, drift = all_of(lists.check_lists(self.DECLARED, client))
+        assert drift.status is Status.WARNING
+        value = current.get("first_strip_reply_to")
+        assert drift.seen == f"a@x.test: first_strip_reply_to is {value}, declared is True"
+
+    def test_without_mailman_nothing_is_known(self):
+        finding = the(lists.check_lists(self.DECLARED, Client(error=RestError("GET http://x: 500"))))
+        assert finding.status is Status.UNKNOWN
+        assert "`listkit check --only core`" in finding.remedy
+
+
+class TestCertificate:
+    NOW = 1_800_000_000
+    NAME = "lists.x.test"
+
+    def judge(self, fqdn=NAME, lifetime=90, left=60, self_signed=False, mode="letsencrypt"):
+        end = self.NOW + left * certificate.DAY_SECONDS
+        made = Certificate(
+            frozenset({self.NAME}), end - lifetime * certificate.DAY_SECONDS, end, self_signed, fingerprint=""
+        )
+        return the([certificate.judge(made, fqdn, 14, self.NOW, mode)])
+
+    @pytest.fixture(autouse=True)
+    def attempts(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(certificate.lifecycle, "ROOT", tmp_path)
+        return tmp_path / "attempts.json"
+
+    @pytest.mark.parametrize(
+        ("fqdn", "lifetime", "left", "status"),
+        [
+            (NAME, 90, 15, Status.OK),
+            ("other.x.test", 90, 15, Status.CRITICAL),
+            (NAME, 90, 13, Status.CRITICAL),
+            (NAME, 6, 2, Status.OK),
+            (NAME, 6, 1, Status.CRITICAL),
+        ],
+    )
+    def test_it_is_for_the_host_and_has_enough_of_its_lifetime_left(self, fqdn, lifetime, left, status):
+        finding = self.judge(fqdn, lifetime, left)
+        assert finding.status is status
+        assert fqdn in finding.seen
+
+    def test_a_temporary_one_is_a_warning_with_the_authority_s_reason(self, attempts):
+        attempts.write_text('{"reason": "lists.x.test has no DNS record"}')
+        finding = self.judge(self_signed=True)
+        assert finding.status is Status.WARNING
+        assert "has no DNS record" in finding.seen
+        assert finding.remedy == "`systemctl start listkit-certificate`"
+
+    def test_a_self_signed_one_that_was_asked_for_is_fine(self):
+        assert self.judge(self_signed=True, mode="selfsigned").status is Status.OK
+
+    def test_a_web_server_that_sends_none_is_critical(self, monkeypatch):
+        def refused(fqdn):
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        monkeypatch.setattr(certificate, "served", refused)
+        finding = the(certificate.check_certificate(self.NAME, 14))
+        assert finding.status is Status.CRITICAL
+        assert "`systemctl restart nginx`" in finding.remedy
+
+
+class TestWebInterface:
+    @pytest.fixture
+    def web_server(self, tmp_path, monkeypatch):
+        """A TLS server where the check looks for port 443; it answers with a status line."""
+        answers = {"status": 200}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                assert self.headers["Host"] == "lists.x.test"
+                self.send_response(answers["status"])
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        pair = make_self_signed(["lists.x.test"])
+        (tmp_path / "chain").write_bytes(pair.chain)
+        (tmp_path / "key").write_bytes(pair.key)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tmp_path / "chain", tmp_path / "key")
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+            listening.socket = context.wrap_socket(listening.socket, server_side=True)
+            threading.Thread(target=listening.serve_forever, daemon=True).start()
+            connect, here = web.socket.create_connection, ("127.0.0.1", listening.server_port)
+            monkeypatch.setattr(web.socket, "create_connection", lambda _, timeout: connect(here, timeout))
+            yield answers
+            listening.shutdown()
+
+    def test_the_page_is_fetched(self, web_server):
+        assert the(web.check_page("lists.x.test")).seen == "HTTP/1.1 200 OK"
+
+    def test_its_certificate_is_read(self, web_server):
+        assert certificate.parse(certificate.served("lists.x.test")).names == {"lists.x.test"}
+
+    def test_another_status_is_critical(self, web_server, programs):
+        programs.journal("OperationalError: no database")
+        web_server["status"] = 502
+        finding = the(web.check_page("lists.x.test"))
+        assert finding.status is Status.CRITICAL
+        assert "502" in finding.seen and "no database" in finding.seen
+        assert finding.remedy == "`systemctl restart mailman3-web`"
+
+    def test_a_web_server_that_is_down_is_told_from_an_application_that_is(self, monkeypatch):
+        def fails(error):
+            def raising(fqdn):
+                raise error
+
+            monkeypatch.setattr(web, "fetch_status", raising)
+            return the(web.check_page("lists.x.test")).remedy
+
+        assert "restart nginx" in fails(ConnectionRefusedError(111, "refused"))
+        assert "restart mailman3-web" in fails(TimeoutError("timed out"))
+
+
+class TestPatches:
+    def test_a_host_without_patched_programs_has_no_finding(self, tmp_path):
+        assert list(patches.check_patches(tmp_path / "none")) == []
+
+    def test_processes_that_applied_all_are_named(self, tmp_path):
+        (tmp_path / "mailman").mkdir()
+        (tmp_path / "mailman" / "master.json").write_text('{"failed": []}')
+        finding = the(patches.check_patches(tmp_path))
+        assert (finding.status, finding.seen) == (Status.OK, "all applied in master")
+
+    def test_a_patch_that_does_not_fit_is_critical(self, tmp_path):
+        failed = {"patch": "exact once", "upstream": "https://example.org/issues/1", "reason": "take(a) takes b"}
+        (tmp_path / "uwsgi.json").write_text(json.dumps({"failed": [failed]}))
+        finding = the(patches.check_patches(tmp_path))
+        assert finding.status is Status.CRITICAL
+        assert "exact once does not fit uwsgi: take(a) takes b" in finding.seen
+        assert "https://example.org/issues/1" in finding.remedy
