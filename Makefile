@@ -79,22 +79,25 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-down e2e-split stand-in test-cloud bench screenshots docs clean-cache
-.PHONY: molecule-default molecule-split molecule-managed
+.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-down campaign stand-in test-cloud bench screenshots docs clean-cache
+.PHONY: $(addprefix molecule-,trixie bookworm split managed) $(addprefix e2e-,trixie bookworm split)
 STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit'
-FIRST_PIPELINE = default/molecule='make -s molecule-default' default/e2e='make -s e2e'
-SECOND_PIPELINE = split/molecule-split='make -s molecule-split' split/e2e-split='make -s e2e-split' split/stand-in='make -s stand-in'
-THIRD_PIPELINE = cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed'
+# Side by side: each site is deployed and then tested in a pipeline of its own.
+STAGES += $(foreach site,trixie bookworm split,$(site)/molecule-$(site)='make -s molecule-$(site)' $(site)/e2e-$(site)='make -s e2e-$(site)')
+STAGES += trixie/campaign='make -s campaign'
+STAGES += cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed' cloud/stand-in='make -s stand-in'
 
-test: setup .cache/chromium .cache/testssl .cache/go ## lint, unit, molecule, end to end, cloud: each end-to-end test where it matters
-	@$(STAGES) $(FIRST_PIPELINE) $(SECOND_PIPELINE) $(THIRD_PIPELINE)
+test: setup .cache/chromium .cache/testssl .cache/go ## all tests, each end-to-end test where it matters
+	@$(STAGES)
 
 test-all: export ALTERNATE :=
 test-all: test ## the same with every end-to-end test on every site
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
-	@$(AS_ROOT) $(PYTEST) tests/e2e -m slow
-	@$(AS_ROOT) env LISTKIT_BURST=200 LISTKIT_CRAWL_SECONDS=120 $(PYTEST) tests/e2e/test_web_load.py
+	@for site in trixie bookworm; do \
+	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow; \
+	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site LISTKIT_BURST=200 LISTKIT_CRAWL_SECONDS=120 $(PYTEST) tests/e2e/test_web_load.py; \
+	done
 	@BRIDGE_FUZZ_INPUTS=100000 $(PYTEST) tests/unit/bridge/test_bridge_fuzz.py
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000 --hold 600
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
@@ -118,32 +121,34 @@ terraform: setup .cache/go
 	    $$program > /dev/null; done
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
 
-molecule: molecule-default molecule-split molecule-managed ## deploy on Debian 12 and 13: check, converge, idempotence, verify
+molecule: molecule-trixie molecule-bookworm molecule-split molecule-managed ## deploy: check, converge, idempotence, verify
 
-# The hosts of the first two stay, for the end-to-end tests.
-molecule-default molecule-split molecule-managed: molecule-%: setup
+# The hosts stay, for the end-to-end tests; those of the scenario managed don't.
+molecule-trixie molecule-bookworm molecule-split molecule-managed: molecule-%: setup
 	@$(AS_ROOT) $(MOLECULE) destroy -s $*
 	@$(AS_ROOT) $(MOLECULE) test -s $* $(if $(filter managed,$*),,--destroy=never)
 
-# `make e2e T=tests/e2e/test_mail.py::test_x` runs this alone, on hosts of its own, which stay up: SITE=bookworm|split for others.
+# `make e2e T=tests/e2e/test_mail.py::test_x` runs this alone, on hosts of its own, which stay up.
 SITE ?= trixie
 IMAGES_trixie := kit-trixie
 IMAGES_bookworm := kit-bookworm
 IMAGES_split := kit-trixie,kit-bookworm,kit-trixie
-e2e: setup .cache/chromium .cache/testssl ## messages through the hosts that `make molecule` deployed; T=FILE[::TEST] [SITE=bookworm]: one test
 ifdef T
+e2e: setup .cache/chromium .cache/testssl ## messages through the hosts of `make molecule`; T=FILE[::TEST] [SITE=trixie|bookworm|split]: one test
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m deployment ready e2e-$(SITE) $(SITE)=$(IMAGES_$(SITE)) > /dev/null
 	@$(AS_ROOT) env LISTKIT_LAB=e2e-$(SITE) $(PYTEST) $(T)
 else
-	@$(AS_ROOT) $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
-	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
+e2e: e2e-trixie e2e-bookworm e2e-split campaign
 endif
+
+e2e-trixie e2e-bookworm e2e-split: e2e-%: setup .cache/chromium .cache/testssl
+	@$(AS_ROOT) env LISTKIT_LAB=molecule-$* $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
 
 e2e-down: ## end the hosts of `make e2e T=…`
 	@for site in trixie bookworm split; do $(AS_ROOT) $(SYSTEM_PYTHON) -m deployment down e2e-$$site; done
 
-e2e-split: setup .cache/chromium .cache/testssl ## messages through the three hosts of the scenario split
-	@$(AS_ROOT) env LISTKIT_LAB=molecule-split $(PYTEST) tests/e2e -m "not slow" $(ALTERNATE)
+campaign: setup ## faults in the middle of a stream of messages, counted at the end; needs the hosts of `make molecule`
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
 
 stand-in: setup ## the stand-in mail service's own tests
 	@$(AS_ROOT) $(PYTEST) tests/infomaniak -m "not slow"
@@ -160,7 +165,7 @@ bench: setup ## ratios against the baseline of the same run
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.web
 
 screenshots: setup .cache/chromium ## renew the pictures in docs/images/; needs the hosts of `make molecule`
-	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs/images $(PYTEST) tests/e2e/test_browser.py -k 'pages_fit and trixie'
+	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs/images $(PYTEST) tests/e2e/test_browser.py -k pages_fit
 
 docs: .venv/complete ## renew the pages that are made from the code
 	@python tools/variables_page.py

@@ -8,7 +8,7 @@ import testinfra
 from deployment import Deployment, Site
 from lab import Host
 
-SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "default")
+SCENARIO = os.environ.get("MOLECULE_SCENARIO_NAME", "trixie")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -43,7 +43,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="campaign", description=campaign.__doc__.splitlines()[0])
-    parser.add_argument("--lab", default="molecule-default", help="the deployment's lab (default: %(default)s)")
+    parser.add_argument("--lab", default="molecule-trixie", help="the deployment's lab (default: %(default)s)")
     parser.add_argument("--site", default="trixie", help="the deployed host (default: %(default)s)")
     parser.add_argument("--messages", type=int, default=30, help="messages a fault (default: %(default)s)")
     parser.add_argument("--short", action="store_true", help=f"only {', '.join(SHORT)}: some three minutes")

@@ -14,7 +14,7 @@ from e2e.mailing import MailingList
 from e2e.website import WebSite, archiving
 from lab import places
 
-LAB = os.environ.get("LISTKIT_LAB", "molecule-default")
+LAB = os.environ.get("LISTKIT_LAB", "molecule-trixie")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -14,6 +14,12 @@ from infomaniak import Received, compose
 from infomaniak.service import SUFFIXES
 
 DELIVERY_SECONDS = 120
+MAILMAN_IDLE = (
+    "[ -z \"$(find /var/lib/mailman3/queue '(' -name '*.pck' -o -name '*.bak' ')'"
+    " -not -path '*/shunt/*' -not -path '*/bad/*')\" ]"
+)
+RELAY_IDLE = '[ -z "$(postqueue -j)" ]'
+"""Shell conditions on a host: nothing is on its way there."""
 
 
 def subject() -> str:
@@ -64,7 +70,7 @@ class MailingList:
 
         Mailman would set aside what comes later. The relay would try it again and again, in the middle of other tests.
         """
-        self.deployment.stand_in.wait(lambda: not self._queued(), "Mailman's queues to be empty", DELIVERY_SECONDS)
+        self.site.host.wait_until(MAILMAN_IDLE, "Mailman's queues to be empty", DELIVERY_SECONDS)
         self.rest("DELETE", f"lists/{self.address}")
         of_this_list = f"""postqueue -j | sed -n '/"sender": "{self.name}-/ s/.*"queue_id": "\\([^"]*\\)".*/\\1/p'"""
         self.site.host.run(f"{of_this_list} | postsuper -d -")
@@ -131,22 +137,22 @@ class MailingList:
     def settle(self) -> None:
         """Wait until no message is on its way, neither on this host nor at the mail service."""
         stand_in = self.deployment.stand_in
+        inbox = f"/var/vmail/{self.site.mailbox.login}/Maildir/new /var/vmail/{self.site.mailbox.login}/Maildir/cur"
+        # In the order of a message's way, from a sender to a reader.
+        conditions = [
+            (stand_in.strict, RELAY_IDLE),
+            (stand_in.service, f'{RELAY_IDLE} && [ -z "$(find {inbox} -type f 2>/dev/null)" ]'),
+            (self.site.host, f"{MAILMAN_IDLE} && {RELAY_IDLE}"),
+            (stand_in.service, RELAY_IDLE),
+            (stand_in.strict, RELAY_IDLE),
+        ]
 
-        def quiet() -> bool:
-            return not (
-                stand_in.inbox(self.site.mailbox)
-                or self._queued()
-                or self.site.host.run("postqueue -j").strip()
-                or stand_in.service.run("postqueue -j").strip()
-                or stand_in.strict.run("postqueue -j").strip()
-            )
+        def idle_at_once() -> bool:
+            for host, condition in conditions:
+                host.wait_until(condition, f"{host.name}'s queues to be empty", 2 * DELIVERY_SECONDS)
+            return all(host.try_run(condition).returncode == 0 for host, condition in conditions)
 
-        stand_in.wait(quiet, "all queues to be empty", 2 * DELIVERY_SECONDS)
-
-    def _queued(self) -> str:
-        """The files of the messages that Mailman has still to handle."""
-        files = r"\( -name '*.pck' -o -name '*.bak' \) -not -path '*/shunt/*' -not -path '*/bad/*'"
-        return self.site.host.run(f"find /var/lib/mailman3/queue {files}").strip()
+        stand_in.wait(idle_at_once, "all queues to be empty at once", 2 * DELIVERY_SECONDS)
 
     def copies(self, readers: Iterable[str], subject: str) -> dict[str, int]:
         """How many messages with that subject each reader has."""

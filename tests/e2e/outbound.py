@@ -6,7 +6,7 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from e2e.mailing import MailingList
+from e2e.mailing import RELAY_IDLE, MailingList
 
 CONFIGURATION = "/etc/listkit/budget.json"
 DELIVERY_SECONDS = 240
@@ -164,7 +164,7 @@ class Outbound:
         """Post to the list, and wait until Mailman has handed all copies to Postfix."""
         message = self.list.post(self.readers[0], subject)
         handed_over = f"grep -qF '{message['Message-ID']} smtp to' /var/log/mailman3/mailman.log"
-        self.service.wait(lambda: not self.host.try_run(handed_over).returncode, f"{subject} in Postfix's queue", 120)
+        self.host.wait_until(handed_over, f"{subject} in Postfix's queue", 120)
 
     def hand_in(self, *mails: tuple[str, str]) -> None:
         """Hand mail from the list to Postfix as Mailman does: pairs of envelope sender and recipient."""
@@ -172,13 +172,8 @@ class Outbound:
 
     def wait_until_empty(self) -> None:
         """Wait until nothing is queued or on its way, here or at the service."""
-        self.service.wait(lambda: self._is_empty(self.host), "an empty queue of the relay", DELIVERY_SECONDS)
-        self.service.wait(lambda: self._is_empty(self.service.service), "an empty queue of the service")
-        self.service.wait(lambda: self._is_empty(self.service.strict), "an empty queue of the receiver")
-
-    @staticmethod
-    def _is_empty(host) -> bool:
-        return "Mail queue is empty" in host.run("postqueue -p")
+        for host in (self.host, self.service.service, self.service.strict):
+            host.wait_until(RELAY_IDLE, f"an empty queue on {host.name}", DELIVERY_SECONDS)
 
     # -- what came of it
 
@@ -216,6 +211,6 @@ class Outbound:
     def _sql(self, query: str) -> str:
         database = self.list.site.database
         # After a power cut it reads its log first.
-        self.service.wait(lambda: not database.try_run("pg_isready -q").returncode, "PostgreSQL to take connections")
+        database.wait_until("pg_isready -q", "PostgreSQL to accept connections", 180)
         psql = f"cd / && runuser -u postgres -- psql -qAt -v list={self.list.list_id} mailman3"
         return database.run(psql, stdin=query)

@@ -5,6 +5,7 @@ import io
 import json
 import shlex
 import tarfile
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from lab.mounts import nameservers, resolver_file
 
 T = TypeVar("T")
 HOSTS = {"infomaniak": "services", "strict": "services"}
+LOOK_SECONDS = 60
 SELECTOR = "20251103"
 SUFFIXES = ("", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
 _HOST_FILES = Path(__file__).resolve().parent / "host"
@@ -152,14 +154,22 @@ class StandIn:
     ) -> Received:
         """Wait until an address received a message for which `where` holds; return it."""
 
-        def arrived() -> Received | None:
-            return next(filter(where, self.received(address)), None)
+        deadline, known = time.monotonic() + seconds, -1
 
-        return self.wait(arrived, f"a message to {address}", seconds)
+        def arrived() -> Received | None:
+            nonlocal known
+            remaining = max(0.0, min(LOOK_SECONDS, deadline - time.monotonic()))
+            # It returns at once when there is one that we haven't seen.
+            words = ("received", address, "--known", str(known), "--seconds", f"{remaining:.1f}")
+            received = _received(_control(self.strict, *words))
+            known = len(received)
+            return next(filter(where, received), None)
+
+        return wait_for(arrived, f"a message to {address}", seconds)
 
     def wait(self, condition: Callable[[], T], what: str, seconds: float = 180) -> T:
         """Wait for a condition; `LabError` when it doesn't come true."""
-        return wait_for(condition, what, seconds, every=0.2)
+        return wait_for(condition, what, seconds, every=0.1, slowing_to=1)
 
     def journals(self, since: float) -> str:
         """What the journals of the lab's running hosts say since then (seconds of the epoch), at most their ends."""

@@ -32,9 +32,12 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float, every: float = 0.1) -> T:
+def wait_for(
+    condition: Callable[[], T], what: str, seconds: float, every: float = 0.1, slowing_to: float | None = None
+) -> T:
     """Call `condition` until it returns something true and return that.
 
+    every: seconds between two calls; with `slowing_to` the pause grows up to that, so that a long wait costs little.
     Raises `LabError` naming `what` once `seconds` are over.
     """
     deadline = time.monotonic() + seconds
@@ -42,4 +45,5 @@ def wait_for(condition: Callable[[], T], what: str, seconds: float, every: float
         if time.monotonic() > deadline:
             raise LabError(f"waited {seconds:g} s in vain for {what}")
         time.sleep(every)
+        every = min(every * 1.3, max(slowing_to or every, every))
     return result

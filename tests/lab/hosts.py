@@ -5,6 +5,7 @@ import shlex
 import shutil
 import socket
 import subprocess
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from lab.errors import LabError
 from lab.network import Network
 
 BOOT_SECONDS = 90
+LOOK_SECONDS = 60
 # What a stock kernel on a virtual machine would allow, too.
 _CAPABILITIES = "CAP_NET_ADMIN,CAP_NET_RAW,CAP_SYS_PTRACE"
 
@@ -148,6 +150,20 @@ class Host:
             said = f"{done.stdout}{done.stderr}".rstrip()
             raise LabError(f"on {self.name}: {command}\nended with {done.returncode}:\n{said}")
         return done.stdout
+
+    def wait_until(self, condition: str, what: str, seconds: float) -> None:
+        """Wait until a shell command succeeds; it is run again and again on the host itself, which costs little.
+
+        Raises `LabError` naming `what` once `seconds` are over. The host may be rebooting.
+        """
+        deadline = time.monotonic() + seconds
+
+        def holds() -> bool:
+            remaining = max(1.0, min(LOOK_SECONDS, deadline - time.monotonic()))
+            loop = shlex.quote(f"until {condition}; do sleep 0.1; done")
+            return self.try_run(f"timeout {remaining:.0f} sh -c {loop}").returncode == 0
+
+        wait_for(holds, what, seconds)
 
     def write(self, path: str, text: str, mode: str = "0644") -> None:
         """Put a file on the host, whole or not at all."""

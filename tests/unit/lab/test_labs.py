@@ -1,12 +1,13 @@
 """What a lab says to wrong names, and what it remembers."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-from lab import Host, Lab, LabError, images, places
+from lab import Host, Lab, LabError, commands, images, places
 from lab.__main__ import main
 from lab.commands import run, wait_for
 from lab.network import Network
@@ -83,6 +84,31 @@ def test_waiting_ends():
     with pytest.raises(LabError, match=r"waited 0\.05 s in vain for spring"):
         wait_for(lambda: False, "spring", 0.05, every=0.01)
     assert wait_for(lambda: "yes", "an answer", 1) == "yes"
+
+
+def test_a_long_wait_looks_less_and_less_often(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(commands.time, "sleep", pauses.append)
+    wait_for(lambda: len(pauses) == 9, "nine pauses", 60, every=0.2, slowing_to=1)
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (0.2, 1)
+
+
+def test_waiting_on_a_host_goes_on_while_it_reboots(cache, monkeypatch):
+    host = Host("mine", "mailman", "kit-trixie", 0, Network(0), cache / "mailman")
+    statuses, commands_run = iter([255, 124, 0]), []
+
+    def try_run(_host: Host, command: str) -> subprocess.CompletedProcess[str]:
+        commands_run.append(command)
+        return subprocess.CompletedProcess([], next(statuses), "", "")
+
+    monkeypatch.setattr(Host, "try_run", try_run)
+    host.wait_until("test -e /x", "x", 20)
+    assert len(commands_run) == 3
+    assert run("sh", "-c", commands_run[0].replace("/x", "/")) == ""
+    with pytest.raises(LabError, match="in vain for x"):
+        monkeypatch.setattr(Host, "try_run", lambda *_: subprocess.CompletedProcess([], 124, "", ""))
+        host.wait_until("false", "x", 0)
 
 
 def test_the_command_line_wants_an_image(monkeypatch, capsys):

@@ -141,3 +141,4 @@ def test_maildirs(tmp_path):
     first, second = (text.encode("ascii", "surrogateescape") for text in maildirs.messages(box))
     assert (first, second) == (b"Subject: first\n\n\xe9", b"Subject: second\n\n")
     assert maildirs.counts(tmp_path) == {"ana@strict.test": 1}
+    assert (maildirs.count(box), maildirs.count(tmp_path / "nobody")) == (2, 0)

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 from stand_in import maildirs, names, switches
@@ -15,6 +16,7 @@ from stand_in.state import SWITCHES, State
 
 RECEIVED = Path("/var/mail")
 SUBMISSION = ("127.0.0.1", 10025)
+LOOK_SECONDS = 0.05
 _SERVER_SETTINGS = {"idle", "imap_connections", "smtp_connections"}
 
 
@@ -53,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     command("unalias", _unalias, "know addresses no more", "addresses")
     command("records", _records, "add records to the name server, as lines of dnsmasq's configuration", "lines")
     command("inbox", lambda a: _print(maildirs.messages(Path("/var/vmail", a.login, "Maildir"))), "a mailbox", "login")
-    command("received", _received, "what an address received, as JSON", "address")
+    received = command("received", _received, "what an address received, as JSON", "address")
+    received.add_argument("--known", type=int, default=-1, help="wait until there are more messages than this")
+    received.add_argument("--seconds", type=float, default=0, help="the longest that it waits")
     command("counts", lambda a: _print(maildirs.counts(RECEIVED)), "how many messages every address received, as JSON")
     command("forget", lambda a: _forget(), "delete everything that was received")
     command("send", _send, "post a message (standard input)", "sender", "recipients")
@@ -129,7 +133,10 @@ def _records(arguments: argparse.Namespace) -> None:
 
 def _received(arguments: argparse.Namespace) -> None:
     local, _, domain = arguments.address.partition("@")
-    _print(maildirs.messages(RECEIVED / domain / local))
+    box, deadline = RECEIVED / domain / local, time.monotonic() + arguments.seconds
+    while maildirs.count(box) <= arguments.known and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+    _print(maildirs.messages(box))
 
 
 def _forget() -> None:

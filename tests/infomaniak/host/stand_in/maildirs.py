@@ -10,6 +10,11 @@ def messages(maildir: Path) -> list[str]:
     return [path.read_bytes().decode("ascii", "surrogateescape") for path in sorted(found, key=lambda path: path.name)]
 
 
+def count(maildir: Path) -> int:
+    """How many messages a Maildir has; none while it isn't there."""
+    return sum(1 for box in ("new", "cur") for _ in (maildir / box).glob("*"))
+
+
 def counts(base: Path) -> dict[str, int]:
     """address → number of messages, for every address that has a Maildir under `base`/domain/localpart."""
     return {address: len(list((box / "new").iterdir())) for address, box in _boxes(base)}
