@@ -92,7 +92,6 @@ def test_both_releases_get_what_may_differ_by_release(alternately: Collected):
         ({"every_release": "web"}, [{"trixie", "bookworm"}, {"trixie", "split"}]),
         ({"every_release": "web", "split": ""}, [{"trixie", "split"}]),
     ],
-    ids=str,
 )
 def test_markers_choose_sites(markers: dict[str, str], expected: list[set[str]]):
     chosen = {sites.assigned(f"tests/e2e/test_x.py::test_{number}[]", markers) for number in range(60)}
