@@ -109,6 +109,7 @@ lint: setup
 	@yamllint --strict .
 	@ansible-lint -q --nocolor
 	@python tools/variables_page.py --check
+	@python tools/patches_page.py --check
 
 sanity: setup ## Ansible's own checks of the collections that can be published
 	@python tools/sanity.py
@@ -169,6 +170,7 @@ screenshots: setup .cache/chromium ## renew the pictures in docs/images/; needs 
 
 docs: .venv/complete ## renew the pages that are made from the code
 	@python tools/variables_page.py
+	@python tools/patches_page.py
 
 clean-cache: ## remove built images
 	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)"

@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.every_release("core")]
 QUEUES = "/var/lib/mailman3/queue"
 RUNNERS = ["in", "out", "pipeline", "lmtp", "bounces"]
 BACK_WITHIN_SECONDS = 90
-RUNNER_PY = "/usr/lib/python3/dist-packages/mailman/core/runner.py"
 
 _SEND = """
 import json, smtplib, sys
@@ -196,21 +195,3 @@ def test_a_database_that_restarts_in_the_middle_of_a_stream_costs_and_doubles_no
         database.run("systemctl restart postgresql")
     posts.send_all()
     posts.check_each_came_once()
-
-
-def test_a_mailman_that_is_not_as_expected_runs_its_own_way_and_says_so(mailing_list: MailingList, host):
-    posts, since = Posts(mailing_list, 2), host.run("date '+%F %T'").strip()
-    posts.send(posts.subjects[0])
-    other = "s/def _snooze(self, filecnt)/def _snooze(self, filecnt, more=None)/"
-    host.run(f"cp -p {RUNNER_PY} /var/tmp/runner.py && sed -i '{other}' {RUNNER_PY}")
-    try:
-        host.run("systemctl restart mailman3")
-        surprise = "Mailman's own master runs, because of a surprise: mailman.core.runner:Runner._snooze"
-        journal = f"journalctl -u mailman3 --no-pager -o cat --since {shlex.quote(since)}"
-        wait(mailing_list, lambda: surprise in host.run(journal), "the surprise in the journal")
-        assert "own master runs" in host.run("systemctl show -P StatusText mailman3")
-        posts.send_all()
-        posts.check_each_came_once()
-    finally:
-        host.run(f"mv /var/tmp/runner.py {RUNNER_PY} && systemctl restart mailman3")
-    assert "all runners are up" in host.run("systemctl show -P StatusText mailman3")

@@ -33,10 +33,10 @@ from infomaniak import compose
 _FILL_A_CACHE = """
 def act():
     import random, tempfile
-    from listkit.web.cache import Cache
+    from django.core.cache.backends.filebased import FileBasedCache
     random.seed(1)
     with tempfile.TemporaryDirectory() as folder:
-        cache, looks = Cache(folder, {"OPTIONS": {"MAX_ENTRIES": 100}}), []
+        cache, looks = FileBasedCache(folder, {"OPTIONS": {"MAX_ENTRIES": 100}}), []
         files = cache._list_cache_files
         cache._list_cache_files = lambda: looks.append(1) or files()
         for number in range(3000):

@@ -1,4 +1,4 @@
-"""Mailman's master, with runners that are forked from one loaded process instead of executed anew.
+"""Mailman's master, with runners that are forked from one loaded process instead of executed.
 
 Each of Mailman's runners is a Python process that loads the same code, 60 MiB of it. Here the master loads it once,
 uses every part of it that allocates on first use (`preload`), and forks: the runners share those pages.
@@ -6,12 +6,12 @@ uses every part of it that allocates on first use (`preload`), and forks: the ru
 Differences from Mailman's own master, on both of Debian's versions:
 
 - a runner that died is started again (3.3.8 leaves it dead); one that dies too often ends the master, and systemd
-  starts all anew;
-- a runner that is told to stop finishes the message in its hands first (Mailman's own is interrupted by an exception
-  that moves the message to the shunt queue, where it stays until somebody looks);
-- a runner whose periodic work meets a database that is away does it in the next round (Mailman's own dies of it);
-- systemd hears that Mailman is up when the REST API and the LMTP server listen;
-- `mailman restart` and `systemctl reload` load the code and the configuration anew as well.
+  restarts the service;
+- a runner that is stopped finishes its current message first (Mailman's own is interrupted by an exception that moves
+  the message to the shunt queue, where it stays until an administrator looks);
+- a runner that cannot reach the database in its periodic work retries in the next round (Mailman's own dies);
+- systemd is notified that Mailman is up when the REST API and the LMTP server listen;
+- `mailman restart` and `systemctl reload` reload the code and the configuration as well.
 """
 
 import contextlib
@@ -38,7 +38,7 @@ from sqlalchemy.orm import configure_mappers
 from zope.component import getUtility
 
 from listkit.common.systemd import notify
-from listkit.mailman.not_now import is_no_message_s_fault
+from listkit.mailman.temporary_errors import is_temporary
 
 RESTARTS_FORGOTTEN_AFTER = 600.0
 """Seconds; a runner that ran for longer begins again with no restarts counted."""
@@ -94,7 +94,7 @@ def _query_everything_once():
 
 
 def finishing(runner_class: type) -> type:
-    """Return `runner_class`, whose instances stop only between two messages, and outlive a database that is away."""
+    """Return `runner_class`, whose instances stop only between two messages, and survive an unavailable database."""
 
     class Finishing(runner_class):
         _idle = False
@@ -111,10 +111,10 @@ def finishing(runner_class: type) -> type:
             try:
                 super()._do_periodic()
             except Exception as error:
-                if not is_no_message_s_fault(error):
+                if not is_temporary(error):
                     raise
                 config.db.abort()
-                log.warning("The %s runner couldn't do its periodic work, and tries again: %s", self.name, error)
+                log.warning("The %s runner couldn't do its periodic work, and retries: %s", self.name, error)
 
         def signal_handler(self, signum, frame):
             # The interrupt is an ordinary exception: raised while a message is processed it would shunt the message.
@@ -134,7 +134,7 @@ class ForkingLoop(master.Loop):
         super().__init__(*arguments, **keywords)
         self._ready_to_fork = False
         self._ending = False
-        self._load_anew = False
+        self._reload = False
         self._failed = False
         self._started_at = {}
 
@@ -146,11 +146,11 @@ class ForkingLoop(master.Loop):
 
     def _end(self, signum, frame):
         self._ending = True
-        self._load_anew = signum == signal.SIGUSR1
+        self._reload = signum == signal.SIGUSR1
         for pid in self._kids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
-        log.info("Master told to end%s", ", and to load everything anew" if self._load_anew else "")
+        log.info("Master ends%s", ", and to reload everything" if self._reload else "")
 
     def start_runners(self, runner_names=None):
         """Load everything once, then start the runners; if loading fails, they start the way Mailman starts them."""
@@ -158,9 +158,7 @@ class ForkingLoop(master.Loop):
             preload()
             self._ready_to_fork = True
         except Exception:
-            log.exception(
-                "listkit: Mailman could not be loaded ahead; the runners are not forked, and take more memory"
-            )
+            log.exception("listkit: Mailman could not be preloaded; the runners are not forked, and take more memory")
         with self._signals_held():
             super().start_runners(runner_names)
         how = "forked" if self._ready_to_fork else "executed"
@@ -189,7 +187,7 @@ class ForkingLoop(master.Loop):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def loop(self):
-        """Wait for runners that end, and start them again, until the master is told to end."""
+        """Wait for runners that end, and start them again, until the master is stopped."""
         listening = False
         with contextlib.suppress(ChildProcessError):
             while True:
@@ -204,7 +202,7 @@ class ForkingLoop(master.Loop):
         log.info("Master stopped")
         if self._failed:
             sys.exit(1)
-        if self._load_anew:
+        if self._reload:
             self._lock.unlock()
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- this very program, no shell
 

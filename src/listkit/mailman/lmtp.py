@@ -1,4 +1,4 @@
-"""Mailman's LMTP runner, which takes each delivery of the bridge once, and never says "no" when it means "not now".
+"""Mailman's LMTP runner, which takes each delivery of the bridge once, and never refuses mail for a temporary reason.
 
 The bridge puts `X-Listkit-Delivery: <id>` before a message, as its very first line; a line of that name further down is
 the sender's and means nothing. A delivery is that id and one recipient. Mailman never sees the line.
@@ -21,7 +21,7 @@ from public import public
 from zope.component import getUtility
 
 from listkit.mailman.deliveries import Deliveries
-from listkit.mailman.hopeless import Failures
+from listkit.mailman.poison_messages import Failures
 
 HEADER = b"X-Listkit-Delivery: "
 LONGEST_LINE = 1024 * 1024
@@ -31,7 +31,7 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 while Mailman takes a message it needs ten times its size in memory, and the smallest host has 2 GiB. It is more than
 the relay sends on, so that Mailman itself tells whoever posts what can't be sent."""
 
-NOT_NOW = "451 4.3.0 Mailman cannot take this now"
+TRY_AGAIN = "451 4.3.0 Mailman cannot take this now"
 TAKEN = "250 2.0.0 Ok"
 
 log = logging.getLogger("mailman.smtp")
@@ -104,7 +104,7 @@ class Handler(lmtp.LMTPHandler):
     async def handle_exception(self, error):
         """Answer an error that nobody caught; aiosmtpd's own answer is a 500."""
         log.error("LMTP: %r", error, exc_info=error)
-        return NOT_NOW
+        return TRY_AGAIN
 
     async def handle_DATA(self, server, session, envelope):
         """Take the message for each recipient by itself; RFC 2033 wants an answer for each."""
@@ -126,7 +126,7 @@ class Handler(lmtp.LMTPHandler):
             answer = self._take_once(name, envelope) if delivery else self._judged(envelope)
         except Exception as error:
             log.exception("LMTP: delivery %s", delivery)
-            return (delivery and self._failures.refusal(name, error)) or NOT_NOW
+            return (delivery and self._failures.refusal(name, error)) or TRY_AGAIN
         self._failures.forget(name)
         return answer
 
@@ -153,7 +153,7 @@ class Handler(lmtp.LMTPHandler):
             # Mailman keeps to itself what went wrong. If it was the parsing, it goes wrong here as well.
             email.message_from_bytes(envelope.content, Message)
         if answer.startswith("550") and self._is_list_address(envelope.rcpt_tos[0]):
-            return NOT_NOW
+            return TRY_AGAIN
         return answer
 
     @staticmethod
@@ -183,7 +183,7 @@ class Controller(lmtp.LMTPController):
 
 @public
 class LMTPRunner(lmtp.LMTPRunner):
-    """See `IRunner`; Mailman's configuration names this class."""
+    """See `IRunner`; `listkit.mailman.patches.lmtp_once` puts it in the place of Mailman's."""
 
     def __init__(self, name, slice=None):
         super().__init__(name, slice)

@@ -1,7 +1,7 @@
-"""Gives mail to a list's owners an author whom the mail account may send as.
+"""The handler that gives mail to a list's owners an author whom the mail account may send as.
 
-Mailman sends what is written to `list-owner@` on to the owners with its author's From. The provider takes no author but
-the account's own addresses, and without the author's signature the owners' servers may reject it as well (DMARC).
+Mailman sends what is written to `list-owner@` on to the owners with its author's From. The provider accepts only the
+account's own addresses as authors, and without the author's signature the owners' servers may reject it (DMARC).
 """
 
 from email.utils import formataddr, parseaddr
@@ -10,8 +10,6 @@ from mailman.handlers.dmarc import munged_headers
 from mailman.interfaces.handler import IHandler
 from public import public
 from zope.interface import implementer
-
-SENDING_HANDLER = "to-outgoing"
 
 
 @public
@@ -31,9 +29,3 @@ class OwnerMailAuthor:
         msg["From"] = formataddr((parseaddr(munged["From"])[0], mlist.owner_address))
         if author and "Reply-To" not in msg:
             msg["Reply-To"] = author
-
-
-def link_into(pipeline) -> None:
-    """Make the built-in owner pipeline do it before it sends; to be called once, in the plugin's `post_hook`."""
-    names = [handler.name for handler in pipeline]
-    pipeline._handlers.insert(names.index(SENDING_HANDLER), OwnerMailAuthor())

@@ -1,20 +1,11 @@
-"""Mailman's handle on the kit: enabled, it makes Mailman look for components in the packages beside this module."""
+"""Mailman's plugin of the kit: it applies the patches, and makes Mailman look for components in this package."""
 
-from pathlib import Path
-
-from mailman.config import config
-from mailman.core.runner import Runner
-from mailman.core.switchboard import Switchboard
 from mailman.interfaces.plugin import IPlugin
-from mailman.interfaces.styles import IStyleManager
-from mailman.mta.base import BaseDelivery
-from mailman.utilities.mailbox import Mailbox
 from public import public
-from zope.component import getUtility
 from zope.interface import implementer
 
-from listkit.mailman import list_archivers, list_defaults, not_now, owner_mail
-from listkit.mailman.chains import unsendable
+from listkit.common.patching import Patching
+from listkit.mailman import patches
 
 
 @public
@@ -25,16 +16,13 @@ class Listkit:
     name = "listkit"
     resource = None
 
+    def __init__(self):
+        self._patching = Patching("mailman/core")
+
     def pre_hook(self):
         """See `IPlugin`."""
-        data = Path(config.DATA_DIR)
-        handling = not_now.Handling(Path(config.QUEUE_DIR), data / "outbox", data / "taken-by-relay")
-        not_now.teach(Switchboard, Runner, BaseDelivery, Mailbox, handling, commit=lambda: config.db.commit())
+        self._patching.apply(patches.CLASSES)
 
     def post_hook(self):
         """See `IPlugin`."""
-        list_archivers.add_to_new_lists()
-        unsendable.link_into(config.chains)
-        owner_mail.link_into(config.pipelines["default-owner-pipeline"])
-        for style in getUtility(IStyleManager).styles:
-            list_defaults.extend(style)
+        self._patching.apply(patches.COMPONENTS)

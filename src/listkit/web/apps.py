@@ -1,10 +1,13 @@
-"""Our own Django application: pages that win over Postorius', the archives' privacy, one login, a healthy database."""
+"""Our own Django application: pages that come before Postorius', and the patches."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
 
-from listkit.web import SHARE
+from listkit.common.patching import Patching
+from listkit.web import SHARE, patches
+
+PATCHING = Patching("web/django")
 
 
 class Listkit(AppConfig):
@@ -16,10 +19,5 @@ class Listkit(AppConfig):
     path = str(SHARE)
 
     def ready(self) -> None:
-        """Connect what listens for new archives and for requests, and what asks for the login."""
-        from listkit.web import connections, login, privacy
-
-        login.be_the_only_one()
-        privacy.listen()
-        privacy.guard_api()
-        connections.listen()
+        """Apply the patches."""
+        PATCHING.apply(patches.DJANGO)

@@ -113,11 +113,12 @@ def carry_out(options: argparse.Namespace) -> int:
         as_web_user("sync-database")
     else:
         # Django: only these sub-commands pay for it.
-        from listkit.web import setup, sync
+        from listkit.web import setup
+        from listkit.web.patches import archive_policies
 
         if options.command == "sync-database":
             setup.load_django()
-            sync.sync()
+            archive_policies.update()
         else:
             wanted = json.loads(CONFIGURATION.read_text())
             changes = setup.apply(wanted, sys.stdin.read(), options.check)

@@ -1,7 +1,7 @@
 """Django's job queue worked off by one process, a uwsgi mule, where django-q's own cluster takes five.
 
-It also keeps the search index and the archives' policies fresh. It uses django-q's inner functions; where they aren't
-as expected it says so and becomes the packaged cluster instead. The master starts it again when it dies.
+It also keeps the search index and the archives' policies up to date. It calls django-q's inner functions; where they
+aren't as expected it logs that and becomes django-q's own cluster. The uwsgi master restarts it when it dies.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from datetime import UTC, datetime
 from multiprocessing import Value
 from pathlib import Path
 
-from listkit.web import PROJECT
-from listkit.web.sync import sync
+from listkit.common.patching import Patching
+from listkit.web import patches
+from listkit.web.patches import archive_policies, job_queue
 
 PAUSE_AFTER_FAILURE_SECONDS = 10
 GATHER_SECONDS = 5
@@ -28,45 +29,10 @@ GRACE_SECONDS = 30
 INDEX_EVERY_SECONDS = 20
 LOCK_SECONDS = 1
 """So long the search index's lock is waited for: enough to break one that has run out."""
-SYNC_EVERY_SECONDS = 300
-FIRST_UNUSED_DESCRIPTOR = 3
+POLICIES_EVERY_SECONDS = 300
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-INTERPRETER = "/usr/bin/python3"
 
 log = logging.getLogger("hyperkitty.queue")
-
-
-class Unexpected(Exception):
-    """This django-q isn't one that we know how to drive."""
-
-
-def django_q_functions():
-    """Return django-q's `worker` and `monitor`; `Unexpected` when they aren't where, or what, we know."""
-    import inspect
-
-    try:
-        from django_q.monitor import monitor
-
-        if "result_queue" not in inspect.signature(monitor).parameters:
-            raise ImportError("django_q.monitor.monitor is the console's")
-        from django_q.worker import worker
-    except ImportError:
-        try:
-            from django_q.cluster import monitor, worker
-        except ImportError as error:
-            raise Unexpected(str(error)) from error
-    for function, wanted in ((worker, ["task_queue", "result_queue", "timer"]), (monitor, ["result_queue", "broker"])):
-        if list(inspect.signature(function).parameters)[: len(wanted)] != wanted:
-            raise Unexpected(f"{function.__module__}.{function.__name__} doesn't begin with {', '.join(wanted)}")
-    return worker, monitor
-
-
-def become_cluster(reason: str) -> None:
-    """Turn this process into the packaged job queue."""
-    log.error("falling back to django-q's own cluster, which takes more memory: %s", reason)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
-    os.closerange(FIRST_UNUSED_DESCRIPTOR, os.sysconf("SC_OPEN_MAX"))
-    os.execv(INTERPRETER, [INTERPRETER, str(PROJECT / "manage.py"), "qcluster"])  # noqa: S606 -- no shell is wanted
 
 
 def without_repetitions(tasks: list[dict]) -> tuple[list[dict], list[dict]]:
@@ -230,7 +196,7 @@ def chores() -> list[Chore]:
             lock.unlock(unconditionally=True)
         return True
 
-    return [Chore(update_search, INDEX_EVERY_SECONDS, newest_post), Chore(sync, SYNC_EVERY_SECONDS)]
+    return [Chore(update_search, INDEX_EVERY_SECONDS, newest_post)]
 
 
 def take_turn(jobs: Worker, others: list[Chore], most: int) -> None:
@@ -248,15 +214,18 @@ def run() -> None:
     from django.db import close_old_connections, connections
 
     connections.close_all()
-    try:
-        worker, monitor = django_q_functions()
-        from django_q.brokers import get_broker
-        from django_q.conf import Conf
-
-        jobs, others = Worker(worker, monitor, get_broker(), Conf.TIMEOUT or 300), chores()
-    except (Unexpected, ImportError, AttributeError) as error:
-        become_cluster(str(error))
+    patching = Patching("web/queue")
+    patching.apply(patches.QUEUE)
+    if job_queue.PATCH.name not in patching.applied:
+        log.error("django-q's own cluster runs instead, and takes more memory")
+        job_queue.become_cluster()
         return
+    from django_q.brokers import get_broker
+    from django_q.conf import Conf
+
+    jobs, others = Worker(*job_queue.functions(), get_broker(), Conf.TIMEOUT or 300), chores()
+    if archive_policies.PATCH.name in patching.applied:
+        others.append(Chore(archive_policies.update, POLICIES_EVERY_SECONDS))
     started = False
     while True:
         try:

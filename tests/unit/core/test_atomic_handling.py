@@ -10,7 +10,8 @@ from typing import ClassVar
 
 import pytest
 
-from listkit.mailman import not_now
+from listkit.mailman.patches import atomic_handling, stale_digest_lock
+from listkit.mailman.temporary_errors import is_temporary
 
 
 class Switchboard:
@@ -62,13 +63,13 @@ class Host:
     def __init__(self, directory):
         switchboard = type("Patched", (Switchboard,), dict(Switchboard.__dict__))
         self.runner = type("Patched", (Runner,), dict(Runner.__dict__))
-        self.handling = not_now.Handling(directory, directory / "data/outbox", directory / "data/taken")
+        self.handling = atomic_handling.Handling(directory, directory / "data/outbox", directory / "data/taken")
         (directory / "data").mkdir(exist_ok=True)
         self.delivery = type("Patched", (Delivery,), {**Delivery.__dict__, "asked": []})
         self.mailbox = type("Patched", (Mailbox,), {"lock": mailbox.MMDF.lock})
         self.commits, self.refusal = 0, None
-        for _twice in range(2):
-            not_now.teach(switchboard, self.runner, self.delivery, self.mailbox, self.handling, self.commit)
+        atomic_handling.wrap(switchboard, self.runner, self.delivery, self.handling, self.commit)
+        stale_digest_lock.wrap(self.mailbox)
         self.directory = directory
         self.queue, self.next, self.shunt, self.out = (
             switchboard(name, directory) for name in ("in", "pipeline", "shunt", "out")
@@ -99,7 +100,7 @@ class Host:
 
 @pytest.fixture
 def host(tmp_path, monkeypatch):
-    monkeypatch.setattr(not_now, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(atomic_handling, "PAUSE_SECONDS", 0)
     return Host(tmp_path)
 
 
@@ -133,14 +134,14 @@ PASSING = [
 
 
 @pytest.mark.parametrize("error", PASSING)
-def test_what_is_no_message_s_fault_goes_back_into_its_queue(host, error):
+def test_a_temporary_error_puts_the_message_back_into_its_queue(host, error):
     host.handle(raises(error))
     assert host.files() == ["in/x.pck"]
     assert host.queue.finished == []
 
 
 @pytest.mark.parametrize("error", [ValueError("a bug"), database("54000"), database("22021", "DataError")])
-def test_what_failed_otherwise_is_shunted_as_ever(host, error):
+def test_what_failed_otherwise_is_shunted_as_before(host, error):
     host.handle(raises(error))
     assert host.files() == ["in/x.bak", "shunt/x.pck"]
     assert host.queue.finished == [("x", False)]
@@ -184,7 +185,7 @@ def test_a_message_whose_delivery_has_not_begun_is_tried_again(host):
     assert host.files() == ["in/x.pck"]
 
 
-def test_what_cannot_be_parsed_is_preserved_as_ever(host):
+def test_what_cannot_be_parsed_is_preserved_as_before(host):
     try:
         raise ValueError("no pickle")
     except ValueError:
@@ -204,9 +205,9 @@ def test_an_error_that_a_full_disk_led_to_counts():
         except OSError as error:
             raise RuntimeError("wrapped") from error
     except RuntimeError as error:
-        assert not_now.is_no_message_s_fault(error)
-    assert not not_now.is_no_message_s_fault(OSError(errno.EACCES, "no"))
-    assert not not_now.is_no_message_s_fault(None)
+        assert is_temporary(error)
+    assert not is_temporary(OSError(errno.EACCES, "no"))
+    assert not is_temporary(None)
 
 
 def test_what_could_not_be_queued_fails_as_a_whole_whoever_caught_the_error(host):
@@ -264,7 +265,7 @@ def test_the_lock_of_a_killed_process_is_broken_in_time(host, tmp_path):
     lock.touch()
     host.handle(box.lock)
     assert host.files()[-1] == "in/x.pck"
-    long_ago = time.time() - not_now.STALE_LOCK_SECONDS - 1
+    long_ago = time.time() - stale_digest_lock.STALE_SECONDS - 1
     os.utime(lock, (long_ago, long_ago))
     box.lock()
     box.unlock()

@@ -1,0 +1,29 @@
+"""Every change to Django, HyperKitty, Postorius and django-q at run time, one module each.
+
+docs/reference/patches.md is made from them. The modules can be imported without Django: what needs it is imported when
+a patch is applied.
+"""
+
+from listkit.web.patches import (
+    admin_login,
+    archive_api,
+    archive_policies,
+    cache_culling,
+    connection_health,
+    job_queue,
+    new_archives,
+)
+
+DJANGO = (
+    admin_login.PATCH,
+    archive_api.PATCH,
+    cache_culling.PATCH,
+    connection_health.PATCH,
+    new_archives.PATCH,
+)
+"""Applied when Django has loaded its applications."""
+
+QUEUE = (job_queue.PATCH, archive_policies.PATCH)
+"""Applied by the job queue, which Django's applications needn't know."""
+
+PATCHES = (*DJANGO, *QUEUE)
