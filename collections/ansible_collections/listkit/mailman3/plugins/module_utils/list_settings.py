@@ -66,7 +66,7 @@ class Flag(Setting):
 class Number(Setting):
     """A number that is not negative."""
 
-    def __init__(self, kind: type, example: str):
+    def __init__(self, kind: type[int | float], example: str):
         self._kind, self.example = kind, example
 
     def problem(self, value):

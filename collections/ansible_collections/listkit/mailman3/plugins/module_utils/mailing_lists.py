@@ -89,11 +89,11 @@ class Declaration:
 
 
 def converge_domain(
-    api: Api | None, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
+    api: Api, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
 ) -> Change:
     """Create, change or remove the domain `name`."""
     path = f"domains/{segment(name)}"
-    present = api.get(path) if api else None
+    present = api.get(path)
     what = f"domain {name}"
     if absent:
         if present and not check:
@@ -110,10 +110,10 @@ def converge_domain(
     return Change(what, before={key: present.get(key) or "" for key in differing}, after=differing)
 
 
-def converge_list(api: Api | None, declared: Declaration, *, check: bool = False) -> Change:
+def converge_list(api: Api, declared: Declaration, *, check: bool = False) -> Change:
     """Create, change or remove a list."""
     path = f"lists/{segment(declared.address)}"
-    present = api.get(path) if api else None
+    present = api.get(path)
     what = f"list {declared.address}"
     if declared.absent:
         lost = _contents(api, present) if present else {}
@@ -121,12 +121,12 @@ def converge_list(api: Api | None, declared: Declaration, *, check: bool = False
             api.delete(path)
         return Change(what, before=lost)
     if present:
-        before, after = _adjust(api, present, declared, check)
+        before, after = _adjust(api, present["list_id"], declared, check)
         return Change(what, before, after)
     if not check:
         style = {"style_name": declared.style} if declared.style else {}
         api.post("lists", {"fqdn_listname": declared.address, **style})
-        _adjust(api, api.get(path), declared, check)
+        _adjust(api, declared.address.replace("@", "."), declared, check)
     return Change(what, after={"list": declared.address, **declared.settings, **declared.people})
 
 
@@ -141,10 +141,10 @@ def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _adjust(api: Api, present: Mapping[str, Any], declared: Declaration, check: bool) -> tuple[dict, dict]:
+def _adjust(api: Api, list_id: str, declared: Declaration, check: bool) -> tuple[dict, dict]:
     """Correct an existing list's settings and people; return the differences, before and after."""
-    path = f"lists/{present['list_id']}/config"
-    config = api.get(path) if declared.settings else {}
+    path = f"lists/{list_id}/config"
+    config = (api.get(path) or {}) if declared.settings else {}
     unknown = sorted(set(declared.settings) - set(config))
     if unknown:
         raise ValueError(f"{declared.address}: this version of Mailman has no setting {', '.join(unknown)}")
@@ -155,7 +155,7 @@ def _adjust(api: Api, present: Mapping[str, Any], declared: Declaration, check: 
         api.patch(path, list_settings.encode(differing))
     before, after = {name: config[name] for name in differing}, dict(differing)
     for key, wanted in declared.people.items():
-        found = _adjust_people(api, present["list_id"], ROLES[key], wanted, check)
+        found = _adjust_people(api, list_id, ROLES[key], wanted, check)
         if found != wanted:
             before[key], after[key] = found, wanted
     return before, after
@@ -172,15 +172,15 @@ def _adjust_people(api: Api, list_id: str, role: str, wanted: list[str], check: 
     return sorted(members)
 
 
-def addresses_of_all(api: Api | None) -> list[str]:
+def addresses_of_all(api: Api) -> list[str]:
     """Return the addresses of all lists that exist."""
-    return sorted(entry["fqdn_listname"] for entry in api.entries("lists")) if api else []
+    return sorted(entry["fqdn_listname"] for entry in api.entries("lists"))
 
 
-def drift(api: Api | None, addresses: Iterable[str], defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
+def drift(api: Api, addresses: Iterable[str], defaults: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the lists at `addresses` that deviate from `defaults`, each with its own values."""
     found = []
-    for address in addresses if api else ():
+    for address in addresses:
         config = api.get(f"lists/{segment(address)}/config") or {}
         differing = {
             name: config[name]

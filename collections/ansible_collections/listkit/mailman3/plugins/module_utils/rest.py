@@ -117,6 +117,17 @@ class Api:
         return f"Mailman refuses {method} {path}: {error.code} {body.strip() or error.reason}"
 
 
+class EmptyApi(Api):
+    """Stands for a Mailman that isn't deployed yet, in check mode: nothing exists there."""
+
+    def __init__(self) -> None:
+        super().__init__("", "", "")
+
+    def _request(self, method: str, path: str, fields: dict[str, Any] | None = None) -> None:
+        if method != "GET":
+            raise RestError(f"{method} {path} in check mode, which changes nothing")
+
+
 def segment(text: str) -> str:
     """Return `text` as one segment of a path."""
     return quote(text, safe="@")

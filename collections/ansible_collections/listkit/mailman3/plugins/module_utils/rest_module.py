@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Change
-from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, RestError, Unreachable
+from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, EmptyApi, RestError, Unreachable
 
-Converge = Callable[[AnsibleModule, "Api | None"], tuple[list[Change], dict[str, Any]]]
+Converge = Callable[[AnsibleModule, Api], tuple[list[Change], dict[str, Any]]]
 
 
 def run(module: AnsibleModule, converge: Converge) -> None:
@@ -31,11 +31,11 @@ def _loss(change: Change, check: bool) -> str:
     return f"{change.what}: {'would remove' if check else 'removed'} {members} members and {held} held messages"
 
 
-def _connect(module: AnsibleModule) -> Api | None:
+def _connect(module: AnsibleModule) -> Api:
     try:
         return Api.of(module.params, wait=not module.check_mode)
     except Unreachable as error:
         if not module.check_mode:
             raise
         module.warn(f"{error}; this check assumes a Mailman without lists")
-        return None
+        return EmptyApi()
