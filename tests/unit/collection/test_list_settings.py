@@ -51,15 +51,27 @@ def test_other_spellings_of_the_same_value(name, declared, actual):
 @pytest.mark.parametrize(
     ("name", "value", "wrong"),
     [
-        ("advertised", "maybe", "must be true or false"),
-        ("max_message_size", -1, "must be a whole number, zero or more"),
-        ("max_message_size", True, "must be a whole number, zero or more"),
-        ("dmarc_mitigate_action", "munge", "must be one of munge_from"),
+        ("advertised", "maybe", "must be true or false, not 'maybe'"),
+        ("max_message_size", -1, "must be a whole number, 0 or more, not -1"),
+        ("max_message_size", True, "must be a whole number, 0 or more, not True"),
+        ("digest_size_threshold", "nan", "must be a number, 0 or more, not 'nan'"),
+        (
+            "dmarc_mitigate_action",
+            "munge",
+            "must be one of munge_from, wrap_message, reject, discard, no_mitigation, not 'munge'",
+        ),
         ("accept_these_nonmembers", "a@x.org", "must be a list of texts"),
-        ("bounce_info_stale_after", "a week", "must be numbers, each with one of the letters"),
+        ("bounce_info_stale_after", "a week", "must be numbers, each with a unit (w, d, h, m or s), not 'a week'"),
         ("description", "two\nlines", "must be a single line"),
         ("dmarc_mitigate_actoin", "munge_from", "did you mean dmarc_mitigate_action?"),
         ("moderator_password", "x", "can't be declared"),
+        ("default_action", "hold", "did you mean default_member_action, filter_action, default_nonmember_action?"),
+        ("archive", "x", "did you mean archive_policy, archive_rendering_mode?"),
+        ("xyz", "x", "is not a Mailman setting; Mailman's REST documentation"),
+        ("preferred_language", "german", "must be one of en, ar, ast, bg"),
+        ("hold_these_nonmembers", ["ana"], "'ana' is neither an address nor a regular expression that starts with ^"),
+        ("hold_these_nonmembers", ["@news@example.org"], "'@news@example.org' is neither an address"),
+        ("accept_these_nonmembers", ["^(.*"], "'^(.*' is neither an address"),
     ],
 )
 def test_wrong_values_are_explained(name, value, wrong):
@@ -69,6 +81,14 @@ def test_wrong_values_are_explained(name, value, wrong):
 def test_every_settings_example_is_right():
     for name, setting in list_settings.SETTINGS.items():
         assert list_settings.problem(name, yaml.safe_load(setting.example)) is None, name
+
+
+def test_the_members_of_a_list_can_be_accepted():
+    assert list_settings.problem("accept_these_nonmembers", ["@news@example.org", "^.*@example[.]net$"]) is None
+
+
+def test_durations_are_sent_in_the_one_order_that_mailman_accepts():
+    assert list_settings.encode({"autoresponse_grace_period": "1d 1w"}) == {"autoresponse_grace_period": "691200.0s"}
 
 
 def test_an_empty_list_can_be_sent():

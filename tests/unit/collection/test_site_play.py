@@ -88,14 +88,14 @@ def inventory(tmp_path: Path) -> Inventory:
 def test_a_wrong_value_stops_the_run_before_a_host_is_called(inventory, arguments):
     run = inventory.run(KIT / "playbook.yml", *arguments, settings="mailman_domain=example")
     assert run.returncode == 2, run.output
-    assert "1 value is not right; nothing was changed:" in run.output
+    assert "1 problem in the inventory; nothing was changed:" in run.output
     assert not inventory.host_was_called
 
 
 def test_what_an_ini_inventory_makes_of_values_is_told(inventory):
     settings = """\
 mail_password=12345678901
-mailman_password=pw-one
+mailman_password=the-web-password-1
 mailman_user=12e3
 fqdn=Lists.Example.org
 database_host=db.example.org
@@ -106,21 +106,21 @@ mailman_lists=[{'name': 2025}]
 """
     run = inventory.run(KIT / "playbook.yml", "-e", "relay_queue_days=3", settings=settings)
     for line in (
-        "mail_password: is read as a number: put it in quotes",
-        "mailman_user: is read as a number: put it in quotes",
-        "database_password: is read as a number: put it in quotes",
-        "fqdn: 'Lists.Example.org' has capitals",
+        "mail_password: is read as a number: quote it",
+        "mailman_user: is read as a number: quote it",
+        "database_password: is read as a number: quote it",
+        "fqdn: 'Lists.Example.org' must be written in lower case",
         "bridge_delete_processed: is text: in YAML write false, in an INI inventory False, with -e '{",
         "base_unattended_upgrades: is text: in YAML write false, in an INI inventory False",
         "relay_queue_days: is text: in YAML write 3, in an INI inventory 3, with -e '{\"relay_queue_days\": 3}'",
-        "mailman_lists[#1].name: is read as a number: put it in quotes",
+        "mailman_lists[#1].name: is read as a number: quote it",
     ):
         assert line in run.output, run.output
-    assert "8 values are not right" in run.output
+    assert "8 problems" in run.output
     assert "12345678901" not in run.output and "98765" not in run.output
 
 
-@pytest.mark.parametrize("password", ['"12345678901"', "0123", '"1234#5"'])
+@pytest.mark.parametrize("password", ['"12345678901"', "01234567", '"1234#5"'])
 def test_a_password_that_stays_text_is_right(inventory, password):
     assert inventory.run(KIT / "playbook.yml", settings=f"mail_password={password}").returncode == 4
     assert inventory.host_was_called
@@ -138,7 +138,7 @@ def test_a_name_that_the_plays_set_is_no_operators(inventory):
         ("core_verp_probes", "mail_verp"),
         ("relay_list_demand", "mailman_domain and mailman_lists"),
     ):
-        assert f" {name}: is set from {source}: set that instead" in told, name
+        assert f" {name}: is set by the kit from {source}; set that instead" in told, name
 
 
 def test_a_misspelling_is_no_hint_at_a_name_that_the_plays_set(inventory):

@@ -40,7 +40,7 @@ def test_no_tag_needs_what_only_another_tag_finds_out(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_every_task_has_its_stations_tag(role):
+def test_every_task_has_its_roles_tag(role):
     for task, tags in tasks(KIT / "roles" / role / "tasks/main.yml"):
         assert tags & {role, "always"}, task["name"]
 

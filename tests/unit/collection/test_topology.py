@@ -15,7 +15,7 @@ ADDRESSES = {
 
 def ends(groups: dict, host: str, managed: bool = False) -> tuple[dict, dict]:
     """Return what `host` accepts, {port: [(address, key), …]}, and where it connects to, {port: (address, key)}."""
-    accept, connect = topology.links(topology.placed(groups, ADDRESSES, host, managed), host)
+    accept, connect = topology.links(topology.components_of(groups, ADDRESSES, host, managed), host)
     return (
         {end["port"]: [(peer["address"], peer["key"]) for peer in end["peers"]] for end in accept},
         {end["port"]: (end["address"], end["key"]) for end in connect},
@@ -30,18 +30,18 @@ def ends(groups: dict, host: str, managed: bool = False) -> tuple[dict, dict]:
         {"all": ["mailman"], "mailman": ["mailman"], "mailman_web": ["mailman"], "database": ["mailman"]},
     ],
 )
-def test_one_host_has_every_station_and_no_link(groups):
-    placed = topology.placed(groups, ADDRESSES, "mailman")
-    assert {component.host for component in placed.values()} == {"mailman"}
-    assert list(placed) == ["core", "web", "database"]
+def test_one_host_has_every_component_and_no_link(groups):
+    components = topology.components_of(groups, ADDRESSES, "mailman")
+    assert {component.host for component in components.values()} == {"mailman"}
+    assert list(components) == ["core", "web", "database"]
     assert ends(groups, "mailman") == ({}, {})
-    assert topology.taken(placed, "mailman") == []
+    assert topology.needed_secrets(components, "mailman") == []
     assert topology.problems(groups, ADDRESSES) == []
 
 
 def test_several_hosts_in_the_main_group_are_sites_of_their_own():
     groups = {"all": ["a", "b"], "mailman": ["a", "b"]}
-    assert {component.host for component in topology.placed(groups, ADDRESSES, "b").values()} == {"b"}
+    assert {component.host for component in topology.components_of(groups, ADDRESSES, "b").values()} == {"b"}
     assert topology.problems(groups, ADDRESSES) == []
 
 
@@ -62,10 +62,12 @@ def test_three_hosts_reach_what_they_need_and_nothing_else():
 
 
 def test_a_host_takes_only_the_secrets_that_it_needs():
-    placed = topology.placed(SPLIT, ADDRESSES, "a")
-    assert topology.taken(placed, "a") == []
-    assert topology.taken(placed, "b") == [{"host": "a", "names": ["rest_password", "archiver_key", "tunnel_core_web"]}]
-    assert topology.taken(placed, "c") == [
+    components = topology.components_of(SPLIT, ADDRESSES, "a")
+    assert topology.needed_secrets(components, "a") == []
+    assert topology.needed_secrets(components, "b") == [
+        {"host": "a", "names": ["rest_password", "archiver_key", "tunnel_core_web"]}
+    ]
+    assert topology.needed_secrets(components, "c") == [
         {"host": "a", "names": ["database_core_password", "tunnel_core_database"]},
         {"host": "b", "names": ["database_web_password", "tunnel_web_database"]},
     ]
@@ -73,9 +75,9 @@ def test_a_host_takes_only_the_secrets_that_it_needs():
 
 def test_both_ends_of_a_link_have_its_key():
     for host in "abc":
-        placed = topology.placed(SPLIT, ADDRESSES, host)
-        made = {secret.name for secret in topology.SHARED if placed[secret.maker].host == host}
-        taken = {name for source in topology.taken(placed, host) for name in source["names"]}
+        components = topology.components_of(SPLIT, ADDRESSES, host)
+        made = {secret.name for secret in topology.SHARED if components[secret.maker].host == host}
+        taken = {name for source in topology.needed_secrets(components, host) for name in source["names"]}
         accept, connect = ends(SPLIT, host)
         used = {key for peers in accept.values() for _address, key in peers} | {
             key for _address, key in connect.values()
@@ -98,7 +100,7 @@ def test_a_managed_database_has_no_link():
     for host in "ab":
         accept, connect = ends(groups, host, managed=True)
         assert 5432 not in {**accept, **connect}
-        assert "database" not in topology.placed(groups, ADDRESSES, host, True)
+        assert "database" not in topology.components_of(groups, ADDRESSES, host, True)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +108,15 @@ def test_a_managed_database_has_no_link():
     [
         ({"mailman_web": ["b", "c"]}, {}, "mailman_web: has 2 hosts, b, c;"),
         ({"mailman": ["a", "d"]}, {}, "mailman: has 2 hosts, a, d;"),
-        ({"database": []}, {}, "database: is a group without a host;"),
+        ({"database": []}, {}, "database: is an empty group;"),
         ({"mailman": ...}, {}, "mailman: is missing"),
         (
             {},
             {"b": {"ansible_host": "web.example.org"}},
-            "private_address of b: is needed: 'web.example.org' is a name",
+            "private_address of b: is required: 'web.example.org' is a name",
         ),
-        ({}, {"b": {}}, "private_address of b: is needed: 'b' is a name"),
-        ({}, {"b": {"ansible_host": "10.0.0.3"}}, "private_address of c: 10.0.0.3 is the address of b already"),
+        ({}, {"b": {}}, "private_address of b: is required: 'b' is a name"),
+        ({}, {"b": {"ansible_host": "10.0.0.3"}}, "private_address of c: 10.0.0.3 is already the address of b"),
         (
             {},
             {"b": {"ansible_host": "127.0.0.1"}},

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.listkit.kit.plugins.plugin_utils import operator_rules, spec_check
+from ansible_collections.listkit.kit.plugins.plugin_utils import operator_rules, spec_check, topology, variable_names
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules
+from ansible_run import ansible_playbook
 
 KIT = Path(__file__).resolve().parents[3]
 SPEC = yaml.safe_load((KIT / "roles/site/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
@@ -56,8 +57,8 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             ],
             mail_port=465,
             mail_accounts=[
-                {"address": "mailman@example.org", "password": "one", "lists": ["members"]},
-                {"address": "lists2@example.org", "password": "two", "limit": 500},
+                {"address": "mailman@example.org", "password": "password-1", "lists": ["members"]},
+                {"address": "lists2@example.org", "password": "password-2", "limit": 500},
             ],
             mail_domain_synonyms=["example.com"],
             mailman_web_hosts={"example.com": "lists.example.com"},
@@ -65,7 +66,7 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             tls_certificate_file=str(pem),
             tls_key_file=str(pem),
             database_host="db.example.org",
-            database_password="pw",
+            database_password="password",
         )
         == []
     )
@@ -80,77 +81,104 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ),
         ({"mail_password": ""}, "mail_password: is empty"),
         ({"mailman_password": "  "}, "mailman_password: is empty"),
+        (
+            {"mailman_password": ""},
+            """has no value (for example "{{ lookup('env', 'MAILMAN_PASSWORD') }}", with that variable exported)""",
+        ),
+        ({"mailman_password": "a"}, "mailman_password: must have at least 10 characters"),
+        ({"mail_password": "a1b2c"}, "mail_password: must have at least 6 characters"),
+        ({"fqdn": "lists.bücher.example"}, "each label in its xn-- form (for example lists.xn--bcher-kva.example)"),
+        ({"mailman_domain": "Straße.example"}, "(for example xn--strae-oqa.example)"),
+        ({"mail_account": "mailman@bücher.example"}, "in its xn-- form (for example mailman@xn--bcher-kva.example)"),
         ({"mail_password": "pasted "}, "mail_password: begins or ends with a space"),
         (
             {"mailman_domain": "example"},
             "mailman_domain: 'example' is not a fully qualified domain name (for example example.org)",
         ),
         ({"mailman_domain": "https://example.org"}, "mailman_domain: 'https://example.org' is not"),
-        ({"mailman_domain": "Example.org"}, "mailman_domain: 'Example.org' has capitals"),
-        ({"fqdn": "Lists.Example.org"}, "written in small letters (for example lists.example.org)"),
+        (
+            {"mailman_domain": "Example.org"},
+            "mailman_domain: 'Example.org' must be written in lower case (for example example.org)",
+        ),
+        ({"fqdn": "Lists.Example.org"}, "must be written in lower case (for example lists.example.org)"),
         ({"fqdn": "lists.example.o"}, "fqdn: 'lists.example.o' is not"),
         ({"fqdn": "lists"}, "fqdn: 'lists' is not a fully qualified domain name (for example lists.example.org)"),
         ({"mail_host": "192.0.2.1"}, "mail_host: '192.0.2.1' is not"),
         ({"mail_port": 25}, "mail_port: must be one of 587, 465, not 25 (for example 587)"),
-        ({"mailman_user": "Ana B"}, "mailman_user: 'Ana B' is not a login"),
+        ({"mailman_user": "Ana B"}, "mailman_user: 'Ana B' is not a valid login"),
         ({"mailman_email": "admin@host"}, "mailman_email: 'admin@host' is not a full e-mail address"),
         ({"tls_mode": "file"}, "tls_mode: must be one of letsencrypt, selfsigned, files, not 'file'"),
-        ({"tls_mode": "files"}, "tls_key_file: is needed with tls_mode: files"),
-        ({"tls_certificate_file": "/c.pem"}, "tls_certificate_file: is given, but tls_mode is letsencrypt"),
+        ({"tls_mode": "files"}, "tls_key_file: is required with tls_mode: files"),
+        ({"tls_certificate_file": "/c.pem"}, "tls_certificate_file: is set, but tls_mode is letsencrypt"),
         ({"mail_ca_file": "ca.pem"}, "mail_ca_file: 'ca.pem' is not an absolute path"),
         ({"mail_ca_file": "/no/such.pem"}, "mail_ca_file: there is no file '/no/such.pem' on this machine"),
-        ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' holds no certificate in PEM"),
-        ({"acme_directory_url": "http://acme"}, "acme_directory_url: 'http://acme' is not an https address"),
-        ({"database_host": "db.example.org"}, "database_password: is needed with database_host"),
-        ({"database_port": 0}, "database_port: 0 is no port"),
+        ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' has no certificate in PEM format"),
+        ({"acme_directory_url": "http://acme"}, "acme_directory_url: 'http://acme' is not an https URL"),
+        ({"database_host": "db.example.org"}, "database_password: is required with database_host"),
+        ({"database_port": 0}, "database_port: 0 is not a valid port (1–65535)"),
         ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
-        ({"mail_account_limit": 199}, "mail_account_limit: is 199; posts would wait for ever below 200"),
+        (
+            {"mail_account_limit": 199},
+            "mail_account_limit: is 199; with less than 200, the reserve and one full message, no post",
+        ),
         ({"mail_budget_reserve": -200}, "mail_budget_reserve: must be at least 0, not -200"),
         ({"mail_recipients_per_message": 0}, "mail_recipients_per_message: must be at least 1, not 0"),
-        ({"mail_accounts": [{"address": "a@x.org", "limit": -5}]}, "mail_accounts[#1].limit: is -5; posts would wait"),
+        ({"mail_accounts": [{"address": "a@x.org", "limit": -5}]}, "mail_accounts[#1].limit: is -5; with less than"),
         ({"mail_account_limit": "1e3"}, "mail_account_limit: must be a whole number, not '1e3'"),
         ({"mail_alias_limit": "many"}, "mail_alias_limit: must be a whole number, not 'many'"),
         ({"mail_catch_all": "perhaps"}, "mail_catch_all: must be true or false"),
         ({"mail_catch_all": "y"}, "mail_catch_all: must be true or false, not 'y'"),
-        ({"mailman_password": 12345678901}, "mailman_password: is read as a number: put it in quotes"),
-        ({"mailman_web_hosts": {"net": "lists.example.net"}}, "mailman_web_hosts: 'net' is not a mail domain"),
+        ({"mailman_password": 12345678901}, "mailman_password: is read as a number: quote it"),
+        (
+            {"mailman_web_hosts": {"net": "lists.example.net"}},
+            "mailman_web_hosts: 'net' is not a fully qualified domain name",
+        ),
         ({"mailman_web_hosts": {"example.net": "lists"}}, "mailman_web_hosts[example.net]: 'lists' is not a fully"),
-        ({"mailman_web_hosts": {"example.net": "Lists.example.net"}}, "'Lists.example.net' has capitals"),
-        ({"mailman_web_hosts": {"Example.net": "lists.example.net"}}, "'Example.net' has capitals"),
+        (
+            {"mailman_web_hosts": {"example.net": "Lists.example.net"}},
+            "'Lists.example.net' must be written in lower case",
+        ),
+        ({"mailman_web_hosts": {"Example.net": "lists.example.net"}}, "'Example.net' must be written in lower case"),
         (
             {"mailman_web_hosts": {"example.org": "www.example.org"}},
             "mailman_web_hosts[example.org]: is mailman_domain, whose web host is fqdn (for exa",
         ),
-        ({"mail_domain_synonyms": ["x"]}, "mail_domain_synonyms[#1]: 'x' is not a domain"),
-        ({"mail_domain_synonyms": ["Example.net"]}, "mail_domain_synonyms[#1]: 'Example.net' has capitals"),
-        ({"mailman_lists": [{"name": 2025}]}, "mailman_lists[#1].name: is read as a number: put it in quotes"),
+        ({"mail_domain_synonyms": ["x"]}, "mail_domain_synonyms[#1]: 'x' is not a fully qualified domain name"),
+        (
+            {"mail_domain_synonyms": ["Example.net"]},
+            "mail_domain_synonyms[#1]: 'Example.net' must be written in lower case",
+        ),
+        ({"mailman_lists": [{"name": 2025}]}, "mailman_lists[#1].name: is read as a number: quote it"),
         ({"mailman_lists": "members"}, "mailman_lists: must be a list, not 'members'"),
         ({"mailman_lists": ["members"]}, "mailman_lists[#1]: must be a dictionary, not 'members'"),
         ({"mailman_lists": [{"owners": []}]}, "mailman_lists[#1].name: is missing"),
-        ({"mailman_lists": [{"name": "a b"}]}, "mailman_lists[#1].name: 'a b' may have letters, digits"),
-        ({"mailman_lists": [{"name": "a@b"}]}, "mailman_lists[#1].name: 'b' is not a domain"),
+        ({"mailman_lists": [{"name": "a b"}]}, "mailman_lists[#1].name: 'a b' may only have letters, digits"),
+        ({"mailman_lists": [{"name": "a@b"}]}, "mailman_lists[#1].name: 'b' is not a fully qualified domain name"),
         (
             {"mail_domain_synonyms": ["example.net"], "mailman_lists": [{"name": "news@Example.net"}]},
-            "mailman_lists[#1].name: Example.net is in mail_domain_synonyms: mailman_domain's lists get its mail",
+            "mailman_lists[#1].name: Example.net is in mail_domain_synonyms: its mail goes to mailman_domain's lists",
         ),
-        ({"mailman_lists": [{"name": "news-owner"}]}, "'news-owner' ends like the address of another list's owner"),
-        ({"mailman_lists": [{"name": "postorius"}]}, "is the address that the web interface writes from"),
+        (
+            {"mailman_lists": [{"name": "news-owner"}]},
+            "'news-owner' ends like a sub-address: mail to it could be for another list's owner",
+        ),
+        ({"mailman_lists": [{"name": "postorius"}]}, "is the web interface's sender address"),
         ({"mailman_lists": [{"name": "Mailman"}]}, "is a mailbox's own address"),
         (
             {
                 "mailman_lists": [{"name": "lists2"}],
-                "mail_accounts": [{"address": "Lists2@example.org", "password": "p"}],
+                "mail_accounts": [{"address": "Lists2@example.org", "password": "password"}],
             },
             "mailman_lists[#1].name: 'lists2' is a mailbox's own address",
         ),
         (
             {"mailman_lists": [{"name": "News"}, {"name": "news@example.org"}]},
-            "mailman_lists[#2].name: news@example.org is declared already, as mailman_lists[#1]",
+            "mailman_lists[#2].name: news@example.org is already declared, as mailman_lists[#1]",
         ),
         ({"mailman_lists": [{"name": "a", "owner": []}]}, "mailman_lists[#1].owner: is unknown; did you mean owners?"),
         (
             {"mailman_lists": [{"name": "a", "owners": ["ana"]}]},
-            "mailman_lists[#1].owners[#1]: 'ana' is not an e-mail address",
+            "mailman_lists[#1].owners[#1]: 'ana' is not a full e-mail address",
         ),
         ({"mailman_lists": [{"name": "a", "owners": "x@y.org"}]}, "mailman_lists[#1].owners: must be a list"),
         (
@@ -159,11 +187,11 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ),
         (
             {"mailman_lists": [{"name": "a", "settings": {"advertized": True}}]},
-            "mailman_lists[#1].settings.advertized: is no setting of Mailman, did you mean advertised?",
+            "mailman_lists[#1].settings.advertized: is not a Mailman setting; did you mean advertised?",
         ),
         (
             {"mailman_list_defaults": {"archive_policy": "secret"}},
-            "mailman_list_defaults.archive_policy: must be one of public, private, never (for example archive_po",
+            "mailman_list_defaults.archive_policy: must be one of public, private, never, not 'secret' (for example a",
         ),
         (
             {"mailman_lists": [{"name": "a", "state": "gone"}]},
@@ -183,24 +211,28 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ),
         (
             {"mailman_lists": [{"name": "a", "expected_members": 250}]},
-            "mailman_lists[#1].posts_per_day: is missing: expected_members alone says nothing (for example 0.5)",
+            "mailman_lists[#1].posts_per_day: is required with expected_members (for example 0.5)",
         ),
-        ({"mail_accounts": [{"address": "x@example.org", "password": "p"}]}, "mail_accounts: lacks mail_account"),
-        ({"mail_accounts": [{"address": "x", "password": "p"}]}, "mail_accounts[#1].address: 'x' has no @"),
-        ({"mail_accounts": [{"address": "x@example.org", "password": ""}]}, "mail_accounts[#1].password: is empty"),
         (
-            {"mail_accounts": [{"address": "mailman@example.org", "password": "p", "lists": ["nowhere"]}]},
+            {"mail_accounts": [{"address": "x@example.org", "password": "password"}]},
+            "mail_accounts: lacks mail_account",
+        ),
+        ({"mail_accounts": [{"address": "x", "password": "password"}]}, "mail_accounts[#1].address: 'x' has no @"),
+        ({"mail_accounts": [{"address": "x@example.org", "password": ""}]}, "mail_accounts[#1].password: is empty"),
+        ({"mail_accounts": [{"address": "x@example.org", "password": ""}]}, "'MAIL_ACCOUNTS_1_PASSWORD'"),
+        (
+            {"mail_accounts": [{"address": "mailman@example.org", "password": "password", "lists": ["nowhere"]}]},
             "mail_accounts[#1].lists[#1]: there is no list nowhere@example.org in mailman_lists",
         ),
         (
             {
                 "mailman_lists": [{"name": "a"}],
                 "mail_accounts": [
-                    {"address": "mailman@example.org", "password": "p", "lists": ["a"]},
-                    {"address": "mailman@example.org", "password": "p", "lists": ["a"]},
+                    {"address": "mailman@example.org", "password": "password", "lists": ["a"]},
+                    {"address": "mailman@example.org", "password": "password", "lists": ["a"]},
                 ],
             },
-            "mail_accounts[#2].lists[#1]: a@example.org has an account already, mail_accounts[#1]",
+            "mail_accounts[#2].lists[#1]: a@example.org already has an account, mail_accounts[#1]",
         ),
     ],
 )
@@ -214,7 +246,7 @@ def test_a_plan_that_cannot_fit_says_what_would():
     assert list(map(str, found))[-1] == (
         "mail_accounts: 3 accounts would do; there is 1 (for example […, {address: lists2@example.org, password: …}])"
     )
-    accounts = [{"address": f"{name}@example.org", "password": "p"} for name in ("mailman", "lists2", "lists3")]
+    accounts = [{"address": f"{name}@example.org", "password": "password"} for name in ("mailman", "lists2", "lists3")]
     values = {**DEFAULTS, **GUIDE, "mailman_lists": lists, "mail_accounts": accounts}
     assert operator_rules.plan_problems(values) == []
     assert operator_rules.plan_problems({**values, "mail_budget_reserve": 700}) != []
@@ -224,7 +256,7 @@ def test_the_smallest_limit_is_the_relays_reserve_and_one_message_of_its_size():
     values = {**CONSTANTS, "mail_account_limit": 250}
     assert operator_rules.problems_of(values) == []
     (found,) = operator_rules.problems_of({**values, "mail_budget_reserve": 200})
-    assert "posts would wait for ever below 300" in str(found)
+    assert "with less than 300" in str(found)
 
 
 def test_the_plan_reserves_what_the_site_does():
@@ -233,11 +265,11 @@ def test_the_plan_reserves_what_the_site_does():
 
 def test_every_problem_has_an_example():
     for name, option in SPEC.items():
-        assert spec_check.example(option), name
+        assert spec_check.example(name, option), name
 
 
 def test_examples_of_the_spec_pass_the_rules():
-    given = {name: spec_check.example(SPEC[name]) for name in GUIDE}
+    given = {name: spec_check.example(name, SPEC[name]) for name in GUIDE}
     assert problems(**given) == []
 
 
@@ -248,7 +280,7 @@ def test_a_secret_of_the_wrong_type_is_not_shown():
     assert found and "hunter" not in "".join(map(str, found))
     for number in (12345678901, 12e34):
         (found,) = spec_check.check("mail_password", number, SPEC["mail_password"])
-        assert "in quotes" in found.wrong and str(number) not in str(found)
+        assert "quote it" in found.wrong and str(number) not in str(found)
 
 
 @pytest.mark.parametrize(
@@ -269,6 +301,61 @@ def test_a_switch_of_the_operators_may_be_a_word(value):
     assert problems(mail_catch_all=value) == []
 
 
+def test_the_administrators_password_is_as_long_as_everybodys():
+    web = yaml.safe_load((KIT / "roles/web/defaults/main.yml").read_text())
+    assert web[operator_rules.WEB_PASSWORD_LENGTH] == operator_rules.WEB_PASSWORD_LENGTH_DEFAULT
+    values = {"mailman_password": "the-web-password", operator_rules.WEB_PASSWORD_LENGTH: 20}
+    assert "must have at least 20 characters" in str(operator_rules.problems_of(values)[0])
+
+
+def test_no_two_secrets_have_the_same_example():
+    secrets = [name for name, option in SPEC.items() if option.get("no_log")]
+    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 3
+
+
+ROLES = {"web_time_zone": {}, "web_language": {}, "relay_port": {"type": "int"}, "relay_queue_days": {"type": "int"}}
+
+
+def unknown(*names: str, given: tuple[str, ...] = ()) -> list[str]:
+    found = variable_names.problems([*names, *given], SPEC, ROLES, ("relay_", "web_"))
+    return list(map(str, found))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("smtp_host", "smtp_host: is unknown; set mail_host (for example mail_host: mail.infomaniak.com)"),
+        ("smtp_port", "set mail_port (for example mail_port: 587)"),
+        ("admin_password", "set mailman_password (for example mailman_password: \"{{ lookup('env', "),
+        ("site_name", "set organisation_name (for example organisation_name: Example Society)"),
+        ("timezone", "set web_time_zone (for the pages; the host keeps its own)"),
+        ("language", "set web_language (for the pages, and core_default_language for the lists)"),
+        ("mailman_domian", "did you mean mailman_domain?"),
+        ("relay_prot", "did you mean relay_port?"),
+        ("mailman_whatever", "is unknown; docs/reference/variables.md has all names"),
+    ],
+)
+def test_an_unknown_name_leads_to_the_operators(name, hint):
+    (found,) = unknown(name)
+    assert hint in found
+
+
+def test_a_roles_own_name_is_not_suggested_for_another():
+    assert unknown("queue_days", "port", "my_own_variable") == []
+
+
+def test_an_own_variable_that_a_variable_of_the_kit_is_made_from_is_accepted():
+    assert unknown("domain", given=("mailman_domain",)) == []
+    assert len(unknown("domain")) == 1
+
+
+def test_every_synonym_stands_for_a_variable():
+    specs = {path.parts[-3]: yaml.safe_load(path.read_text()) for path in KIT.glob("roles/*/meta/argument_specs.yml")}
+    names = {name for spec in specs.values() for name in spec["argument_specs"]["main"]["options"]}
+    assert set(variable_names.SYNONYMS) | set(variable_names.NOTES) <= names
+    assert not {synonym for synonyms in variable_names.SYNONYMS.values() for synonym in synonyms} & names
+
+
 def test_through_ansible_right(playbooks):
     run = playbooks.run(CHECK, "-C", variables={**GUIDE, "my_own_variable": 1, "relay_queue_days": 1})
     assert run.returncode == 0, run.output
@@ -285,14 +372,14 @@ def test_through_ansible_all_problems_at_once(playbooks):
     del variables["mailman_user"], variables["mail_host"]
     run = playbooks.run(CHECK, variables=variables)
     assert run.returncode == 2
-    assert "6 values are not right; nothing was changed:" in run.output
+    assert "6 problems in the inventory; nothing was changed:" in run.output
     for line in (
         "mail_hots: is unknown; did you mean mail_host? (for example mail_host: mail.infomaniak.com)",
         "relay_prot: is unknown; did you mean relay_port?",
         "mail_host: is missing (for example mail.infomaniak.com)",
         "mailman_user: is missing (for example admin)",
-        "mailman_password: cannot be worked out: 'vault_web_password' is undefined",
-        "mailman_lists[#1].name: 'a b' may have",
+        "mailman_password: cannot be evaluated: 'vault_web_password' is undefined",
+        "mailman_lists[#1].name: 'a b' may only have",
     ):
         assert line in run.output
 
@@ -310,9 +397,80 @@ def test_through_ansible_from_the_environment(playbooks):
     variables = {**GUIDE, "mail_password": "{{ lookup('env', 'PLANTED_PASSWORD') }}"}
     assert playbooks.run(CHECK, variables=variables, environment={"PLANTED_PASSWORD": "planted"}).returncode == 0
     run = playbooks.run(CHECK, variables=variables)
-    assert "mail_password: is empty: the variable or vault that it comes from holds nothing" in run.output
+    assert "mail_password: is empty: its environment variable or vault has no value" in run.output
+
+
+TEMPLATE_LOST = "contains {#, which starts a comment in Ansible; write it as {{ '{#' }}"
+TEMPLATE_WRONG = "is not a valid template; write a literal {{ as {{ '{{' }}"
+
+
+@pytest.mark.parametrize(
+    ("password", "wrong"),
+    [
+        ("abc{#def#}ghijkl", TEMPLATE_LOST),
+        ("hunter2{{def", TEMPLATE_WRONG),
+        ("hunter2{#def", TEMPLATE_LOST),
+        ("hunter2{{ }}x", TEMPLATE_WRONG),
+    ],
+)
+def test_through_ansible_a_password_that_is_read_as_a_template(playbooks, password, wrong):
+    run = playbooks.run(CHECK, variables={**GUIDE, "mail_password": password})
+    assert run.returncode == 2 and f"mail_password: {wrong}" in run.output, run.output
+    assert "hunter2" not in run.output
+
+
+def test_through_ansible_braces_can_be_written(playbooks):
+    variables = {**GUIDE, "mail_password": "{{ '{{' }}abc{{ '{#' }}"}
+    show = {"name": "Show", "ansible.builtin.debug": {"msg": "{{ mail_password | length }} characters"}}
+    run = playbooks.run([*CHECK, show], variables=variables)
+    assert run.returncode == 0 and "7 characters" in run.output, run.output
+
+
+VAULTED = """\
+mail_password: !vault |
+  $ANSIBLE_VAULT;1.1;AES256
+  62313365396662343061393464336163383764373764613633653634306231386433626436623361
+  6134333665353966363534333632666535333761666131620a663537646436643839616531643561
+  63396265333963386166373835303366303536386265313830383666313666643463376337643561
+  3338363031323562300a383363336366393334363763653331383131303166313130616338663938
+  6534
+"""
+
+
+@pytest.mark.parametrize("vault_password", ["missing", "wrong"])
+def test_through_ansible_a_vault_that_cannot_be_decrypted(playbooks, vault_password):
+    (playbooks.folder / "group_vars").mkdir()
+    (playbooks.folder / "group_vars/all.yml").write_text(VAULTED)
+    (playbooks.folder / "vault").write_text("not it")
+    arguments = ["--vault-password-file", "vault"] if vault_password == "wrong" else []
+    variables = {name: value for name, value in GUIDE.items() if name != "mail_password"}
+    run = playbooks.run(CHECK, *arguments, variables=variables)
+    assert run.returncode == 2
+    assert "mail_password: cannot be decrypted: the vault password is missing or wrong" in run.output, run.output
+    assert "1 problem in the inventory" in run.output
+
+
+def test_two_hosts_must_not_fetch_from_one_mailbox():
+    mailboxes = {
+        "mail1": {"mail_account": ["Mailman@example.org"]},
+        "mail2": {"mail_account": ["lists@example.org"], "mail_accounts": ["lists@example.org", "mailman@example.org"]},
+    }
+    (found,) = topology.shared_mailboxes(mailboxes)
+    assert found.variable == "mail_accounts"
+    assert "mailman@example.org is the mailbox of both mail1 and mail2" in found.wrong
+    assert list(topology.shared_mailboxes({"mail1": mailboxes["mail1"]})) == []
+
+
+def test_through_ansible_two_hosts_with_one_mailbox(tmp_path):
+    lines = [f"{name}={value}" for name, value in GUIDE.items()]
+    hosts = [f"mail{number} ansible_connection=local" for number in (1, 2)]
+    (tmp_path / "inventory").write_text("\n".join(["[mailman]", *hosts, "[all:vars]", *lines]))
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{"hosts": "mailman", "gather_facts": False, "tasks": CHECK}]))
+    run = ansible_playbook(tmp_path, "-i", "inventory", "play.yml")
+    assert run.returncode == 2
+    assert "mail_account: mailman@example.org is the mailbox of both mail1 and mail2" in run.output, run.output
 
 
 def test_an_unknown_role_is_named(playbooks):
     run = playbooks.run([{"name": "Check", "listkit.kit.validate_inventory": {"operator": "nowhere"}}], variables=GUIDE)
-    assert "there is no role nowhere with meta/argument_specs.yml; found are" in run.output
+    assert "there is no role nowhere with meta/argument_specs.yml; found:" in run.output

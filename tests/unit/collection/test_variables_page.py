@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.listkit.kit.plugins.action.validate_inventory import OPERATORS_PREFIXES
+from ansible_collections.listkit.kit.plugins.plugin_utils.variable_names import KIT_PREFIXES
 
 from tools import variables_page
 
@@ -29,5 +29,5 @@ def test_it_says_what_the_kit_sets(page):
 
 
 def test_it_knows_the_prefixes_that_the_check_watches(page):
-    assert variables_page.PREFIXES == OPERATORS_PREFIXES
-    assert f"begin with `{OPERATORS_PREFIXES[0]}`, " in page and "`check_` are the kit's own" in page
+    assert variables_page.PREFIXES == KIT_PREFIXES
+    assert f"begin with `{KIT_PREFIXES[0]}`, " in page and "`check_` are the kit's own" in page

@@ -69,7 +69,10 @@ class CallbackModule(CallbackBase):
         """Learn the secrets of every host of the play."""
         manager = play.get_variable_manager()
         for host in manager._inventory.get_hosts(play.hosts):
-            variables = manager.get_vars(play=play, host=host, include_hostvars=False)
+            try:
+                variables = manager.get_vars(play=play, host=host, include_hostvars=False)
+            except AnsibleError:
+                return  # the play fails with the same error
             templar = Templar(loader=manager._loader, variables=variables)
             for name in set(variables) - NOT_COLLECTED:
                 self._learn(templar, name, variables[name])

@@ -48,12 +48,17 @@ _value:
   type: dict
 """
 
-from ansible_collections.listkit.kit.plugins.plugin_utils.topology import address_of, links, placed, taken
+from ansible_collections.listkit.kit.plugins.plugin_utils.topology import (
+    address_of,
+    components_of,
+    links,
+    needed_secrets,
+)
 
 
 def topology(groups, hostvars, host, managed_database=False):
     """Return what `host` is to its site."""
-    components = placed(groups, hostvars, host, bool(managed_database))
+    components = components_of(groups, hostvars, host, bool(managed_database))
     accept, connect = links(components, host)
     return {
         "components": [name for name, component in components.items() if component.host == host],
@@ -61,7 +66,7 @@ def topology(groups, hostvars, host, managed_database=False):
         "hosts": {name: component.host for name, component in components.items()},
         "accept": accept,
         "connect": connect,
-        "secrets": taken(components, host),
+        "secrets": needed_secrets(components, host),
     }
 
 

@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""What a spec cannot say about the operator's variables.
+"""Rules for the operator's variables that an argument spec can't express.
 
-Each rule takes the values whose types are right, by name, and yields what is wrong. A rule passes over a variable that
-is missing: whether it is required is the spec's business.
+Each rule gets the values of the right types, by name, and yields the problems. Rules ignore missing variables: the spec
+says which are required.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
-from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
+from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem, secret_example
 from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
@@ -34,13 +36,13 @@ HOST_NAMES = {
     "mail_imap_host": "mail.infomaniak.com",
     "database_host": "db.example.org",
 }
-MAY_BE_EMPTY = {"database_host"}
+MAY_BE_EMPTY = {"database_host", "database_password"}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
     "mailman_email": "admin@example.org",
     "tls_email": "admin@example.org",
 }
-REQUIRED_SECRETS = ("mail_password", "mailman_password")
+SECRETS = ("mail_password", "mailman_password", "database_password")
 FILES = {
     "mail_ca_file": "CERTIFICATE",
     "tls_certificate_file": "CERTIFICATE",
@@ -48,8 +50,9 @@ FILES = {
     "acme_ca_file": "CERTIFICATE",
     "database_ca_file": "CERTIFICATE",
 }
-SMALL_LETTERS = ("fqdn", "mailman_domain")
-# Of an account's limit, posts never take the first; a message of the other's size needs as much at once.
+LOWER_CASE = ("fqdn", "mailman_domain")
+WEB_PASSWORD_LENGTH = "web_password_length"  # noqa: S105 -- a variable's name
+WEB_PASSWORD_LENGTH_DEFAULT = 10
 AT_LEAST_ONE = {
     "mail_alias_limit": 50,
     "mail_account_limit": 1440,
@@ -65,7 +68,6 @@ PLAN = {
     "synonyms": "mail_domain_synonyms",
     "reserve": "mail_budget_reserve",
 }
-SECRET_EXAMPLE = "\"{{ lookup('env', 'MAIL_PASSWORD') }}\", with that variable exported"  # noqa: S105 -- shows how, holds none
 
 # Mailman's own rule for names, `listname_chars`.
 _LIST_NAME = re.compile(r"[a-z0-9][-_.a-z0-9]*", re.IGNORECASE)
@@ -73,7 +75,7 @@ _LOGIN = re.compile(r"[\w.@+-]{1,150}")
 
 
 def problems_of(values: Values) -> list[Problem]:
-    """Return everything that is wrong with the operator's `values`."""
+    """Return all problems of the operator's `values`."""
     return [problem for rule in RULES for problem in rule(values)]
 
 
@@ -82,7 +84,7 @@ def _given(values: Values, names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def plan_problems(values: Values) -> list[Problem]:
-    """Return why the declared lists don't fit the accounts; all `values` are there and right."""
+    """Return why the declared lists don't fit the accounts; `values` must be complete and valid."""
     settings = {name: values[variable] for name, variable in PLAN.items() if variable in values}
     accounts = values["mail_accounts"] or [{"address": values["mail_account"]}]
     try:
@@ -94,37 +96,37 @@ def plan_problems(values: Values) -> list[Problem]:
 
 
 def host_names(values: Values) -> Problems:
-    """Names of hosts and domains are fully qualified, and no addresses."""
+    """Names of hosts and domains are fully qualified, and not IP addresses."""
     for name, text in _given(values, HOST_NAMES):
-        if not is_domain(text) and not (text == "" and name in MAY_BE_EMPTY):
-            yield Problem(name, f"{text!r} is not a fully qualified domain name", HOST_NAMES[name])
-        elif name in SMALL_LETTERS:
-            yield from _capitals(name, text)
+        if text or name not in MAY_BE_EMPTY:
+            yield from _bad_domain(name, text, HOST_NAMES[name], lower_case=name in LOWER_CASE)
     for number, text in enumerate(values.get("mail_domain_synonyms", []), start=1):
-        where = f"mail_domain_synonyms[#{number}]"
-        if not is_domain(str(text)):
-            yield Problem(where, f"{text!r} is not a domain", "example.net")
-        else:
-            yield from _capitals(where, str(text))
+        yield from _bad_domain(f"mail_domain_synonyms[#{number}]", str(text), "example.net")
 
 
-def _capitals(name: str, text: str) -> Problems:
-    """Mailman keeps domains in small letters, and would take another spelling for another domain."""
-    if text != text.lower():
-        yield Problem(name, f"{text!r} has capitals, and a domain is written in small letters", text.lower())
+def _bad_domain(where: str, text: str, example: str, *, lower_case: bool = True) -> Problems:
+    """Yield the problem of a domain. `lower_case`: Mailman would treat another spelling as another domain."""
+    if not text.isascii():
+        yield Problem(where, f"{text!r} must be written in ASCII, each label in its xn-- form", _ascii_domain(text))
+    elif not is_domain(text):
+        yield Problem(where, f"{text!r} is not a fully qualified domain name", example)
+    elif lower_case and text != text.lower():
+        yield Problem(where, f"{text!r} must be written in lower case", text.lower())
+
+
+def _ascii_domain(text: str) -> str:
+    """Return the ASCII form of an internationalised domain name (RFC 5890)."""
+    labels = unicodedata.normalize("NFC", text).lower().split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
 
 
 def web_hosts(values: Values) -> Problems:
-    """Each mail domain has one web host, and the main one's is the main name."""
+    """Each mail domain has one web host; that of `mailman_domain` is `fqdn`."""
     example = "{example.net: lists.example.net}"
     for domain, host in values.get("mailman_web_hosts", {}).items():
         where = f"mailman_web_hosts[{domain}]"
-        if not is_domain(str(domain)):
-            yield Problem("mailman_web_hosts", f"{domain!r} is not a mail domain", example)
-        if not is_domain(str(host)):
-            yield Problem(where, f"{host!r} is not a fully qualified domain name", example)
-        yield from _capitals(where, str(domain))
-        yield from _capitals(where, str(host))
+        yield from _bad_domain("mailman_web_hosts", str(domain), example)
+        yield from _bad_domain(where, str(host), example)
         if domain == values.get("mailman_domain") and host != values.get("fqdn"):
             yield Problem(where, "is mailman_domain, whose web host is fqdn", f"fqdn: {host}")
 
@@ -137,32 +139,43 @@ def addresses(values: Values) -> Problems:
 
 
 def _bad_address(name: str, text: str, example: str) -> Problem:
+    local, _, domain = text.rpartition("@")
+    if local and not domain.isascii():
+        wrong = f"{text!r} must have its domain in ASCII, each label in its xn-- form"
+        return Problem(name, wrong, f"{local}@{_ascii_domain(domain)}")
     wrong = "is not a full e-mail address" if "@" in text else "has no @: a full e-mail address is needed"
     return Problem(name, f"{text!r} {wrong}", example)
 
 
 def secrets(values: Values) -> Problems:
-    """Secrets are one line, not empty, and without the spaces that copying brings along."""
-    for name, text in _given(values, REQUIRED_SECRETS):
-        yield from _bad_secret(name, text)
+    """Secrets are one line, long enough, and without the spaces that copying can add."""
+    length = int(values.get(WEB_PASSWORD_LENGTH, WEB_PASSWORD_LENGTH_DEFAULT))
+    for name, text in _given(values, SECRETS):
+        if text or name not in MAY_BE_EMPTY:
+            yield from _bad_secret(name, text, length if name == "mailman_password" else SHORTEST)
 
 
-def _bad_secret(name: str, text: str) -> Problems:
+def _bad_secret(name: str, text: str, least: int = SHORTEST) -> Problems:
+    """Yield the problem of a secret. Ansible's output can't hide one with fewer than SHORTEST characters."""
     if not text.strip():
-        yield Problem(name, "is empty: the variable or vault that it comes from holds nothing", SECRET_EXAMPLE)
+        yield Problem(name, "is empty: its environment variable or vault has no value", secret_example(name))
     elif text != text.strip() or "\n" in text:
-        yield Problem(name, "begins or ends with a space or is more than one line", SECRET_EXAMPLE)
+        yield Problem(name, "begins or ends with a space or has several lines", secret_example(name))
+    elif len(text) < least:
+        yield Problem(name, f"must have at least {least} characters", secret_example(name))
 
 
 def administrator(values: Values) -> Problems:
-    """The administrator's login is one that Django takes."""
+    """The administrator's login is one that Django accepts."""
     for name, text in _given(values, ("mailman_user",)):
         if not _LOGIN.fullmatch(text):
-            yield Problem(name, f"{text!r} is not a login: letters, digits and @ . + - _ only, at most 150", "admin")
+            yield Problem(
+                name, f"{text!r} is not a valid login: only letters, digits and @ . + - _, at most 150", "admin"
+            )
 
 
 def numbers(values: Values) -> Problems:
-    """Limits leave room for something."""
+    """Limits leave room for at least one message."""
     for name, example in AT_LEAST_ONE.items():
         if name in values and int(values[name]) < 1:
             yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
@@ -171,29 +184,29 @@ def numbers(values: Values) -> Problems:
     if int(values.get("mail_account_limit", 0)) >= 1:
         yield from _bad_limit("mail_account_limit", values["mail_account_limit"], values)
     if not 1 <= int(values.get("database_port", 5432)) <= 65535:
-        yield Problem("database_port", f"{values['database_port']} is no port: 1 to 65535", "5432")
+        yield Problem("database_port", f"{values['database_port']} is not a valid port (1–65535)", "5432")
 
 
 def _bad_limit(where: str, limit: Any, values: Values) -> Problems:
     smallest = sum(max(0, int(values.get(name, 0))) for name in ("mail_budget_reserve", "mail_recipients_per_message"))
     if int(limit) < smallest:
-        reason = f"is {limit}; posts would wait for ever below {smallest}: the reserve and one full message"
+        reason = f"is {limit}; with less than {smallest}, the reserve and one full message, no post can ever be sent"
         yield Problem(where, reason, "1440")
 
 
 def certificate(values: Values) -> Problems:
-    """A certificate of the operator's own has two files, and nothing else has any."""
+    """The two files of a certificate are given if, and only if, `tls_mode` is `files`."""
     own = values.get("tls_mode") == "files"
     for name, text in _given(values, ("tls_certificate_file", "tls_key_file")):
         given = bool(text)
         if own and not given:
-            yield Problem(name, "is needed with tls_mode: files", f"/home/ana/lists/{name}.pem")
+            yield Problem(name, "is required with tls_mode: files", f"/home/ana/lists/{name}.pem")
         if given and not own:
-            yield Problem(name, f"is given, but tls_mode is {values.get('tls_mode', 'letsencrypt')}", "tls_mode: files")
+            yield Problem(name, f"is set, but tls_mode is {values.get('tls_mode', 'letsencrypt')}", "tls_mode: files")
 
 
 def files(values: Values) -> Problems:
-    """Files on this machine exist and hold what their names say."""
+    """Files on this machine exist and have the right content."""
     for name, content in FILES.items():
         path = Path(str(values.get(name, "")))
         if str(path) == ".":
@@ -204,20 +217,20 @@ def files(values: Values) -> Problems:
         elif not path.is_file():
             yield Problem(name, f"there is no file {str(path)!r} on this machine", example)
         elif f"{content}-----" not in path.read_text(errors="replace"):
-            yield Problem(name, f"{str(path)!r} holds no {content.lower()} in PEM", example)
+            yield Problem(name, f"{str(path)!r} has no {content.lower()} in PEM format", example)
 
 
 def acme(values: Values) -> Problems:
     """The ACME server speaks HTTPS."""
     for name, text in _given(values, ("acme_directory_url",)):
         if text and not text.startswith("https://"):
-            yield Problem(name, f"{text!r} is not an https address", "https://acme-v02.api.letsencrypt.org/directory")
+            yield Problem(name, f"{text!r} is not an https URL", "https://acme-v02.api.letsencrypt.org/directory")
 
 
 def database(values: Values) -> Problems:
-    """Another host wants a password."""
+    """A managed database needs a password."""
     if values.get("database_host") and values.get("database_password") == "":
-        yield Problem("database_password", "is needed with database_host", SECRET_EXAMPLE)
+        yield Problem("database_password", "is required with database_host", secret_example("database_password"))
 
 
 def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -227,36 +240,34 @@ def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _items(entry: Mapping[str, Any], key: str) -> list[Any]:
-    """Return the list at `key`; none when it is missing or no list, which the spec tells."""
+    """Return the list at `key`; an empty one if it is missing or not a list, which the spec reports."""
     items = entry.get(key)
     return items if isinstance(items, list) else []
 
 
 def list_names(values: Values) -> Problems:
-    """Names of lists are ones that Mailman takes, and their addresses are free."""
+    """Names of lists are valid in Mailman, and their addresses aren't in use."""
     mailboxes = {str(values.get("mail_account")).lower(), *(_address(entry) for entry in _accounts(values))}
     synonyms = {str(domain).lower() for domain in values.get("mail_domain_synonyms", [])}
     for where, item in _lists(values):
         name = item["name"]
         local, at, domain = name.partition("@")
         if not _LIST_NAME.fullmatch(local):
-            yield Problem(
-                f"{where}.name", f"{name!r} may have letters, digits and - _ . before the @, and no spaces", "members"
-            )
+            yield Problem(f"{where}.name", f"{name!r} may only have letters, digits and - _ . before the @", "members")
         elif at and not is_domain(domain):
-            yield Problem(f"{where}.name", f"{domain!r} is not a domain", "members@example.org")
+            yield from _bad_domain(f"{where}.name", domain, "members@example.org")
         elif domain.lower() in synonyms:
             yield Problem(
-                f"{where}.name", f"{domain} is in mail_domain_synonyms: mailman_domain's lists get its mail", local
+                f"{where}.name", f"{domain} is in mail_domain_synonyms: its mail goes to mailman_domain's lists", local
             )
         elif local.lower() == SITE_LOCAL_PART:
-            yield Problem(f"{where}.name", f"{name!r} is the address that the web interface writes from", "members")
+            yield Problem(f"{where}.name", f"{name!r} is the web interface's sender address", "members")
         elif list_address(name, str(values.get("mailman_domain"))) in mailboxes:
             yield Problem(f"{where}.name", f"{name!r} is a mailbox's own address", "members")
         elif any(local.lower().endswith(f"-{sub}") for sub in SUB_ADDRESSES):
             yield Problem(
                 f"{where}.name",
-                f"{name!r} ends like the address of another list's {local.rpartition('-')[2]}",
+                f"{name!r} ends like a sub-address: mail to it could be for another list's {local.rpartition('-')[2]}",
                 "members",
             )
 
@@ -268,7 +279,7 @@ def list_duplicates(values: Values) -> Problems:
         address = list_address(item["name"], str(values.get("mailman_domain", "")))
         if address in first:
             yield Problem(
-                f"{where}.name", f"{address} is declared already, as {first[address]}", "one entry with all of its keys"
+                f"{where}.name", f"{address} is already declared, as {first[address]}", "one entry with all its keys"
             )
         first.setdefault(address, where)
 
@@ -279,22 +290,24 @@ def list_people(values: Values) -> Problems:
         for key in ("owners", "moderators"):
             for number, text in enumerate(_items(item, key), start=1):
                 if not is_address(str(text)):
-                    yield Problem(f"{where}.{key}[#{number}]", f"{text!r} is not an e-mail address", "ana@example.org")
+                    yield Problem(
+                        f"{where}.{key}[#{number}]", f"{text!r} is not a full e-mail address", "ana@example.org"
+                    )
 
 
 def demand(values: Values) -> Problems:
-    """Members and posts a day are given together, and can be multiplied."""
+    """`expected_members` and `posts_per_day` are given together, and not negative."""
     for where, item in _lists(values):
         given = {key: item[key] for key in DEMAND if item.get(key) is not None}
         for key, value in given.items():
             if not _is_amount(value):
                 yield Problem(f"{where}.{key}", f"must be 0 or more, not {value}", DEMAND[key])
         for key in DEMAND.keys() - given.keys() if given else ():
-            yield Problem(f"{where}.{key}", f"is missing: {next(iter(given))} alone says nothing", DEMAND[key])
+            yield Problem(f"{where}.{key}", f"is required with {next(iter(given))}", DEMAND[key])
 
 
 def _is_amount(value: Any) -> bool:
-    """Return whether a number is 0 or more; what isn't a number at all is the spec's business."""
+    """Return whether a number is 0 or more; the spec reports other types."""
     try:
         return 0 <= float(value) < math.inf
     except (TypeError, ValueError):
@@ -326,40 +339,41 @@ def _address(entry: Mapping[str, Any]) -> str:
 
 
 def accounts(values: Values) -> Problems:
-    """Accounts are different ones with their own lists, and the site's own is among them."""
+    """Each account occurs once, has lists of its own, and one of them is `mail_account`."""
     entries = _accounts(values)
     addresses_seen: set[str] = set()
-    placed: dict[str, str] = {}
+    assigned: dict[str, str] = {}
     for number, entry in enumerate(entries, start=1):
         where, address = f"mail_accounts[#{number}]", _address(entry)
         if not is_address(address):
             yield _bad_address(f"{where}.address", address, "lists2@example.org")
         if address in addresses_seen:
-            yield Problem(f"{where}.address", f"{address} is declared already", "lists2@example.org")
+            yield Problem(f"{where}.address", f"{address} is already declared", "lists2@example.org")
         addresses_seen.add(address)
         yield from _bad_secret(f"{where}.password", str(entry.get("password", "")))
         if re.fullmatch(r"-?\d+", str(entry.get("limit", ""))):
             yield from _bad_limit(f"{where}.limit", entry["limit"], values)
-        yield from _placements(where, entry, placed, values)
+        yield from _bad_assignments(where, entry, assigned, values)
     main = str(values.get("mail_account", "")).lower()
     if entries and main and main not in addresses_seen:
         yield Problem(
-            "mail_accounts", f"lacks mail_account, {main}, which sends the site's own mail", f"[{{address: {main}, …}}]"
+            "mail_accounts",
+            f"lacks mail_account, {main}, which sends the web interface's mail",
+            f"[{{address: {main}, …}}]",
         )
 
 
-def _placements(where: str, entry: Mapping[str, Any], placed: dict[str, str], values: Values) -> Problems:
+def _bad_assignments(where: str, entry: Mapping[str, Any], assigned: dict[str, str], values: Values) -> Problems:
     domain = str(values.get("mailman_domain", ""))
     declared = {list_address(item["name"], domain) for _where, item in _lists(values) if item.get("state") != "absent"}
     for number, name in enumerate(_items(entry, "lists"), start=1):
         address = list_address(str(name), domain)
-        if address in placed:
-            yield Problem(
-                f"{where}.lists[#{number}]", f"{address} has an account already, {placed[address]}", "[members]"
-            )
+        if address in assigned:
+            wrong = f"{address} already has an account, {assigned[address]}"
+            yield Problem(f"{where}.lists[#{number}]", wrong, "[members]")
         elif address not in declared:
             yield Problem(f"{where}.lists[#{number}]", f"there is no list {address} in mailman_lists", "[members]")
-        placed.setdefault(address, where)
+        assigned.setdefault(address, where)
 
 
 RULES = (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Check values against role argument specs, and find all problems instead of the first one."""
+"""Check values against the argument specs of roles, and return all problems instead of the first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
+from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem, secret_example
 
 _EXAMPLE = re.compile(r"for example V\((?P<example>.*?)\)(?=[.,; ]|$)")
 _SAMPLES = {
@@ -29,15 +29,17 @@ _TYPES = {
     "dict": "a dictionary",
     "path": "a path",
 }
-# What Ansible's filter `bool` knows; for any other word it guesses.
+# The words that Ansible's filter `bool` knows. It guesses at any other.
 _SWITCHES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
 _WHOLE = re.compile(r"-?[0-9]+")
-_QUOTE = """is read as a number: put it in quotes; in a host's own line of an INI inventory in two kinds, '"…"'"""
+_QUOTE = """is read as a number: quote it, on a host's line of an INI inventory twice, '"…"', and without !unsafe"""
 CLOSE = 0.75
 
 
-def example(option: Mapping[str, Any]) -> str:
-    """Return a right value for `option`: what its description gives as an example, or else what its type suggests."""
+def example(name: str, option: Mapping[str, Any]) -> str:
+    """Return a valid value for variable `name`: the example in the description, or one of its type."""
+    if option.get("no_log"):
+        return secret_example(name)
     description = option.get("description", "")
     text = description if isinstance(description, str) else " ".join(description)
     found = _EXAMPLE.search(text)
@@ -49,7 +51,7 @@ def example(option: Mapping[str, Any]) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str | None:
-    """Return the name in `known` that `name` may be a misspelling of."""
+    """Return the name in `known` that is most like `name`; None if none is."""
     close = difflib.get_close_matches(name, list(known), 1, CLOSE)
     return close[0] if close else None
 
@@ -59,18 +61,18 @@ def check(
 ) -> list[Problem]:
     """Return all problems of variable `name` with `value`.
 
-    `secret`: it stands inside of a secret; `literal`: nobody turns text into the number or the switch that it spells.
+    `secret`: it is part of a secret; `literal`: text is not converted to the number or boolean that it spells.
     """
     secret = secret or option.get("no_log", False)
     kind, choices = option.get("type", "str"), option.get("choices")
     shown = "" if secret else f", not {value!r}"
     if value is None:
-        return [Problem(name, "is empty", example(option))]
+        return [Problem(name, "is empty", example(name, option))]
     wrong = _wrong_type(name, value, kind, shown, literal)
     if wrong:
-        return [Problem(name, wrong, example(option))]
+        return [Problem(name, wrong, example(name, option))]
     if choices and str(value) not in map(str, choices):
-        return [Problem(name, f"must be one of {', '.join(map(str, choices))}{shown}", example(option))]
+        return [Problem(name, f"must be one of {', '.join(map(str, choices))}{shown}", example(name, option))]
     if kind == "list":
         return _check_items(name, value, option, secret, literal)
     if kind == "dict" and "options" in option:
@@ -81,18 +83,18 @@ def check(
 def _check_keys(
     name: str, value: Mapping[str, Any], options: Mapping[str, Any], secret: bool, literal: bool
 ) -> list[Problem]:
-    """Return all problems of the dictionary `value`: unknown keys, missing ones, wrong ones."""
+    """Return all problems of the dictionary `value`: unknown, missing and wrong keys."""
     problems = []
     for key in [str(key) for key in value if key not in options]:
         close = suggestion(key, options)
         hint = f"did you mean {close}?" if close else f"known are {', '.join(options)}"
         right = close or next(iter(options))
-        problems.append(Problem(f"{name}.{key}", f"is unknown; {hint}", f"{right}: {example(options[right])}"))
+        problems.append(Problem(f"{name}.{key}", f"is unknown; {hint}", f"{right}: {example(right, options[right])}"))
     for key, option in options.items():
         if key in value:
             problems += check(f"{name}.{key}", value[key], option, secret=secret, literal=literal)
         elif option.get("required"):
-            problems.append(Problem(f"{name}.{key}", "is missing", example(option)))
+            problems.append(Problem(f"{name}.{key}", "is missing", example(f"{name}.{key}", option)))
     return problems
 
 
@@ -107,7 +109,7 @@ def _check_items(name: str, value: Any, option: Mapping[str, Any], secret: bool,
 
 
 def _wrong_type(name: str, value: Any, kind: str, shown: str, literal: bool) -> str | None:
-    """Return why `value` is no `kind`; stricter than Ansible, whose leniency hides mistakes."""
+    """Return why `value` isn't of type `kind`. Stricter than Ansible, whose leniency hides mistakes."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if kind in ("str", "path") and is_number:
         return _QUOTE
@@ -129,7 +131,7 @@ def _wrong_type(name: str, value: Any, kind: str, shown: str, literal: bool) -> 
 
 
 def _spelt(text: str, kind: str) -> bool | int | float | None:
-    """Return the switch or the number that `text` spells; None if it doesn't."""
+    """Return the boolean or number that `text` spells, if any."""
     if kind == "bool":
         return _SWITCHES.get(text.lower())
     if kind == "int":

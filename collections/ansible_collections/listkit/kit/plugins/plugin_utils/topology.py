@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Which host has which components, what the hosts of a split site say to each other, and which secrets they share.
+"""Which components each host has, the connections between the hosts of a split site, and the secrets they share.
 
-The groups `mailman`, `mailman_web` and `database` are one host each. A group that isn't there is on the host `mailman`.
+The groups `mailman`, `mailman_web` and `database` have one host each. The component of a missing group is on the host
+`mailman`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ CORE, WEB, DATABASE = "core", "web", "database"
 GROUPS = {CORE: "mailman", WEB: "mailman_web", DATABASE: "database"}
 MAIN_GROUP = GROUPS[CORE]
 EXAMPLE_ADDRESS = "private_address=10.0.0.11"
-# A link's port is the daemon's own and this; below the range that the kernel takes outgoing ports from.
+# A tunnel's port is the daemon's plus this, below the kernel's range of ports for outgoing connections.
 LINK_PORT_OFFSET = 20000
 
 
@@ -30,7 +31,7 @@ class Component(NamedTuple):
 
 
 class Arrow(NamedTuple):
-    """One kind of connection between components: the daemon's port, what it speaks, and the secret of the two hosts."""
+    """One kind of connection between components: the daemon's port and protocol, and the secret of the two hosts."""
 
     client: str
     server: str
@@ -44,7 +45,7 @@ class Shared(NamedTuple):
 
     name: str
     maker: str
-    taker: str
+    user: str
 
 
 ARROWS = (
@@ -70,7 +71,7 @@ def _hosts(groups: Groups, group: str) -> list[str]:
 
 
 def is_split(groups: Groups) -> bool:
-    """Return whether the inventory places a component by its own group."""
+    """Return whether the inventory assigns a component to a group of its own."""
     return any(group in groups for group in GROUPS.values() if group != MAIN_GROUP)
 
 
@@ -79,10 +80,10 @@ def address_of(host: str, variables: Mapping[str, Any]) -> str:
     return str(variables.get("private_address") or variables.get("ansible_host") or host)
 
 
-def placed(
+def components_of(
     groups: Groups, hostvars: Mapping[str, Mapping[str, Any]], host: str, managed_database: bool = False
 ) -> dict[str, Component]:
-    """Return where each component of the site is that `host` belongs to; a managed database is on none of its hosts."""
+    """Return where each component of the site of `host` is; a managed database is on none of its hosts."""
     main = next(iter(_hosts(groups, MAIN_GROUP)), MAIN_GROUP) if is_split(groups) else host
     hosts = {component: next(iter(_hosts(groups, group)), main) for component, group in GROUPS.items()} | {CORE: main}
     if managed_database:
@@ -111,18 +112,18 @@ def links(components: Mapping[str, Component], host: str) -> tuple[list[dict[str
         if host == server.host:
             accept.setdefault(arrow.port, {**end, "peers": {}})["peers"].setdefault(client.address, arrow.key)
         else:
-            # Two components on one host share the way to the database, with the first one's key.
+            # Two components on one host share the connection to the database, with the first one's key.
             connect.setdefault(arrow.port, {**end, "address": server.address, "key": arrow.key})
     peers = {port: [{"address": at, "key": key} for at, key in end["peers"].items()] for port, end in accept.items()}
     return [{**end, "peers": peers[port]} for port, end in accept.items()], list(connect.values())
 
 
-def taken(components: Mapping[str, Component], host: str) -> list[dict[str, Any]]:
-    """Return which secrets `host` takes from which other host: `host` and `names` of each."""
+def needed_secrets(components: Mapping[str, Component], host: str) -> list[dict[str, Any]]:
+    """Return the secrets that `host` needs from other hosts: `host` and `names` of each."""
     names: dict[str, list[str]] = {}
     for shared in SHARED:
-        maker, taker = components.get(shared.maker), components.get(shared.taker)
-        if maker and taker and taker.host == host != maker.host:
+        maker, user = components.get(shared.maker), components.get(shared.user)
+        if maker and user and user.host == host != maker.host:
             names.setdefault(maker.host, []).append(shared.name)
     return [{"host": maker, "names": found} for maker, found in names.items()]
 
@@ -132,18 +133,33 @@ def problems(groups: Groups, hostvars: Mapping[str, Mapping[str, Any]]) -> list[
     return [*_wrong_groups(groups), *_wrong_addresses(groups, hostvars)] if is_split(groups) else []
 
 
+def shared_mailboxes(mailboxes: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[Problem]:
+    """Yield the mailboxes that several hosts would fetch from.
+
+    `mailboxes`: the addresses in each variable, by host and variable.
+    """
+    owners: dict[str, str] = {}
+    for host, variables in mailboxes.items():
+        for variable, addresses in variables.items():
+            for address in map(str.lower, addresses):
+                owner = owners.setdefault(address, host)
+                if owner != host:
+                    wrong = f"{address} is the mailbox of both {owner} and {host}, which would compete for its mail"
+                    yield Problem(variable, wrong, f"a mailbox for each host, or only one of them in [{MAIN_GROUP}]")
+
+
 def _wrong_groups(groups: Groups) -> Iterator[Problem]:
     for group in GROUPS.values():
         if group not in groups:
             continue
         hosts = _hosts(groups, group)
         if not hosts:
-            yield Problem(group, "is a group without a host; give it one or remove the group", f"[{group}] web1")
+            yield Problem(group, "is an empty group; add a host or remove the group", f"[{group}] web1")
         elif len(hosts) > 1:
-            wrong = f"has {len(hosts)} hosts, {', '.join(hosts)}; a site that is split has one host in each group"
+            wrong = f"has {len(hosts)} hosts, {', '.join(hosts)}; each group of a split site has one host"
             yield Problem(group, wrong, f"[{group}] {hosts[0]}")
     if MAIN_GROUP not in groups and MAIN_GROUP not in groups.get("all", ()):
-        yield Problem(MAIN_GROUP, "is missing: the host of Mailman itself and of the mail", "[mailman] mail1")
+        yield Problem(MAIN_GROUP, "is missing: the host of Mailman and the mail", "[mailman] mail1")
 
 
 def _wrong_addresses(groups: Groups, hostvars: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
@@ -156,13 +172,15 @@ def _wrong_addresses(groups: Groups, hostvars: Mapping[str, Mapping[str, Any]]) 
         try:
             address = ipaddress.ip_address(text)
         except ValueError:
-            yield Problem(where, f"is needed: {text!r} is a name, and the other hosts need an address", EXAMPLE_ADDRESS)
+            yield Problem(
+                where, f"is required: {text!r} is a name, and the other hosts need an address", EXAMPLE_ADDRESS
+            )
             continue
         if address.is_loopback or address.is_unspecified:
             yield Problem(where, f"{text} can't be reached from another host", EXAMPLE_ADDRESS)
         if text in seen:
-            yield Problem(where, f"{text} is the address of {seen[text]} already", EXAMPLE_ADDRESS)
+            yield Problem(where, f"{text} is already the address of {seen[text]}", EXAMPLE_ADDRESS)
         seen.setdefault(text, host)
         versions.add(address.version)
     if len(versions) > 1:
-        yield Problem("private_address", "is IPv4 on one host and IPv6 on another; take one kind", EXAMPLE_ADDRESS)
+        yield Problem("private_address", "is IPv4 on one host and IPv6 on another; use one kind", EXAMPLE_ADDRESS)

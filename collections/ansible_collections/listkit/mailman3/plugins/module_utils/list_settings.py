@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""The settings of a list in Mailman's REST interface: the one place that knows their names and types.
+"""The settings of a list in Mailman's REST interface: their names, their types and the values that Mailman accepts.
 
-Read from Mailman 3.3.8 and 3.3.10 (`mailman/rest/listconf.py`), which differ in `dmarc_addresses` alone.
+From `mailman/rest/listconf.py` and `mailman/rest/validator.py` of Mailman 3.3.8 and 3.3.10, which differ only in
+`dmarc_addresses`.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from typing import Any
+
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import is_address
 
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])")
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
@@ -16,7 +20,7 @@ _WORDS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "o
 
 
 class Setting:
-    """One kind of setting: what may be declared, how it is sent, and when two values are the same."""
+    """A type of setting: its valid values, their encoding in a request, and their comparison."""
 
     example: str
 
@@ -29,7 +33,7 @@ class Setting:
         return str(value)
 
     def normal(self, value: Any) -> Any:
-        """Return what is compared: equal for a declared value and for Mailman's answer that means the same."""
+        """Return `value` in the form for comparison, in which a declared value equals Mailman's answer for it."""
         return value
 
 
@@ -42,17 +46,17 @@ class Choice(Setting):
 
     def problem(self, value):
         """See Setting."""
-        return None if value in self.words else f"must be one of {', '.join(self.words)}"
+        return None if value in self.words else f"must be one of {', '.join(self.words)}, not {value!r}"
 
 
 class Flag(Setting):
-    """Yes or no."""
+    """True or false."""
 
     example = "true"
 
     def problem(self, value):
         """See Setting."""
-        return None if isinstance(self.normal(value), bool) else "must be true or false"
+        return None if isinstance(self.normal(value), bool) else f"must be true or false, not {value!r}"
 
     def encode(self, value):
         """See Setting."""
@@ -72,8 +76,8 @@ class Number(Setting):
     def problem(self, value):
         """See Setting."""
         number = self.normal(value)
-        if isinstance(value, bool) or not isinstance(number, self._kind) or number < 0:
-            return f"must be {'a whole number' if self._kind is int else 'a number'}, zero or more"
+        if isinstance(value, bool) or number is None or not 0 <= number < math.inf:
+            return f"must be {'a whole number' if self._kind is int else 'a number'}, 0 or more, not {value!r}"
         return None
 
     def normal(self, value):
@@ -104,9 +108,9 @@ class Text(Setting):
 
 
 class Texts(Setting):
-    """A list of texts, in whatever order."""
+    """A list of texts, whose order doesn't matter."""
 
-    example = "[ana@example.org, '^.*@example[.]net$']"
+    example = "[one, two]"
 
     def problem(self, value):
         """See Setting."""
@@ -116,12 +120,36 @@ class Texts(Setting):
 
     def encode(self, value):
         """See Setting."""
-        # A form cannot carry an empty list; Mailman takes an empty text for one.
+        # A form can't have an empty list; for Mailman, an empty text is one.
         return list(value) or ""
 
     def normal(self, value):
         """See Setting."""
         return sorted(value)
+
+
+class Senders(Texts):
+    """Addresses and regular expressions that start with ^; with `lists` also @ and a list's address."""
+
+    example = "[ana@example.org, '^.*@example[.]net$']"
+
+    def __init__(self, lists: bool = False):
+        self._lists = lists
+
+    def problem(self, value):
+        """See Setting."""
+        wrong = super().problem(value)
+        bad = [] if wrong else [item for item in value if not self._is_sender(item)]
+        return f"{bad[0]!r} is neither an address nor a regular expression that starts with ^" if bad else wrong
+
+    def _is_sender(self, text: str) -> bool:
+        if not text.startswith("^"):
+            return is_address(text.removeprefix("@") if self._lists else text)
+        try:
+            re.compile(text)
+        except re.error:
+            return False
+        return True
 
 
 class Duration(Setting):
@@ -131,10 +159,16 @@ class Duration(Setting):
 
     def problem(self, value):
         """See Setting."""
-        return None if self.normal(value) is not None else "must be numbers, each with one of the letters w, d, h, m, s"
+        wrong = f"must be numbers, each with a unit (w, d, h, m or s), not {value!r}"
+        return wrong if self.normal(value) is None else None
+
+    def encode(self, value):
+        """See Setting."""
+        # Mailman accepts several units in one order only.
+        return f"{self.normal(value)}s"
 
     def normal(self, value):
-        """Return it in seconds."""
+        """Return the number of seconds."""
         parts = _DURATION_PART.findall(str(value))
         if not parts or "".join(number + unit for number, unit in parts) != str(value).replace(" ", ""):
             return None
@@ -143,14 +177,22 @@ class Duration(Setting):
 
 _FLAG, _LINE, _LINES, _TEXTS, _DURATION = Flag(), Text(), Text(lines=True), Texts(), Duration()
 _COUNT = Number(int, "10")
+_SENDERS = Senders()
 _MODERATION = Choice("hold", "reject", "discard", "accept", "defer")
 _FILTER = Choice("hold", "reject", "discard", "accept", "defer", "forward", "preserve")
 _AUTORESPONSE = Choice("none", "respond_and_discard", "respond_and_continue")
 _MEMBERSHIP = Choice("confirm", "open", "moderate", "confirm_then_moderate")
+# fmt: off
+_LANGUAGE = Choice(
+    "en", "ar", "ast", "bg", "ca", "cs", "da", "de", "el", "es", "et", "eu", "fi", "fr", "gl", "he", "hr", "hu", "ia",
+    "it", "ja", "ko", "lt", "nl", "no", "pl", "pt", "pt_BR", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "vi",
+    "zh_CN", "zh_TW",
+)
+# fmt: on
 
 SETTINGS: dict[str, Setting] = {
     "acceptable_aliases": _TEXTS,
-    "accept_these_nonmembers": _TEXTS,
+    "accept_these_nonmembers": Senders(lists=True),
     "admin_immed_notify": _FLAG,
     "admin_notify_mchanges": _FLAG,
     "administrivia": _FLAG,
@@ -182,9 +224,9 @@ SETTINGS: dict[str, Setting] = {
     "digest_size_threshold": Number(float, "30"),
     "digest_volume_frequency": Choice("monthly", "yearly", "quarterly", "weekly", "daily"),
     "digests_enabled": _FLAG,
-    "discard_these_nonmembers": _TEXTS,
+    "discard_these_nonmembers": _SENDERS,
     "display_name": _LINE,
-    "dmarc_addresses": _TEXTS,
+    "dmarc_addresses": _SENDERS,
     "dmarc_mitigate_action": Choice("munge_from", "wrap_message", "reject", "discard", "no_mitigation"),
     "dmarc_mitigate_unconditionally": _FLAG,
     "dmarc_moderation_notice": _LINES,
@@ -198,7 +240,7 @@ SETTINGS: dict[str, Setting] = {
     "forward_unrecognized_bounces_to": Choice("administrators", "discard", "site_owner"),
     "gateway_to_mail": _FLAG,
     "gateway_to_news": _FLAG,
-    "hold_these_nonmembers": _TEXTS,
+    "hold_these_nonmembers": _SENDERS,
     "include_rfc2369_headers": _FLAG,
     "info": _LINES,
     "linked_newsgroup": _LINE,
@@ -212,9 +254,9 @@ SETTINGS: dict[str, Setting] = {
     "pass_types": _TEXTS,
     "personalize": Choice("none", "individual", "full"),
     "posting_pipeline": Choice("default-posting-pipeline", "virgin"),
-    "preferred_language": Text(),
+    "preferred_language": _LANGUAGE,
     "process_bounces": _FLAG,
-    "reject_these_nonmembers": _TEXTS,
+    "reject_these_nonmembers": _SENDERS,
     "reply_goes_to_list": Choice("point_to_list", "no_munging", "explicit_header", "explicit_header_only"),
     "reply_to_address": _LINE,
     "require_explicit_destination": _FLAG,
@@ -226,27 +268,41 @@ SETTINGS: dict[str, Setting] = {
     "unsubscription_policy": _MEMBERSHIP,
 }
 
-# Why a name that Mailman knows can't be declared.
+# Settings of Mailman that can't be declared, and why.
 NOT_DECLARABLE = {
-    "moderator_password": "Mailman keeps only its hash, which nothing can be compared with: set it in the web interface"
+    "moderator_password": "Mailman only keeps its hash, so it can't be compared; set it in the web interface"
 }
+_EXAMPLE = "max_message_size"
 
 
 def problem(name: str, value: Any) -> tuple[str, str] | None:
-    """Return (what is wrong, an example) of the setting `name` with `value`, or None when it is right."""
+    """Return (the problem, an example) of the setting `name` with `value`, or None when it is valid."""
     if name in NOT_DECLARABLE:
-        return f"can't be declared; {NOT_DECLARABLE[name]}", "max_message_size: 200"
+        return f"can't be declared: {NOT_DECLARABLE[name]}", _example(_EXAMPLE)
     if name not in SETTINGS:
-        close = difflib.get_close_matches(name, SETTINGS, 1, 0.6)
-        return "is no setting of Mailman" + (f", did you mean {close[0]}?" if close else ""), (
-            f"{close[0]}: {SETTINGS[close[0]].example}" if close else "max_message_size: 200"
-        )
+        near = nearest(name)
+        hint = f"did you mean {', '.join(near)}?" if near else "Mailman's REST documentation has all names"
+        return f"is not a Mailman setting; {hint}", _example(near[0] if near else _EXAMPLE)
     wrong = SETTINGS[name].problem(value)
-    return (wrong, f"{name}: {SETTINGS[name].example}") if wrong else None
+    return (wrong, _example(name)) if wrong else None
+
+
+def nearest(name: str) -> list[str]:
+    """Return the setting that `name` is a misspelling of, or else up to three that share words with it."""
+    words = {word for word in name.lower().split("_") if len(word) > 3}
+    related = [setting for setting in SETTINGS if words & set(setting.split("_"))]
+    misspelt = difflib.get_close_matches(name, SETTINGS, 1, 0.9)
+    return (
+        misspelt or difflib.get_close_matches(name, related, 3, 0) or difflib.get_close_matches(name, SETTINGS, 1, 0.6)
+    )
+
+
+def _example(name: str) -> str:
+    return f"{name}: {SETTINGS[name].example}"
 
 
 def differ(name: str, declared: Any, actual: Any) -> bool:
-    """Return whether Mailman's value `actual` of setting `name` has to be changed to what is `declared`."""
+    """Return whether Mailman's value `actual` of the setting `name` differs from the `declared` one."""
     kind = SETTINGS[name]
     return kind.normal(declared) != kind.normal(actual)
 
