@@ -180,8 +180,6 @@ MEANT = {
     "relay_verp": False,
     "core_verp_probes": False,
     "core_verp_delivery_interval": 0,
-    "lists_alias_limit": 20,
-    "lists_catch_all": False,
     "web_signup": False,
     "web_superuser_password_force": False,
     "web_database_port": 5433,
@@ -216,7 +214,7 @@ def wrong_types(found: dict) -> list:
 def test_a_switch_that_is_on_is_on(inventory):
     names = ("mail_catch_all", "mail_verp", "mailman_web_signup", "mailman_web_password_force")
     found = inventory.given(settings="\n".join(f"{name}=yes" for name in names))
-    wanted = ("lists_catch_all", "relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
+    wanted = ("relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
     assert [found[name] for name in wanted] == [True] * 5
     assert found["core_verp_delivery_interval"] == 1
 

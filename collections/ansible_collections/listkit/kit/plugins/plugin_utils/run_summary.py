@@ -13,7 +13,7 @@ INDENT = "  "
 
 @dataclass(frozen=True)
 class HostCheck:
-    """The outcome of `listkit check` on one host."""
+    """The outcome of `listkit check` on one host. `report`: the findings that need attention."""
 
     host: str
     passed: bool
@@ -31,7 +31,10 @@ def summary(
         _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists)])),
         _section("Aliases", aliases),
         _section("Outgoing mail", forecast),
-        *(_section(f"Failed checks on {check.host}", check.report) for check in checks if not check.passed),
+        *(
+            _section(f"{'Warnings' if check.passed else 'Failed checks'} on {check.host}", check.report)
+            for check in checks
+        ),
         _verdict(checks),
     ]
     return "\n\n".join(part for part in parts if part)
