@@ -4,10 +4,7 @@ import json
 from pathlib import Path
 
 PATH = Path("/etc/listkit/list-defaults.json")
-"""REST settings by name, with the values that the REST API takes."""
-
-ALIASES = "acceptable_aliases"
-"""The one of them that isn't an attribute of the list."""
+"""REST settings by name, with values that the REST API accepts."""
 
 
 def read(path: Path = PATH) -> dict[str, object]:
@@ -34,37 +31,14 @@ def extend(style) -> None:
 
 
 def apply(mailing_list, settings: dict[str, object]) -> None:
-    """Give `mailing_list` (`IMailingList`) the settings. Raises ValueError for one that Mailman doesn't know."""
+    """Give `mailing_list` (`IMailingList`) the settings, as the REST API does. Raises ValueError for a wrong one."""
+    from mailman.rest.listconf import ATTRIBUTES
+
     for name, value in settings.items():
-        if name == ALIASES:
-            _accept(mailing_list, value)
-            continue
-        column = getattr(type(mailing_list), name, None)
-        if column is None:
-            raise ValueError(f"{PATH}: {name!r} is no setting of a list, such as 'dmarc_mitigate_action'")
-        setattr(mailing_list, name, _converted(name, value, column))
-
-
-def _accept(mailing_list, aliases: list[str]) -> None:
-    """Let posts name these addresses in To instead of the list's."""
-    from mailman.interfaces.mailinglist import IAcceptableAliasSet
-
-    accepted = IAcceptableAliasSet(mailing_list)
-    accepted.clear()
-    for alias in aliases:
-        accepted.add(alias)
-
-
-def _converted(name, value, column):
-    """Return `value` as what `column` of the database holds; only enumerations differ from what JSON holds.
-
-    The new list doesn't tell: Mailman's styles don't set everything, and what isn't set yet is None.
-    """
-    choices = getattr(getattr(column, "type", None), "enum", None)
-    if choices is None:
-        return value
-    try:
-        return choices[value]
-    except KeyError:
-        names = ", ".join(member.name for member in choices)
-        raise ValueError(f"{PATH}: {name} is {value!r}, but must be one of {names}") from None
+        setting = ATTRIBUTES.get(name)
+        if setting is None or setting.decoder is None:
+            raise ValueError(f"{PATH}: {name!r} is not a setting of a list, such as 'dmarc_mitigate_action'")
+        try:
+            setting.put(mailing_list, name, setting(value))
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"{PATH}: {name} is {value!r}, which Mailman refuses: {error}") from error

@@ -14,8 +14,8 @@ from typing import Any
 
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import is_address
 
-_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([wdhms])")
 _SECONDS = {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}
+_DURATION = re.compile("".join(rf"(?:([0-9]+(?:\.[0-9]+)?){unit})?" for unit in _SECONDS))
 _WORDS = {"yes": True, "true": True, "on": True, "no": False, "false": False, "off": False}
 
 
@@ -159,23 +159,19 @@ class Duration(Setting):
 
     def problem(self, value):
         """See Setting."""
-        wrong = f"must be numbers, each with a unit (w, d, h, m or s), not {value!r}"
+        wrong = f"must be numbers, each with a unit, in the order w, d, h, m, s, not {value!r}"
         return wrong if self.normal(value) is None else None
-
-    def encode(self, value):
-        """See Setting."""
-        # Mailman accepts several units in one order only.
-        return f"{self.normal(value)}s"
 
     def normal(self, value):
         """Return the number of seconds."""
-        parts = _DURATION_PART.findall(str(value))
-        if not parts or "".join(number + unit for number, unit in parts) != str(value).replace(" ", ""):
+        parts = _DURATION.fullmatch(str(value))
+        if not parts or not any(parts.groups()):
             return None
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+        numbers = zip(parts.groups(default="0"), _SECONDS.values(), strict=True)
+        return sum(float(number) * seconds for number, seconds in numbers)
 
 
-_FLAG, _LINE, _LINES, _TEXTS, _DURATION = Flag(), Text(), Text(lines=True), Texts(), Duration()
+_FLAG, _LINE, _LINES, _TEXTS, _TIME = Flag(), Text(), Text(lines=True), Texts(), Duration()
 _COUNT = Number(int, "10")
 _SENDERS = Senders()
 _MODERATION = Choice("hold", "reject", "discard", "accept", "defer")
@@ -204,17 +200,17 @@ SETTINGS: dict[str, Setting] = {
     "autorespond_owner": _AUTORESPONSE,
     "autorespond_postings": _AUTORESPONSE,
     "autorespond_requests": _AUTORESPONSE,
-    "autoresponse_grace_period": _DURATION,
+    "autoresponse_grace_period": _TIME,
     "autoresponse_owner_text": _LINES,
     "autoresponse_postings_text": _LINES,
     "autoresponse_request_text": _LINES,
-    "bounce_info_stale_after": _DURATION,
+    "bounce_info_stale_after": _TIME,
     "bounce_notify_owner_on_bounce_increment": _FLAG,
     "bounce_notify_owner_on_disable": _FLAG,
     "bounce_notify_owner_on_removal": _FLAG,
     "bounce_score_threshold": _COUNT,
     "bounce_you_are_disabled_warnings": _COUNT,
-    "bounce_you_are_disabled_warnings_interval": _DURATION,
+    "bounce_you_are_disabled_warnings_interval": _TIME,
     "collapse_alternatives": _FLAG,
     "convert_html_to_plaintext": _FLAG,
     "default_member_action": _MODERATION,
