@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.listkit.kit.plugins.plugin_utils.run_summary import HostCheck, summary
 
-PASSED = HostCheck("mailman", passed=True, report="ok   mailman3.service: active")
+PASSED = HostCheck("mailman", passed=True)
 FAILED = HostCheck("web1", passed=False, report="FAIL nginx.service: inactive")
 LISTS = {
     "removed": [{"list": "press@example.org", "members": 12, "held_messages": 3}],
@@ -30,6 +30,13 @@ def test_the_parts_are_in_order_of_urgency():
         "Outgoing mail\n  2 of 10\n\n"
         "Failed checks on web1\n  FAIL nginx.service: inactive\n\n"
         "Verdict: checks failed on web1; each line above has its remedy."
+    )
+
+
+def test_a_warning_is_shown_and_passes():
+    warned = HostCheck("mailman", passed=True, report="WARNING  base  reboot: due")
+    assert summary([], {}, "", "", [warned]) == (
+        "Warnings on mailman\n  WARNING  base  reboot: due\n\nVerdict: all checks passed."
     )
 
 

@@ -215,7 +215,7 @@ def test_a_switch_that_is_on_is_on(inventory):
     names = ("mail_catch_all", "mail_verp", "mailman_web_signup", "mailman_web_password_force")
     found = inventory.given(settings="\n".join(f"{name}=yes" for name in names))
     wanted = ("relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
-    assert [found[name] for name in wanted] == [True] * 5
+    assert [found[name] for name in wanted] == [True] * 4
     assert found["core_verp_delivery_interval"] == 1
 
 
@@ -246,5 +246,5 @@ def test_the_operators_list_defaults_override_the_kits(inventory):
     for name in ("core_list_defaults", "lists_defaults"):
         assert found[name].items() >= defaults.items() and found[name]["reply_goes_to_list"] == "point_to_list", name
         assert found[name]["acceptable_aliases"], name
-    expected = found["check_lists"]["members@example.org"]
+    expected = found["lists_expected"]["members@example.org"]
     assert expected == {"dmarc_mitigate_unconditionally": True, "reply_goes_to_list": "point_to_list"}

@@ -51,7 +51,7 @@ def test_every_task_has_its_roles_tag(role):
         ("certificate_renew", {"certificate : Ask the authority for the certificate"}),
         ("web", {"web : Run the services"}),
         ("tunnel", {"tunnel : Read the secrets that other hosts made", "tunnel : Run the links"}),
-        ("check", {"check : Look at every component"}),
+        ("check", {"check : Check every component", "Summarise the run"}),
         ("relay_report", {"Compare the lists with the accounts"}),
     ],
 )
