@@ -14,7 +14,7 @@ import pytest
 KIT = Path(__file__).resolve().parents[2]
 COLLECTIONS = KIT / "collections" / "ansible_collections" / "listkit"
 SOURCE = KIT / "src"
-PUBLISHABLE = ("mailman3",)
+PUBLISHABLE = ("infomaniak", "mailman3")
 
 
 def imports(file: Path, package: str = "") -> Iterator[str]:

@@ -9,9 +9,12 @@ import pytest
 import yaml
 from mailman_double import PASSWORD, MailmanDouble
 
+from infomaniak_api import StandInApi
+from infomaniak_api.account import Account, Hosting, Mailbox, Zone
+from infomaniak_api.server import TOKEN
 from tools import sanity
 
-COLLECTION_NAMES = ["mailman3"]
+COLLECTION_NAMES = ["infomaniak", "mailman3"]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +32,7 @@ class Stranger:
     def __init__(self, folder: Path, collections: Path):
         self.folder, self.collections = folder, collections
 
-    def run(self, *command: str) -> str:
+    def run(self, *command: str, **environment: str) -> str:
         """Run one of Ansible's programs, which must succeed, and return its output."""
         done = subprocess.run(
             [str(sanity.PROGRAMS / command[0]), *command[1:]],
@@ -40,6 +43,7 @@ class Stranger:
                 "LC_ALL": "C.UTF-8",
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_COLLECTIONS_PATH": str(self.collections),
+                **environment,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -50,12 +54,12 @@ class Stranger:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def play(self, *tasks: dict) -> str:
+    def play(self, *tasks: dict, **environment: str) -> str:
         """Run a play of `tasks` on this machine."""
         (self.folder / "play.yml").write_text(
             yaml.safe_dump([{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": list(tasks)}])
         )
-        return self.run("ansible-playbook", "-i", "localhost,", "play.yml")
+        return self.run("ansible-playbook", "-vvv", "-D", "-i", "localhost,", "play.yml", **environment)
 
 
 @pytest.fixture
@@ -98,3 +102,29 @@ def test_a_foreign_playbook_makes_a_list(stranger):
         mailman.close()
     assert list(mailman.lists) == ["news@example.org"]
     assert "changed=2" in output and "bounces confirm join" in output
+
+
+def test_a_foreign_playbook_manages_a_mailbox_and_a_zone_and_shows_no_secret(stranger):
+    hosting = Hosting(7, "example.org", mailboxes={"mailman": Mailbox("mailman", move_spam=True)})
+    mailbox = {"mail_hosting": 7, "mailbox": "mailman"}
+    redirection = {"name": "all", "targets": ["ana@example.net"]}
+    record = {"source": "lists", "type": "A", "target": "192.0.2.1"}
+    password = stranger.folder / "mail_password"
+    with StandInApi(Account({7: hosting}, {"example.org": Zone("example.org")})) as api:
+        output = stranger.play(
+            {"listkit.infomaniak.mail_alias": {**mailbox, "aliases": ["news", "news-owner"]}},
+            {
+                "listkit.infomaniak.mail_redirection": {
+                    "mail_hosting": 7,
+                    "redirections": [redirection],
+                }
+            },
+            {"listkit.infomaniak.mailbox_settings": {**mailbox, "move_spam": False}},
+            {"listkit.infomaniak.device_password": {**mailbox, "label": "server", "dest": str(password)}},
+            {"listkit.infomaniak.dns_record": {"zone": "example.org", "records": [record]}},
+            INFOMANIAK_TOKEN=TOKEN,
+            INFOMANIAK_HOST=api.url,
+        )
+    assert hosting.mailboxes["mailman"].aliases == ["news", "news-owner"]
+    assert "changed=5" in output and "+news-owner\n" in output
+    assert TOKEN not in output and password.read_text().strip() not in output
