@@ -44,10 +44,11 @@ LISTS = [
     },
 ]
 """The lists that every deployment declares."""
-DEPLOYED_FROM = (
-    "ansible.cfg", "collections", "playbook.yml", "playbooks", "roles", "src", "tests/deployment.py",
-    "tests/infomaniak/host",
-)  # fmt: skip
+KIT = ("ansible.cfg", "collections", "playbook.yml", "playbooks", "roles", "src")
+AROUND = ("tests/deployment.py", "tests/infomaniak/host")
+"""What a deployment is made from."""
+RECORD = "deployed-from"
+"""The file in a lab with the fingerprints of both."""
 
 
 PARTS = ("", "-web", "-database")
@@ -121,18 +122,24 @@ class Deployment:
 
     @classmethod
     def ready(cls, name: str, hosts: dict[str, str]) -> Deployment:
-        """The same, deployed: as it is if nothing changed, from the snapshot of an earlier time, or deployed now."""
-        sources = fingerprint(hosts)
+        """The same, deployed: as it is if nothing changed, from the snapshot of an earlier time, or deployed now.
+
+        After a change of the kit the playbook runs again; after one of what is around it the hosts are made again.
+        """
+        around, kit = fingerprint(hosts, AROUND), fingerprint(hosts, KIT)
+        if name in names() and _recorded(name)[:1] != [around]:
+            Lab.load(name).down()
         fresh = name not in names()
         if fresh:
-            snapshots.restore(name, sources)
+            snapshots.restore(name, f"{around}-{kit}")
         deployment = cls.up(name, hosts)
-        deployed = deployment.lab.directory / "deployed"
-        if not deployed.exists() or deployed.read_text() != sources:
+        if _recorded(name) != [around, kit]:
+            record = deployment.lab.directory / RECORD
+            record.write_text(around)
             deployment.deploy()
-            deployed.write_text(sources)
+            record.write_text(f"{around} {kit}")
             if fresh:
-                snapshots.take(deployment.lab, sources)
+                snapshots.take(deployment.lab, f"{around}-{kit}")
         deployment.wait()
         return deployment
 
@@ -198,18 +205,24 @@ class Deployment:
         return {"all": {"vars": shared}, **{group: {"hosts": hosts} for group, hosts in groups.items()}}
 
 
-def fingerprint(hosts: dict[str, str]) -> str:
-    """A hash of everything that a deployment of these hosts is made from."""
+def fingerprint(hosts: dict[str, str], sources: Iterable[str]) -> str:
+    """A hash of the hosts with their images, and of these files and directories of the repository."""
     digest = hashlib.sha256(json.dumps(hosts, sort_keys=True).encode())
     wanted = {image for site in hosts.values() for image in site.split(",")} | set(STAND_IN_HOSTS.values())
     for image in sorted(wanted):
         digest.update(images.version(image).encode())
-    for path in sorted(_sources(DEPLOYED_FROM)):
+    for path in sorted(_files(sources)):
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def _sources(names: Iterable[str]) -> Iterator[Path]:
+def _recorded(lab: str) -> list[str]:
+    """The fingerprints of what is around the lab's hosts and, once they are deployed, of the kit."""
+    record = Lab.load(lab).directory / RECORD
+    return record.read_text().split() if record.exists() else []
+
+
+def _files(names: Iterable[str]) -> Iterator[Path]:
     for name in names:
         paths = [ROOT / name] if (ROOT / name).is_file() else (ROOT / name).rglob("*")
         yield from (path for path in paths if path.is_file() and "__pycache__" not in path.parts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import deployment
 from deployment import Deployment
-from lab import Host, Lab, images, network, snapshots
+from lab import Host, Lab, LabError, images, network, snapshots
 from lab.network import Network
 
 
@@ -93,11 +94,10 @@ def test_a_deployment_s_fingerprint_follows_what_it_is_made_from(tmp_path: Path,
     (tmp_path / "roles/main.yml").write_text("before")
     (tmp_path / "playbook.yml").write_text("---")
     monkeypatch.setattr(deployment, "ROOT", tmp_path)
-    monkeypatch.setattr(deployment, "DEPLOYED_FROM", ("playbook.yml", "roles"))
     monkeypatch.setattr(images, "version", lambda name: f"{name} 1")
     hosts = {"mailman": "kit-trixie"}
-    before = deployment.fingerprint(hosts)
-    assert deployment.fingerprint(hosts) == before
+    before = deployment.fingerprint(hosts, ["playbook.yml", "roles"])
+    assert deployment.fingerprint(hosts, ["playbook.yml", "roles"]) == before
     match changed:
         case "hosts":
             hosts = {"mailman": "kit-bookworm"}
@@ -105,7 +105,7 @@ def test_a_deployment_s_fingerprint_follows_what_it_is_made_from(tmp_path: Path,
             monkeypatch.setattr(images, "version", lambda name: f"{name} 2")
         case "source":
             (tmp_path / "roles/main.yml").write_text("after")
-    assert deployment.fingerprint(hosts) != before
+    assert deployment.fingerprint(hosts, ["playbook.yml", "roles"]) != before
 
 
 @pytest.fixture
@@ -121,18 +121,41 @@ def steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(Deployment, "up", up)
     monkeypatch.setattr(Deployment, "deploy", lambda deployment: done.append("deploy"))
-    monkeypatch.setattr(deployment, "fingerprint", lambda hosts: "key")
+    monkeypatch.setattr(deployment, "fingerprint", lambda hosts, sources: f"{sources[0]}-1")
+    monkeypatch.setattr(Lab, "down", lambda lab: [done.append("down"), shutil.rmtree(lab.directory)])
     monkeypatch.setattr(snapshots, "take", lambda lab, key: done.append("take"))
     monkeypatch.setattr(snapshots, "restore", lambda name, key: done.append("restore"))
     return done
 
 
-def test_hosts_are_deployed_and_kept_once_and_deployed_again_after_a_change(steps: list[str], monkeypatch):
+def test_hosts_are_deployed_and_kept_once(steps: list[str]):
     Deployment.ready("mine", {})
     assert steps == ["restore", "deploy", "take"]
     steps.clear()
     Deployment.ready("mine", {})
     assert steps == []
-    monkeypatch.setattr(deployment, "fingerprint", lambda hosts: "other")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [(deployment.KIT, ["deploy"]), (deployment.AROUND, ["down", "restore", "deploy", "take"])],
+    ids=["kit", "around"],
+)
+def test_a_change_is_deployed(steps: list[str], monkeypatch, changed: tuple[str, ...], expected: list[str]):
+    Deployment.ready("mine", {})
+    steps.clear()
+    monkeypatch.setattr(deployment, "fingerprint", lambda hosts, sources: f"{sources[0]}-{1 + (sources == changed)}")
+    Deployment.ready("mine", {})
+    assert steps == expected
+
+
+def test_a_deployment_that_failed_is_repeated_on_the_same_hosts(steps: list[str], monkeypatch):
+    def fail(_deployment: Deployment) -> None:
+        raise LabError("the playbook ended with 2")
+
+    with monkeypatch.context() as patch, pytest.raises(LabError):
+        patch.setattr(Deployment, "deploy", fail)
+        Deployment.ready("mine", {})
+    steps.clear()
     Deployment.ready("mine", {})
     assert steps == ["deploy"]
