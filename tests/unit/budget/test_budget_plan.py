@@ -37,7 +37,7 @@ def test_seven_lists_fit_without_the_synonyms():
 
 def test_a_sixth_list_needs_a_second_account():
     with pytest.raises(
-        PlanError, match=r"no account has room for list05@example.org(.|\n)*2 accounts would do; there is 1"
+        PlanError, match=r"no account has room for list05@example.org(.|\n)*2 accounts would be enough; there is 1"
     ):
         plan([account(1)], lists(6), RULES)
 
@@ -45,7 +45,7 @@ def test_a_sixth_list_needs_a_second_account():
 def test_ten_thousand_members_need_ten_accounts():
     planned = plan([account(number) for number in range(10)], lists(10, members=1000, posts_per_day=1), RULES)
     assert [item.needed for item in planned] == [1000] * 10
-    with pytest.raises(PlanError, match="10 accounts would do; there are 9"):
+    with pytest.raises(PlanError, match="10 accounts would be enough; there are 9"):
         plan([account(number) for number in range(9)], lists(10, members=1000, posts_per_day=1), RULES)
 
 
@@ -72,7 +72,7 @@ def test_a_free_mailbox_holds_no_list():
     ("accounts", "message"),
     [
         ([account(1, lists=["dev@other.test"])], "mailman1@example.org can't have dev@other.test as an alias"),
-        ([account(1), account(2)], "no account can have dev@other.test as an alias; use a mailbox of other.test"),
+        ([account(1), account(2)], "no account can have dev@other.test as an alias; use a mailbox in other.test"),
     ],
 )
 def test_a_list_is_no_alias_of_a_mailbox_in_another_domain(accounts, message):
@@ -90,7 +90,8 @@ def test_a_lone_account_takes_all_lists_but_not_more_than_it_can_send():
     (only,) = plan_of_site([account(1)], lists(20), "mailman1@example.org", "example.org")
     assert len(only[1].lists) == 20
     with pytest.raises(
-        PlanError, match=r"no account has room for list01@example.org \(800 .*(.|\n)*2 accounts would do; there is 1"
+        PlanError,
+        match=r"no account has room for list01@example.org \(800 .*(.|\n)*2 accounts would be enough; there is 1",
     ):
         plan_of_site([account(1)], lists(2, members=400, posts_per_day=2), "mailman1@example.org", "example.org")
 

@@ -78,11 +78,11 @@ def test_zipapp_runs_and_is_the_same_every_time(playbooks):
 
 
 WRONG = [
-    ({"files": {"/no/such": {}}}, "/no/such: no template under"),
-    ({"copies": [{"src": "nowhere", "path": "/x"}]}, "nowhere: No such file"),
+    ({"files": {"/no/such": {}}}, "/no/such: there is no such template under"),
+    ({"copies": [{"src": "nowhere", "path": "/x"}]}, "copies: there is no file "),
     ({"copies": [{"source": "a"}]}, "unknown ['source'], missing ['path', 'src']"),
     ({"directories": [{"path": "/x", "mode": "u=rwx"}]}, "is not a string of octal digits, such as '0640'"),
-    ({"zipapps": [{"src": ".", "path": "/x", "main": "a:b"}]}, "is no Python package"),
+    ({"zipapps": [{"src": ".", "path": "/x", "main": "a:b"}]}, "is not a Python package"),
     ({"modes": "0644"}, "modes. Supported parameters include"),
 ]
 
@@ -115,4 +115,4 @@ def test_undefined_variable_names_the_template(playbooks):
 
 def test_wrong_host_secret_name(playbooks):
     playbooks.template("a.j2", "{{ '../x' | listkit.host.host_secret }}")
-    assert "is no name for a secret" in playbooks.run(tree(playbooks)).output
+    assert "is not a valid name for a secret" in playbooks.run(tree(playbooks)).output

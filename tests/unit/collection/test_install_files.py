@@ -96,7 +96,7 @@ def test_validators_output_is_hidden_for_a_secret(tmp_path, module):
 
 
 def test_secret_file_that_everybody_can_read_is_refused(tmp_path, module):
-    with pytest.raises(Refusal, match="lets everybody read it; use 0600 or 0640"):
+    with pytest.raises(Refusal, match="lets everyone read it; use 0600 or 0640"):
         converge(module, manifest(tmp_path, file(tmp_path / "s", secret=True)))
 
 
@@ -131,7 +131,7 @@ def test_check_mode_on_a_fresh_host_lacks_owners_directories_and_validators(tmp_
     directory = {"path": str(tmp_path / "d"), "owner": "nobody-here", "group": "nobody-here", "mode": "0755"}
     result = converge(checking, manifest(tmp_path, item, directories=[directory]))
     assert result["files"] == [str(path)] and result["directories"] == [str(tmp_path / "d")]
-    assert "owner: (not made yet)" in result["diff"][0]["after"]
+    assert "owner: (does not exist yet)" in result["diff"][0]["after"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,13 +168,13 @@ def test_file_replaces_a_symbolic_link_and_not_its_target(tmp_path, module):
 
 def test_directory_in_the_place_of_a_file(tmp_path, module):
     (tmp_path / "a").mkdir()
-    with pytest.raises(Refusal, match="is a directory on this host, but a file here"):
+    with pytest.raises(Refusal, match="is a directory on this host, but a file in the manifest"):
         converge(module, manifest(tmp_path, file(tmp_path / "a")))
 
 
 def test_file_in_the_place_of_a_directory(tmp_path, module):
     (tmp_path / "d").write_text("")
-    with pytest.raises(Refusal, match="is a file on this host, but a directory here"):
+    with pytest.raises(Refusal, match="is a file on this host, but a directory in the manifest"):
         converge(module, manifest(tmp_path, directories=[{"path": str(tmp_path / "d"), "mode": "0755", **ME}]))
 
 
@@ -187,7 +187,7 @@ def test_absent_takes_patterns_and_links_but_no_directories(tmp_path, module):
     assert result["files"] == [str(tmp_path / "a.ucf-dist"), str(tmp_path / "dangling")]
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "d").mkdir()
-    with pytest.raises(Refusal, match="removes only files and links"):
+    with pytest.raises(Refusal, match="only removes files and links"):
         converge(module, manifest(tmp_path, absent=[tmp_path / "d"]))
 
 

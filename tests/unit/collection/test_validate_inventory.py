@@ -243,8 +243,8 @@ def test_wrong_values(changes, message):
 def test_a_plan_that_cannot_fit_says_what_would():
     lists = [{"name": name, "expected_members": 800, "posts_per_day": 1} for name in "abc"]
     found = operator_rules.plan_problems({**DEFAULTS, **GUIDE, "mailman_lists": lists})
-    assert list(map(str, found))[-1] == (
-        "mail_accounts: 3 accounts would do; there is 1 (for example […, {address: lists2@example.org, password: …}])"
+    assert str(found[-1]).startswith(
+        "mail_accounts: 3 accounts would be enough; there is 1 (for example […, {address: "
     )
     accounts = [{"address": f"{name}@example.org", "password": "password"} for name in ("mailman", "lists2", "lists3")]
     values = {**DEFAULTS, **GUIDE, "mailman_lists": lists, "mail_accounts": accounts}
@@ -390,7 +390,7 @@ def test_through_ansible_a_plan_that_cannot_fit(playbooks):
     assert run.returncode == 2
     assert "nothing was changed:" in run.output
     assert "no account has room for news@example.org (9000 recipients a day)" in run.output
-    assert "a list can't be spread over accounts" in run.output
+    assert "a list can't use several accounts" in run.output
 
 
 def test_through_ansible_from_the_environment(playbooks):

@@ -50,5 +50,5 @@ def test_wrong_main(package, main):
 
 
 def test_no_package(tmp_path):
-    with pytest.raises(ValueError, match="is no Python package"):
+    with pytest.raises(ValueError, match="is not a Python package"):
         zipapp.build(tmp_path, "a:b", INTERPRETER)

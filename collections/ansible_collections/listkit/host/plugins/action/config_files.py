@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Render a directory of templates and ship it in one remote execution."""
+"""Render a directory of templates and install it in one remote execution."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ ARGUMENTS = {
 
 
 class ActionModule(ActionBase):
-    """The controller's half; `install_files` is the host's."""
+    """The controller's part; `install_files` is the host's."""
 
     TRANSFERS_FILES = False
     _supports_check_mode = True
     _supports_diff = True
 
     def run(self, tmp=None, task_vars=None):
-        """Render, pack, ship."""
+        """Render, pack, install."""
         result = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         base = Path(task_vars.get("role_path") or task_vars["playbook_dir"])
@@ -75,7 +75,7 @@ class ActionModule(ActionBase):
         sources = {str(Path(args["dest"], name)): root / source for name, source in _templates(root)}
         unknown = sorted(set(overrides) - set(sources))
         if unknown:
-            raise AnsibleActionFail(f"files: {', '.join(unknown)}: no template under {root} makes such a file")
+            raise AnsibleActionFail(f"files: {', '.join(unknown)}: there is no such template under {root}")
         for path, source in sources.items():
             override = overrides.get(path, {})
             if boolean(override.get("when", True)) and _selected(path, args):
@@ -135,7 +135,7 @@ def _selected(path, args):
 
 
 def _managed(source, root):
-    """Return what a file says about its origin: where to change it, and nothing that differs between two runs."""
+    """Return a file's note on its origin: where to change it, without anything that differs between runs."""
     name = source.relative_to(root.parent.parent)
     return f"Managed by Ansible: change roles/{name} in the kit instead."
 
@@ -146,7 +146,7 @@ def _checked(where, item, allowed, required=()):
     unknown = sorted(set(item) - allowed)
     missing = sorted(set(required) - set(item))
     if unknown or missing:
-        raise AnsibleActionFail(f"{where}: unknown {unknown}, missing {missing}; it takes {sorted(allowed)}")
+        raise AnsibleActionFail(f"{where}: unknown {unknown}, missing {missing}; valid are {sorted(allowed)}")
     return item
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Find out which distribution a host runs: the file /etc/os-release says it."""
+"""Detect a host's distribution from /etc/os-release."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
-        """Read it and name it as Ansible's own facts do."""
+        """Return the facts, named as Ansible's own."""
         result = super().run(tmp, task_vars)
         self.validate_argument_spec(argument_spec={})
         answer = self._low_level_execute_command("cat /etc/os-release")
         if answer["rc"]:
-            said = (answer["stderr"] or answer["stdout"]).strip()
-            return {**result, "failed": True, "msg": f"the host doesn't say what it runs: {said}"}
+            reason = (answer["stderr"] or answer["stdout"]).strip()
+            return {**result, "failed": True, "msg": f"cannot detect the distribution: {reason}"}
         return {**result, "changed": False, "ansible_facts": facts_of(answer["stdout"])}
 
 
 def facts_of(os_release: str) -> dict[str, str]:
-    """Return the facts in the text of an os-release file; a distribution without releases has empty versions."""
+    """Return the facts in the text of an os-release file; the versions of a rolling distribution are empty."""
     values = dict(word.partition("=")[::2] for word in shlex.split(os_release, comments=True))
     version = values.get("VERSION_ID", "")
     return {

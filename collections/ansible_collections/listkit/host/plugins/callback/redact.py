@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Replace the values of secret variables in everything that Ansible prints or logs."""
+"""Hide the values of secret variables in all that Ansible prints or logs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ type: aggregate
 short_description: Hide the values of secret variables in all output
 version_added: 0.1.0
 description:
-  - Collects the values of variables and dictionary keys whose names look like secrets', and hides these values
-    wherever they would be printed or logged, at every verbosity and in diffs.
-  - Does not know values that are made in the middle of a run, and cannot hide values of fewer than 6 characters.
+  - Collects the values of variables and dictionary keys with the names of secrets, and hides them wherever they would
+    be printed or logged, at every verbosity and in diffs.
+  - Does not know values that are created during a run, and cannot hide values of fewer than 6 characters.
 options:
   names:
-    description: Regular expression; a variable or key whose name it matches is a secret.
+    description: Regular expression for the names of secret variables and keys.
     type: str
     default: (?i)(password|passwd|secret|token|api_key|private_key)(?!.*_(file|path|directory|length)$)
     env:
@@ -35,15 +35,15 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import Redactor
 
-# These hold the other variables once more, or are no data of the operator's.
+# They repeat the other variables, or have no data of the operator.
 NOT_COLLECTED = frozenset(("vars", "hostvars", "groups", "group_names", "omit"))
 
 
 class CallbackModule(CallbackBase):
     """Ansible's entry point.
 
-    Everything that is displayed or logged, by any callback, connection or worker process, ends in `Display.display` of
-    the main process; that method is wrapped.
+    All that any callback, connection or worker process displays or logs passes through `Display.display` of the main
+    process, which is wrapped.
     """
 
     CALLBACK_VERSION = 2.0
@@ -62,11 +62,11 @@ class CallbackModule(CallbackBase):
         try:
             names = re.compile(self.get_option("names"))
         except re.error as error:
-            raise AnsibleError(f"callback_redact: names is no regular expression: {error}") from error
+            raise AnsibleError(f"callback_redact: names is not a valid regular expression: {error}") from error
         self._redactor = Redactor(names)
 
     def v2_playbook_on_play_start(self, play):
-        """Learn the secrets of every host of the play."""
+        """Collect the secrets of every host of the play."""
         manager = play.get_variable_manager()
         for host in manager._inventory.get_hosts(play.hosts):
             try:
@@ -78,7 +78,7 @@ class CallbackModule(CallbackBase):
                 self._learn(templar, name, variables[name])
 
     def _learn(self, templar, name, value):
-        # A value that needs what only the run will define may still hold a secret literally.
+        # A value that can't be evaluated before the run may still contain a literal secret.
         with contextlib.suppress(AnsibleError):
             value = templar.template(value)
         self._redactor.learn(name, value)

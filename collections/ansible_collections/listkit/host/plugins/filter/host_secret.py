@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""The marker of a secret that is made on the host."""
+"""The marker of a secret that is created on the host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: host_secret
-short_description: Stand in for a secret that is made on the host
+short_description: Return the marker of a secret that is created on the host
 version_added: 0.1.0
 description:
-  - Returns a marker. M(listkit.host.config_files) replaces it on the host by the content of
-    C(/etc/listkit/secrets/<name>), and makes that file with a random value if it is missing. The value never leaves
+  - Returns a marker. M(listkit.host.config_files) replaces it on the host with the content of
+    C(/etc/listkit/secrets/<name>), and creates that file with a random value if it is missing. The value never leaves
     the host.
   - Works only in templates that M(listkit.host.config_files) installs.
 options:
   _input:
-    description: The secret's name; small letters, digits and underscores.
+    description: The secret's name; lower-case letters, digits and underscores.
     type: str
     required: true
 """

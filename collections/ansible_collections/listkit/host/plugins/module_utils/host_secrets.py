@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Secrets that are made on a host.
+"""Secrets that are created on a host.
 
-A template holds a marker where the value belongs; the host puts the value in its place. None leaves the host, but for
-those that two hosts of a split site share.
+A template contains a marker, which the host replaces with the value. A secret never leaves the host, unless two hosts
+of a split site share it.
 """
 
 from __future__ import annotations
@@ -15,20 +15,22 @@ from pathlib import Path
 DIRECTORY = "/etc/listkit/secrets"
 PLACEHOLDER = "made-on-the-host"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-# Of characters that neither a URL nor a quoted string has to escape.
+# Only characters that need no escaping in URLs or quoted strings.
 MARKER = re.compile(r"__host_secret\.([a-z][a-z0-9_]*)__")
 ENTROPY_BYTES = 32
 
 
 def marker(name: str) -> str:
-    """Return the marker of secret `name`; raises ValueError when the name cannot be a file's name."""
+    """Return the marker of secret `name`; raises ValueError if the name is invalid."""
     if not NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name for a secret: small letters, digits and _, such as 'rest_password'")
+        raise ValueError(
+            f"{name!r} is not a valid name for a secret: lower-case letters, digits and _, such as 'rest_password'"
+        )
     return f"__host_secret.{name}__"
 
 
 def names_in(text: str) -> list[str]:
-    """Return the names of the secrets whose markers stand in `text`, sorted."""
+    """Return the names of the secrets whose markers are in `text`, sorted."""
     return sorted(set(MARKER.findall(text)))
 
 
@@ -38,7 +40,7 @@ def fill(text: str, values: dict[str, str]) -> str:
 
 
 def read(name: str, directory: str = DIRECTORY) -> str | None:
-    """Return the value of secret `name`, or None when it has not been made yet."""
+    """Return the value of secret `name`, or None if it does not exist yet."""
     try:
         return Path(directory, name).read_text(encoding="utf-8").rstrip("\n")
     except FileNotFoundError:
@@ -46,20 +48,20 @@ def read(name: str, directory: str = DIRECTORY) -> str | None:
 
 
 def make(name: str, directory: str = DIRECTORY) -> str:
-    """Make secret `name` unless it exists, and return its value.
+    """Create secret `name` unless it exists, and return its value.
 
-    The value is hexadecimal, so that it needs no quoting in any configuration file.
+    The value is hexadecimal, which needs no quoting in any configuration file.
     """
     return read(name, directory) or keep(name, secrets.token_hex(ENTROPY_BYTES), directory)
 
 
 def keep(name: str, value: str, directory: str = DIRECTORY) -> str:
-    """Make `value` the secret `name`, and return it."""
+    """Store `value` as secret `name`, and return it."""
     folder = Path(directory)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     folder.chmod(0o700)
-    # A crash must leave either no file or the whole value: other files may already carry it.
+    # A crash must leave no file or the whole value: other files may already contain it.
     new = folder / f".{name}.new"
     handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""How an action plugin hands a manifest to its module.
+"""The encoding in which an action plugin passes a manifest to its module.
 
-One opaque string: Ansible hides the whole of it (`no_log`) without hiding each word that happens to stand in it, and a
-manifest of files shrinks to a third.
+It is one opaque string, which Ansible can hide as a whole (`no_log`) instead of each word in it. Compression reduces it
+to a third.
 """
 
 from __future__ import annotations

@@ -12,10 +12,10 @@ description:
   - Renders every file under the role's C(templates/) and installs it at the same path on the host, so that
     C(templates/etc/postfix/main.cf.j2) becomes C(/etc/postfix/main.cf). Files without the suffix C(.j2) are installed
     as they are.
-  - Takes one remote execution, whatever the number of files.
+  - Needs one remote execution for any number of files.
   - Validates all changed files before it replaces any. Each is complete on disk, with its owner and mode, before it
-    takes its place.
-  - A template may hold secrets that are made on the host, see P(listkit.host.host_secret#filter).
+    replaces the old one.
+  - A template may contain secrets that are created on the host, see P(listkit.host.host_secret#filter).
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
@@ -23,69 +23,67 @@ attributes:
     description: Works on a host that lacks the owners, groups, directories and validators.
   diff_mode:
     support: full
-    description: One diff a file; secret files show that they change, and nothing else.
+    description: One diff for each file; of a secret file, only that it changes.
 options:
   src:
-    description: Directory of templates; relative to the role, or to the playbook outside a role.
+    description: Directory of templates, relative to the role, or outside of roles to the playbook.
     type: str
     default: templates
   dest:
-    description: Directory on the host that corresponds to O(src). Paths in other options are not affected by it.
+    description: Directory on the host that corresponds to O(src). It doesn't apply to paths in other options.
     type: path
     default: /
   include:
     description:
-      - Only templates whose path on the host matches one of these shell patterns; C(*) matches slashes too.
-      - For a role that installs some files before its packages and the others after them.
+      - Only install templates whose path on the host matches one of these shell patterns; C(*) also matches slashes.
+      - For roles that install some files before their packages and the others after them.
     type: list
     elements: str
     default: ["*"]
   exclude:
-    description: Not the templates whose path on the host matches one of these.
+    description: Don't install templates whose path on the host matches one of these shell patterns.
     type: list
     elements: str
     default: []
   owner:
-    description: Owner of the files, where O(files) names no other.
+    description: Owner of the files, unless O(files) says otherwise.
     type: str
     default: root
   group:
-    description: Group of the files, where O(files) names no other.
+    description: Group of the files, unless O(files) says otherwise.
     type: str
     default: root
   mode:
-    description: Mode of the files, where O(files) names no other; a string of octal digits.
+    description: Mode of the files, unless O(files) says otherwise; a string of octal digits.
     type: str
     default: "0644"
   files:
     description:
-      - What is particular about single files. The key is the path on the host; the value takes V(owner), V(group),
-        V(mode) and
-      - V(validate), a command that checks the file, with C(%s) in the place of its path, run without a shell;
-      - V(secret), true when the file holds a secret of the operator's - it is then 0600 by default, never shown, and
-        refused with a mode that lets everybody read it;
-      - V(when), false to leave the file as it is on the host;
-      - V(path), the path on the host where that depends on a variable.
+      - Options of single files. The key is the path on the host; the value may have V(owner), V(group), V(mode) and
+      - V(validate), a command that checks the file, with C(%s) instead of its path, run without a shell;
+      - V(secret), true if the file contains a secret of the operator - its mode is then 0600 by default and must not
+        make it readable by everyone, and its content is never shown;
+      - V(when), false to leave the file on the host unchanged;
+      - V(path), the path on the host if it depends on a variable.
     type: dict
     default: {}
   copies:
-    description: Files that are copied byte by byte; each takes V(src) on the controller, V(path), V(owner), V(group),
-      V(mode), and V(secret), which works as in O(files). A file from a vault arrives decrypted.
+    description: Files that are copied byte by byte; each with V(src) on the controller, V(path), and possibly V(owner),
+      V(group), V(mode) and V(secret), which works as in O(files). A file from a vault is decrypted.
     type: list
     elements: dict
     default: []
   zipapps:
     description:
-      - Python packages that become one executable file each, the same bytes every time; each takes V(src), the
-        package's directory,
-        V(path), V(main) as C(module:function), V(interpreter) (default C(/usr/bin/python3 -I)), V(owner), V(group) and
-        V(mode) (default 0755).
+      - Python packages that become one executable file each, reproducibly; each with V(src), the package's directory,
+        V(path), V(main) as C(module:function), and possibly V(interpreter) (default C(/usr/bin/python3 -I)), V(owner),
+        V(group) and V(mode) (default 0755).
     type: list
     elements: dict
     default: []
   directories:
     description: Directories with V(path), V(owner), V(group) and V(mode) (default 0755). Other missing parents are
-      made root's, 0755.
+      created for root, with mode 0755.
     type: list
     elements: dict
     default: []
@@ -95,7 +93,7 @@ options:
     elements: str
     default: []
   secrets_directory:
-    description: Where the host keeps the secrets that it made.
+    description: Directory of the secrets that are created on the host.
     type: path
     default: /etc/listkit/secrets
 """
@@ -109,7 +107,7 @@ EXAMPLES = r"""
         validate: /usr/sbin/visudo -cf %s
       /etc/postfix/sasl/password:
         secret: true
-  register: relay_tree
+  register: relay_files
 
 - name: Install the kit's own programs
   listkit.host.config_files:
@@ -124,7 +122,7 @@ EXAMPLES = r"""
 
 - name: Reload what changed
   listkit.host.systemd_units:
-    restarted: "{{ ['postfix.service'] if '/etc/postfix/main.cf' in relay_tree.files else [] }}"
+    restarted: "{{ ['postfix.service'] if '/etc/postfix/main.cf' in relay_files.files else [] }}"
 """
 
 RETURN = r"""
@@ -134,7 +132,7 @@ files:
   elements: str
   returned: always
 directories:
-  description: Paths of the directories that were made or changed.
+  description: Paths of the directories that were created or changed.
   type: list
   elements: str
   returned: always

@@ -1,27 +1,27 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""Give PostgreSQL's users the passwords that are kept on this host."""
+"""Set the passwords of PostgreSQL's users to secrets of this host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: database_passwords
-short_description: Give PostgreSQL's users passwords that are kept as the host's secrets
+short_description: Set the passwords of PostgreSQL's users to secrets of the host
 version_added: 0.1.0
 description:
-  - Compares each user's SCRAM verifier with the secret, and replaces it when it is another's. PostgreSQL gets the
-    verifier only, so that no statement, and no log of one, holds the password.
+  - Compares each user's SCRAM verifier with the secret, and replaces it if it doesn't match. PostgreSQL only gets the
+    verifier, so that no statement and no log contains the password.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
     support: full
-    description: On a host without PostgreSQL every password counts as one that will be set.
+    description: On a host without PostgreSQL, assumes that every password will be set.
   diff_mode:
     support: none
     description: Secrets are never shown.
 options:
   passwords:
-    description: The name of the secret of each user.
+    description: The name of the secret for each user.
     type: dict
     required: true
 """
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 users:
-  description: The users who got a password.
+  description: The users whose password was set.
   type: list
   elements: str
   returned: always
@@ -49,7 +49,7 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listkit.host.plugins.module_utils import host_secrets
 
-# As the user whom PostgreSQL knows without a password.
+# As the system user whom PostgreSQL accepts without a password.
 PSQL = ["runuser", "--user=postgres", "--", "psql", "--dbname=postgres", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "-qAt"]
 # PostgreSQL's own `scram_iterations` and length of the salt.
 ITERATIONS = 4096
@@ -57,7 +57,7 @@ SALT_BYTES = 16
 
 
 def verifier(password, salt, iterations=ITERATIONS):
-    """Return what PostgreSQL stores of `password` (RFC 5803); the password must be ASCII."""
+    """Return the verifier that PostgreSQL stores for `password` (RFC 5803), which must be ASCII."""
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, iterations)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()
     server = hmac.digest(salted, b"Server Key", "sha256")
@@ -66,7 +66,7 @@ def verifier(password, salt, iterations=ITERATIONS):
 
 
 def fits(password, known):
-    """Return whether `known`, what PostgreSQL stores, is that of `password`."""
+    """Return whether `known`, a verifier in PostgreSQL, matches `password`."""
     try:
         method, parameters, _keys = known.split("$")
         iterations, _, salt = parameters.partition(":")
@@ -88,14 +88,14 @@ class Database:
         self._module = module
 
     def stored(self):
-        """Return what PostgreSQL stores of each user's password; nothing where there is no PostgreSQL yet."""
+        """Return each user's verifier; none if PostgreSQL isn't installed yet."""
         if self._module.check_mode and not shutil.which("psql"):
             return {}
         lines = self._run("SELECT rolname || ' ' || coalesce(rolpassword, '') FROM pg_authid").splitlines()
         return dict(line.split(" ", 1) for line in lines)
 
     def store(self, verifiers):
-        """Give each user what PostgreSQL is to store."""
+        """Set each user's verifier."""
         self._run("".join(f"ALTER ROLE {_quoted(user)} PASSWORD '{text}';\n" for user, text in verifiers.items()))
 
     def _run(self, statements):
@@ -106,7 +106,7 @@ class Database:
 
 
 def converge(module, database):
-    """Set the passwords that differ; return the module's result."""
+    """Set the passwords that don't match; return the module's result."""
     wanted = {}
     for user, name in module.params["passwords"].items():
         password = host_secrets.read(name)
@@ -123,7 +123,7 @@ def converge(module, database):
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        # The dictionary holds names, no values.
+        # The names of secrets, not their values.
         argument_spec={"passwords": {"type": "dict", "required": True, "no_log": False}},
         supports_check_mode=True,
     )

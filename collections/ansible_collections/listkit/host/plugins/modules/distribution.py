@@ -6,28 +6,28 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: distribution
-short_description: Find out which distribution a host runs
+short_description: Detect a host's distribution
 version_added: 0.1.0
 description:
   - Sets the facts C(distribution), C(distribution_version) and C(distribution_major_version), and no others, from
     C(/etc/os-release).
-  - Takes a tenth of the time of M(ansible.builtin.setup), because no Python starts on the host.
+  - Ten times faster than M(ansible.builtin.setup), because Python doesn't start on the host.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
     support: full
-    description: It only looks.
+    description: Changes nothing in any mode.
   diff_mode:
     support: N/A
-    description: It changes nothing.
+    description: Changes nothing.
 options: {}
 """
 
 EXAMPLES = r"""
-- name: Find out the distribution
+- name: Detect the distribution
   listkit.host.distribution:
 
-- name: Say it
+- name: Show it
   ansible.builtin.debug:
     msg: "{{ ansible_facts['distribution'] }} {{ ansible_facts['distribution_major_version'] }}"
 """

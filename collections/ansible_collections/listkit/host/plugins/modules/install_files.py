@@ -9,9 +9,9 @@ module: install_files
 short_description: Install a set of files in one step
 version_added: 0.1.0
 description:
-  - The host's half of M(listkit.host.config_files), which makes the manifest. Use that one.
-  - All files are written beside their places, completed with the host's secrets and validated; only then are they
-    moved into place, each with its owner and mode already set.
+  - The part of M(listkit.host.config_files) that runs on the host. Use that module instead.
+  - Writes all files next to their destinations, fills in the host's secrets and validates them. Only then moves them
+    into place, each with its owner and mode already set.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
@@ -19,7 +19,7 @@ attributes:
     description: Works on a host that lacks the owners, groups, directories and validators.
   diff_mode:
     support: full
-    description: One diff a file; secret files show that they change, and nothing else.
+    description: One diff for each file; of a secret file, only that it changes.
 options:
   payload:
     description: The manifest, packed.
@@ -40,7 +40,7 @@ files:
   elements: str
   returned: always
 directories:
-  description: Paths of the directories that were made or changed.
+  description: Paths of the directories that were created or changed.
   type: list
   elements: str
   returned: always
@@ -65,18 +65,18 @@ PARENT_MODE = 0o755
 
 
 class Refusal(Exception):
-    """The manifest cannot be installed; nothing has been replaced."""
+    """The manifest cannot be installed. No file was replaced."""
 
 
 class Attributes:
-    """Owner, group and mode, as the manifest names them and as the host knows them."""
+    """Owner, group and mode of a file or directory."""
 
     def __init__(self, uid, gid, mode):
         self.uid, self.gid, self.mode = uid, gid, mode
 
     @classmethod
     def wanted(cls, item, tolerant):
-        """Return what `item` asks for; `tolerant`: an owner may not exist yet (check mode on a fresh host)."""
+        """Return those of the manifest's `item`. `tolerant`: the owner may be missing (check mode on a fresh host)."""
         return cls(
             _number(pwd.getpwnam, "pw_uid", item["owner"], item["path"], tolerant),
             _number(grp.getgrnam, "gr_gid", item["group"], item["path"], tolerant),
@@ -85,7 +85,7 @@ class Attributes:
 
     @classmethod
     def present(cls, path):
-        """Return what `path` has, or None when it does not exist."""
+        """Return those of `path`, or None if it does not exist."""
         try:
             info = os.lstat(path)
         except FileNotFoundError:
@@ -98,7 +98,7 @@ class Attributes:
     __hash__ = None
 
     def apply(self, path):
-        """Give them to `path`; the mode comes last because chown clears the set-id bits."""
+        """Set them on `path`; the mode comes last because chown clears the set-id bits."""
         os.chown(path, self.uid, self.gid)
         Path(path).chmod(self.mode)
 
@@ -124,11 +124,11 @@ def _name(lookup, number):
     try:
         return lookup(number)[0]
     except (KeyError, OverflowError):
-        return "(not made yet)" if number == UNKNOWN_ID else str(number)
+        return "(does not exist yet)" if number == UNKNOWN_ID else str(number)
 
 
 class File:
-    """One file of the manifest: what is there, what shall be there."""
+    """One file of the manifest, with its current and its new content."""
 
     def __init__(self, item, secret_values, tolerant):
         self.path, self.validate = item["path"], item.get("validate")
@@ -137,7 +137,7 @@ class File:
         self.secret = bool(item["secret"] or names)
         if self.secret and int(item["mode"], 8) & 0o007:
             raise Refusal(
-                f"{self.path}: holds a secret, but mode {item['mode']} lets everybody read it; use 0600 or 0640"
+                f"{self.path}: contains a secret, but mode {item['mode']} lets everyone read it; use 0600 or 0640"
             )
         self.new = (
             base64.b64decode(item["data"])
@@ -147,7 +147,7 @@ class File:
         self.attributes = Attributes.wanted(item, tolerant)
         self.present = Attributes.present(self.path)
         if _is_real_directory(self.path):
-            raise Refusal(f"{self.path}: is a directory on this host, but a file here")
+            raise Refusal(f"{self.path}: is a directory on this host, but a file in the manifest")
         self.old = _regular_content(self.path)
 
     @property
@@ -178,7 +178,7 @@ class File:
 
     def _content_diff(self):
         if self.secret:
-            return {"prepared": f"{self.path}: holds a secret, its new content is not shown\n"}
+            return {"prepared": f"{self.path}: contains a secret; its content is not shown\n"}
         if self.binary:
             return {"prepared": f"{self.path}: binary, {len(self.old or b'')} bytes before, {len(self.new)} after\n"}
         return {
@@ -190,7 +190,7 @@ class File:
 
 
 def _regular_content(path):
-    """Return the bytes at `path`; None when it is missing or a symbolic link, which a file of ours replaces."""
+    """Return the bytes at `path`; None if it is missing, or a symbolic link, which is replaced."""
     if Path(path).is_symlink():
         return None
     try:
@@ -211,11 +211,11 @@ class Directory:
         self.attributes = Attributes.wanted(item, tolerant)
         self.present = Attributes.present(self.path)
         if self.present and not Path(self.path).is_dir():
-            raise Refusal(f"{self.path}: is a file on this host, but a directory here")
+            raise Refusal(f"{self.path}: is a file on this host, but a directory in the manifest")
 
     @property
     def changes(self):
-        """Whether it must be made or given other attributes."""
+        """Whether it must be created or its attributes changed."""
         return self.present != self.attributes
 
     def diff(self):
@@ -227,7 +227,7 @@ class Directory:
         ]
 
     def make(self):
-        """Make it, or correct it."""
+        """Create it, or correct its attributes."""
         if not self.present:
             make_parents(Path(self.path))
             Path(self.path).mkdir(mode=0o700)
@@ -235,7 +235,7 @@ class Directory:
 
 
 def make_parents(path):
-    """Make the missing directories above `path`, whatever the umask."""
+    """Create the missing directories above `path`, independently of the umask."""
     parent = path.parent
     if not parent.is_dir():
         make_parents(parent)
@@ -244,7 +244,7 @@ def make_parents(path):
 
 
 def secret_values(module, items, directory):
-    """Return the values of all secrets that the manifest names, making what is missing."""
+    """Return the values of all secrets in the manifest. Create those that are missing."""
     names = {name for item in items if "content" in item for name in host_secrets.names_in(item["content"])}
     if module.check_mode:
         return {name: host_secrets.read(name, directory) or host_secrets.PLACEHOLDER for name in names}
@@ -252,7 +252,7 @@ def secret_values(module, items, directory):
 
 
 class Staging:
-    """New files beside their places, under their own names for the validators, until all are known to be good."""
+    """New files next to their destinations until all are valid; under their own names, which validators may need."""
 
     def __init__(self, module):
         self._module = module
@@ -262,7 +262,7 @@ class Staging:
         """Write `file`'s new bytes; return their path."""
         place = Path(file.path)
         parent = self._module.tmpdir if self._module.check_mode else place.parent
-        folder = tempfile.mkdtemp(dir=parent, prefix=".tree-")
+        folder = tempfile.mkdtemp(dir=parent, prefix=".new-")
         self._folders.append(folder)
         path = Path(folder, place.name)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
@@ -272,9 +272,9 @@ class Staging:
         return str(path)
 
     def clean(self):
-        """Remove what was not moved into place."""
+        """Remove the files that were not moved into place."""
         for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)  # whatever failed before is the error to tell
+            shutil.rmtree(folder, ignore_errors=True)  # an earlier error is the one to report
 
 
 def validation_problem(module, file, staged):
@@ -282,18 +282,18 @@ def validation_problem(module, file, staged):
     if not file.validate:
         return None
     argv = [word.replace("%s", staged) for word in shlex.split(file.validate)]
-    # On a host that has not been deployed yet neither the program nor the rest of its configuration need be there.
+    # On a host that has not been deployed yet, the program or the rest of its configuration may be missing.
     if module.check_mode and (file.old is None or not shutil.which(argv[0])):
         return None
     rc, out, err = module.run_command(argv)
     if rc == 0:
         return None
-    said = "its output may hold the secret and is not shown" if file.secret else (err or out).strip()
-    return f"{file.path}: refused by {file.validate!r} (exit {rc}): {said}"
+    output = "its output may contain the secret and is not shown" if file.secret else (err or out).strip()
+    return f"{file.path}: refused by {file.validate!r} (exit {rc}): {output}"
 
 
 def install(files, staged):
-    """Move the staged files into place; where only attributes differ, set those."""
+    """Move the staged files into place. Set the attributes of files whose content is the same."""
     for file in files:
         temporary = staged.get(file.path)
         file.attributes.apply(temporary or file.path)
@@ -312,16 +312,16 @@ def _sync_directory(path):
 
 
 def present_of(patterns):
-    """Return the files that match the patterns of paths which shall be absent."""
+    """Return the existing files that match the `patterns` of paths that must not exist."""
     found = sorted({path for pattern in patterns for path in glob.glob(pattern)})  # noqa: PTH207 -- Path.glob takes no absolute pattern
     for path in found:
         if _is_real_directory(path):
-            raise Refusal(f"{path}: is a directory; absent removes only files and links")
+            raise Refusal(f"{path}: is a directory; absent only removes files and links")
     return found
 
 
 def converge(module, manifest):
-    """Bring the host to the manifest; return the module's result."""
+    """Converge the host to the manifest; return the module's result."""
     tolerant = module.check_mode
     values = secret_values(module, manifest["files"], manifest["secrets_directory"])
     directories = [item for item in (Directory(item, tolerant) for item in manifest["directories"]) if item.changes]

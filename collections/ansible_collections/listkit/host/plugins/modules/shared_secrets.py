@@ -1,22 +1,22 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""Read the secrets that another host needs, or keep those that it made."""
+"""Read the secrets that another host needs, or store those that it created."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: shared_secrets
-short_description: Carry secrets from the host that made them to another one
+short_description: Copy secrets from the host that created them to another one
 version_added: 0.1.0
 description:
-  - On the host that makes a secret, O(read) returns its value, and makes it if it is missing. On the other host,
-    O(keep) puts it where P(listkit.host.host_secret#filter) finds it.
-  - Its result is secret. A task with it needs C(no_log).
+  - On the host that creates a secret, O(read) returns its value, and creates it if it is missing. On the other host,
+    O(keep) stores it where P(listkit.host.host_secret#filter) finds it.
+  - The result is secret. A task with this module needs C(no_log).
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
     support: full
-    description: A secret that isn't there yet is returned as a placeholder.
+    description: Returns a placeholder for a secret that is missing.
   diff_mode:
     support: none
     description: Secrets are never shown.
@@ -27,24 +27,24 @@ options:
     elements: str
     default: []
   keep:
-    description: Values of the secrets to keep, by name.
+    description: Values of the secrets to store, by name.
     type: dict
     default: {}
   directory:
-    description: Where secrets are.
+    description: Directory of the secrets.
     type: path
     default: /etc/listkit/secrets
 """
 
 EXAMPLES = r"""
-- name: Read what the main host made
+- name: Read the main host's secrets
   listkit.host.shared_secrets:
     read: [rest_password]
   delegate_to: mailman
   register: site_secrets
   no_log: true
 
-- name: Keep it here
+- name: Store them here
   listkit.host.shared_secrets:
     keep: "{{ site_secrets.secrets }}"
   no_log: true
@@ -62,7 +62,7 @@ from ansible_collections.listkit.host.plugins.module_utils import host_secrets
 
 
 def converge(module):
-    """Read or make, and keep; return the module's result."""
+    """Read, create and store secrets; return the module's result."""
     directory, wanted = module.params["directory"], module.params["keep"]
     stale = {name: value for name, value in wanted.items() if host_secrets.read(name, directory) != value}
     missing = [name for name in module.params["read"] if not host_secrets.read(name, directory)]

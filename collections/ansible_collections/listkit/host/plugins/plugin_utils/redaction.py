@@ -9,21 +9,21 @@ from typing import Any
 from urllib.parse import quote
 
 MASK = "********"
-# A shorter value is also part of ordinary words, and hiding it would tell everybody what it is.
+# A shorter value also occurs in ordinary words; hiding it there would reveal it.
 SHORTEST = 6
 
 
 class Redactor:
-    """Learns secrets from named data and hides them in text."""
+    """Collects secrets from named data and hides them in text."""
 
     def __init__(self, names: re.Pattern):
-        """`names`: what is found in the name of a secret."""
+        """`names` matches the names of secrets."""
         self._names = names
         self._values: set[str] = set()
         self._pattern: re.Pattern | None = None
 
     def learn(self, name: str, value: Any, secret: bool = False) -> None:
-        """Take in the secrets in `value`: all of it when `name` is a secret's, else what has such a name inside."""
+        """Collect the secrets in `value`: all of it if `name` is a secret's name, or else the items with such names."""
         secret = secret or bool(self._names.search(str(name)))
         if isinstance(value, dict):
             for key, item in value.items():
@@ -49,12 +49,12 @@ class Redactor:
 
 
 def _spellings(text: str) -> set[str]:
-    """Return `text` and the ways in which it is written into URLs and HTTP headers."""
+    """Return `text` and its encodings in URLs and HTTP headers."""
     return {text, quote(text, safe=""), base64.b64encode(text.encode()).decode()}
 
 
 def _expression(value: str) -> str:
-    """Return the regular expression that finds `value`, however Python, JSON and YAML quote it, even nested."""
+    """Return a regular expression for `value` as Python, JSON and YAML quote it, also nested."""
     return "".join(map(_character, value))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A zipapp whose bytes depend on nothing but its sources."""
+"""Reproducible zipapps: their bytes depend only on the sources."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 import zipfile
 from pathlib import Path
 
-# The oldest date that a zip file can carry.
+# The earliest date in a zip file.
 EPOCH = (1980, 1, 1, 0, 0, 0)
 REGULAR_FILE_0644 = 0o100644 << 16
 LAUNCHER = "import sys\n\nfrom {module} import {function}\n\nsys.exit({function}())\n"
@@ -17,13 +17,13 @@ def build(package: Path, main: str, interpreter: str) -> bytes:
     """Return the executable zip archive of `package`.
 
     `package` is the directory of one Python package; `main` is the function to call, as `module:function`.
-    Nothing is compressed: that is what makes the bytes independent of the machine's zlib.
+    It is not compressed, so that its bytes don't depend on the machine's zlib.
     """
     module, _, function = main.partition(":")
     if not (module and function.isidentifier()):
         raise ValueError(f"main is {main!r}, but must be 'module:function', such as 'listkit.cli:main'")
     if not (package / "__init__.py").is_file():
-        raise ValueError(f"{package} is no Python package: it has no __init__.py")
+        raise ValueError(f"{package} is not a Python package: it has no __init__.py")
     members = {str(path.relative_to(package.parent)): path.read_bytes() for path in _sources(package)}
     members["__main__.py"] = LAUNCHER.format(module=module, function=function).encode()
     archive = io.BytesIO()

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""How many recipients the declared lists need in a day."""
+"""Recipients per day of the declared lists."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: list_demand
-short_description: Recipients per day of the declared lists
+short_description: Return recipients per day of the declared lists
 version_added: 0.1.0
 description:
-  - Returns, by full address, how many recipients the provider has to take in a day for each list,
-    V(expected_members) times V(posts_per_day). Lists that declare neither are left out.
+  - Returns, by full address, how many recipients each list sends to per day, V(expected_members) times
+    V(posts_per_day). Lists without these are left out.
 options:
   _input:
     description: The declared lists, as in C(mailman_lists).
@@ -23,7 +23,7 @@ options:
 """
 
 EXAMPLES = r"""
-- name: Show what the lists need
+- name: Show the demand of the lists
   ansible.builtin.debug:
     msg: "{{ lists | listkit.kit.list_demand('example.org') }}"
   vars:

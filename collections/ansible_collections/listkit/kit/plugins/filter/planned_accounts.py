@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The site's mail accounts, each with its limit and the lists whose mail leaves through it."""
+"""The site's mail accounts, each with its limit and its lists."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ name: planned_accounts
 short_description: The site's mail accounts with their limits and lists
 version_added: 0.1.0
 description:
-  - Returns the accounts, the site's own first, each with its limit and the full addresses of the lists that leave
-    through it.
-  - Lists that the operator didn't place go where aliases and recipients are free. A plan that can't fit is an error
-    that says how many accounts it would take.
+  - Returns the accounts, the site's own first, each with its limit and the full addresses of its lists.
+  - Lists that the operator didn't assign to an account get one with enough aliases and recipients. If none has enough,
+    it fails with the number of accounts that would be enough.
 options:
   _input:
-    description: The accounts, with V(address), V(password), and perhaps V(limit) and V(lists).
+    description: The accounts, each with V(address), V(password), and possibly V(limit) and V(lists).
     type: list
     elements: dict
     required: true
@@ -32,7 +31,7 @@ options:
     type: str
     required: true
   limit:
-    description: Recipients in one window of an account that doesn't say it.
+    description: Recipients in one window of an account without a limit of its own.
     type: int
     default: 1440
   window:
@@ -49,13 +48,13 @@ options:
     elements: str
     default: []
   reserve:
-    description: Recipients of each window that posts don't take.
+    description: Recipients of each window that posts never use.
     type: int
     default: 100
 """
 
 EXAMPLES = r"""
-- name: Show who sends what
+- name: Show the accounts of the lists
   ansible.builtin.debug:
     msg: "{{ mail_accounts | listkit.kit.planned_accounts(mailman_lists, mail_account, mailman_domain) }}"
 """
@@ -72,16 +71,16 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanEr
 
 
 def planned_accounts(accounts, lists, main, domain, **settings):
-    """Return the accounts with their limits and lists; `AnsibleFilterError` when no plan fits."""
+    """Return the accounts with their limits and lists; raise `AnsibleFilterError` if no plan fits."""
     try:
         planned = plan_of_site(accounts, lists, main, domain, **settings)
     except PlanError as error:
         raise AnsibleFilterError(f"mail_accounts: {error}") from error
-    return [{**account, "limit": place.limit, "lists": sorted(place.lists)} for account, place in planned]
+    return [{**account, "limit": plan.limit, "lists": sorted(plan.lists)} for account, plan in planned]
 
 
 class FilterModule:
-    """Ansible's door to the filter."""
+    """Ansible's entry point."""
 
     def filters(self):
         """Return the filters by name."""

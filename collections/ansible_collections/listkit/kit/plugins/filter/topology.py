@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
-"""Which host has which components, and how the hosts of a split site reach each other."""
+"""The components of a host, and its connections to the other hosts of a split site."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: topology
-short_description: Which components a host has, and how it reaches the others
+short_description: Return the components of a host, and its connections to others
 version_added: 0.1.0
 description:
-  - Reads the groups C(mailman), C(mailman_web) and C(database). A group that isn't there is on the host C(mailman), and
-    without the last two every host of C(mailman) is a site of its own.
-  - The hosts of a split site reach each other at C(private_address), or else at C(ansible_host).
+  - Reads the groups C(mailman), C(mailman_web) and C(database). The component of a missing group is on the host
+    C(mailman). Without the last two groups, every host of C(mailman) is a site of its own.
+  - The hosts of a split site reach each other at C(private_address), or at C(ansible_host) without one.
 options:
   _input:
     description: The magic variable C(groups).
@@ -21,17 +21,17 @@ options:
     type: dict
     required: true
   host:
-    description: The inventory name of the host that is asked about.
+    description: The inventory name of the host.
     type: str
     required: true
   managed_database:
-    description: Whether the database is on none of these hosts.
+    description: Whether the database is a managed service.
     type: bool
     default: false
 """
 
 EXAMPLES = r"""
-- name: Show what runs here
+- name: Show the host's components
   ansible.builtin.debug:
     msg: "{{ (groups | listkit.kit.topology(hostvars, inventory_hostname)).components }}"
 """
@@ -39,12 +39,13 @@ EXAMPLES = r"""
 RETURN = r"""
 _value:
   description:
-    - V(components), the host's own of C(core), C(web) and C(database); V(address), its address for the other hosts.
-    - V(hosts), the host's name of each component.
-    - V(accept) and V(connect), the ends of links at this host, each with V(name), V(port), V(tunnel_port), V(protocol);
-      the first with V(peers), each with V(address) and V(key), the second with V(address) and V(key). A key is the name
-      of a secret.
-    - V(secrets), what the host takes from others, each with V(host) and V(names).
+    - V(components), those of C(core), C(web) and C(database) that are on the host; V(address), its address for the
+      other hosts.
+    - V(hosts), the name of each component's host.
+    - V(accept) and V(connect), the host's ends of the tunnels, each with V(name), V(port), V(tunnel_port) and
+      V(protocol); the first with V(peers), each with V(address) and V(key), the second with V(address) and V(key). A
+      key is the name of a secret.
+    - V(secrets), the secrets that the host needs from others, each with V(host) and V(names).
   type: dict
 """
 
@@ -57,7 +58,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.topology import (
 
 
 def topology(groups, hostvars, host, managed_database=False):
-    """Return what `host` is to its site."""
+    """Return the components and connections of `host`."""
     components = components_of(groups, hostvars, host, bool(managed_database))
     accept, connect = links(components, host)
     return {
@@ -71,7 +72,7 @@ def topology(groups, hostvars, host, managed_database=False):
 
 
 class FilterModule:
-    """Ansible's door to the filter."""
+    """Ansible's entry point."""
 
     def filters(self):
         """Return the filter by name."""

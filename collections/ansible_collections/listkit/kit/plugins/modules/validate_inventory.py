@@ -9,13 +9,13 @@ module: validate_inventory
 short_description: Check the operator's variables before anything is changed
 version_added: 0.1.0
 description:
-  - Reads the argument specs of all roles and reports everything that is wrong with the inventory at once. For each
-    problem it names the variable, what is wrong with it, and a right value.
-  - Takes no connection to the host. Put it at the head of the first play.
-  - Finds misspelt names too, of variables as well as of keys inside of them, and names that the plays of this file set
-    and would overrule.
-  - A switch or a number of the operator's may be text that spells it, as an INI inventory brings it; the plays convert
-    it. Those of the roles may not, and a number is no text.
+  - Reads the argument specs of all roles and reports all problems of the inventory at once, each with the variable, the
+    reason and a valid example.
+  - Needs no connection to the host. Put it at the start of the first play.
+  - Also reports misspelt names of variables and of keys in them, names that the plays of this file override, and values
+    that Ansible would shorten.
+  - A boolean or a number of the operator may be text, as in an INI inventory; the plays convert it. Those of the roles
+    may not. A number is not accepted as text.
   - Never prints the value of an option with C(no_log).
 author: The kit's authors (@listkit)
 attributes:
@@ -27,13 +27,13 @@ attributes:
     description: Changes nothing.
 options:
   operator:
-    description: The role whose argument spec describes the operator's variables. These are checked completely.
+    description: The role whose argument spec describes the operator's variables. All of these are checked.
     type: str
     default: site
   roles:
     description:
-      - Roles whose variables are known too. Of these, only what the inventory gives is checked.
-      - Empty takes every role that is found.
+      - Further roles whose variables may be set. Only those in the inventory are checked.
+      - If empty, all roles in the roles path.
     type: list
     elements: str
     default: []
@@ -50,10 +50,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 msg:
-  description: One line for each problem, with the variable, what is wrong with it and a right value.
+  description: One line for each problem, with the variable, the reason and a valid example.
   type: str
   returned: failure
   sample: |-
-    1 value is not right; nothing was changed:
+    1 problem in the inventory; nothing was changed:
     mail_account: 'mailman' has no @: a full e-mail address is needed (for example mailman@example.org)
 """

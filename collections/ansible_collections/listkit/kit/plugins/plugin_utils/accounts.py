@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Which list leaves through which mail account: a plan, made before anything changes."""
+"""The plan that assigns lists to mail accounts, made before anything changes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAY_SECONDS = 86_400
 
 
 class PlanError(ValueError):
-    """No plan is possible. `reasons` are all of them, the last one being what would help."""
+    """No plan is possible. `reasons` has all reasons, and last the remedy."""
 
     def __init__(self, reasons: Iterable[str]) -> None:
         self.reasons = list(reasons)
@@ -26,33 +26,33 @@ class PlanError(ValueError):
 
 @dataclass(frozen=True)
 class Rules:
-    """What an account may hold and send, where it doesn't say itself."""
+    """The limits of accounts that don't have their own."""
 
     domain: str
     alias_limit: int = 50
     """Aliases that one mailbox can have."""
     without: tuple[str, ...] = ()
-    """Sub-addresses that lists go without."""
+    """Sub-addresses that lists don't use."""
     limit: int = 1440
     """Recipients in one window."""
     reserve: int = 100
-    """Recipients of a window that posts don't take."""
+    """Recipients of a window that posts never use."""
     window: int = DAY_SECONDS
     """Seconds."""
     synonyms: tuple[str, ...] = ()
     """Domains that the provider treats as `domain`."""
     aliases_bind: bool = True
-    """Whether a list goes only where its aliases can be. A lone account takes all; the alias report says what helps."""
+    """Whether aliases limit an account's lists. A single account has all lists; the alias report has the remedy."""
 
     @property
     def aliases_per_list(self) -> int:
-        """How many aliases a list takes."""
+        """How many aliases a list needs."""
         return len(list_addresses("list@example.org", self.without))
 
 
 @dataclass(frozen=True)
 class Planned:
-    """An account of the plan: its lists by address, with the recipients per day that each is declared to need."""
+    """An account of the plan: its lists by address, with the declared recipients per day of each."""
 
     address: str
     limit: int
@@ -61,16 +61,16 @@ class Planned:
     """Aliases that it needs."""
     alias_limit: int = 50
     per_day: int = 0
-    """Recipients per day that posts may take."""
+    """Recipients per day that posts may use."""
 
     @property
     def needed(self) -> int:
-        """Recipients per day that its lists are declared to need."""
+        """Declared recipients per day of its lists."""
         return sum(self.lists.values())
 
 
 def needs(lists: Iterable[Mapping], domain: str) -> dict[str, int]:
-    """Recipients per day by list address: `expected_members` times `posts_per_day`, 0 where they aren't declared.
+    """Return recipients per day by list address: `expected_members` times `posts_per_day`, 0 if not declared.
 
     `lists`: as in the operator's `mailman_lists`.
     """
@@ -95,7 +95,7 @@ def plan_of_site(
     synonyms: Iterable[str] = (),
     reserve: int = 100,
 ) -> list[tuple[Mapping, Planned]]:
-    """Plan from the operator's variables: the accounts with their places in the plan, `main` first.
+    """Plan from the operator's variables: return the accounts with their lists, `main` first.
 
     Raises PlanError.
     """
@@ -113,11 +113,11 @@ def plan_of_site(
 
 
 def plan(accounts: Iterable[Mapping], lists: Iterable[Mapping], rules: Rules) -> list[Planned]:
-    """Place every list on an account; raise PlanError with every reason when that is impossible.
+    """Assign every list to an account; raise PlanError with every reason if that is impossible.
 
-    `accounts`: as in the operator's `mail_accounts`; each has an address of its own, and `lists` that are declared and
-    with no other account. They stay where they are. The others are placed in the order in which they are declared, each
-    on the account with the most recipients per day left, so that a list which is added at the end moves no other.
+    `accounts`: as in the operator's `mail_accounts`; each has its own address, and `lists` that are declared and belong
+    to no other account. Those are fixed. The others are assigned in the order of declaration, each to the account with
+    the most recipients per day left, so that a list added at the end moves no other.
     """
     accounts = list(accounts)
     wanted = needs(lists, rules.domain)
@@ -132,27 +132,27 @@ def plan(accounts: Iterable[Mapping], lists: Iterable[Mapping], rules: Rules) ->
         raise PlanError(homeless)
     for address, number in pinned.items():
         planned[number] = _with(planned[number], address, wanted[address], rules)
-    unplaced = []
+    unassigned = []
     for address in [address for address in wanted if address not in pinned]:
         number = _best(planned, address, wanted[address], rules)
         if number is None:
-            unplaced.append(address)
+            unassigned.append(address)
         else:
             planned[number] = _with(planned[number], address, wanted[address], rules)
     overfull = [account for account in planned if not _fits(account, rules)]
-    if unplaced or overfull:
-        raise PlanError(_shortage(planned, unplaced, overfull, wanted, rules))
+    if unassigned or overfull:
+        raise PlanError(_shortage(planned, unassigned, overfull, wanted, rules))
     return planned
 
 
 def _homeless(planned: list[Planned], wanted: Mapping[str, int], pinned: Mapping[str, int], rules: Rules) -> list[str]:
-    """Lists whose addresses can't be aliases of the mailbox that they are with, or of any."""
+    """Return why lists can't have their addresses as aliases of their mailbox, or of any."""
     found = []
     for address in wanted:
         possible = [planned[pinned[address]]] if address in pinned else planned
         if not any(_same_service(address, account.address, rules) for account in possible):
             where = f"{possible[0].address} can't" if address in pinned else "no account can"
-            found.append(f"{where} have {address} as an alias; use a mailbox of {address.rpartition('@')[2]}")
+            found.append(f"{where} have {address} as an alias; use a mailbox in {address.rpartition('@')[2]}")
     return found
 
 
@@ -182,7 +182,7 @@ def _fits(account: Planned, rules: Rules) -> bool:
 
 
 def _best(planned: list[Planned], address: str, need: int, rules: Rules) -> int | None:
-    """The account with the most recipients left, then the most aliases left, then the first; None without room."""
+    """Return the account with the most recipients left, then the most aliases left; None if none has room."""
     candidates = [
         (account.needed - account.per_day, account.aliases - account.alias_limit, number)
         for number, account in enumerate(planned)
@@ -193,28 +193,28 @@ def _best(planned: list[Planned], address: str, need: int, rules: Rules) -> int 
 
 
 def _shortage(
-    planned: list[Planned], unplaced: list[str], overfull: list[Planned], wanted: Mapping[str, int], rules: Rules
+    planned: list[Planned], unassigned: list[str], overfull: list[Planned], wanted: Mapping[str, int], rules: Rules
 ) -> list[str]:
-    lines = [f"{_load(account)}: that is too much" for account in overfull]
-    lines += [f"no account has room for {name} ({wanted[name]} recipients a day)" for name in unplaced]
+    lines = [f"{_load(account)}: too much" for account in overfull]
+    lines += [f"no account has room for {name} ({wanted[name]} recipients a day)" for name in unassigned]
     too_big = [name for name, need in wanted.items() if need > max(account.per_day for account in planned)]
     if too_big:
         lines.append(
-            f"{', '.join(too_big)}: a list can't be spread over accounts; ask the provider to raise the limit of one"
-            " (and set its limit), make a digest list of it, or split it"
+            f"{', '.join(too_big)}: a list can't use several accounts; ask the provider to raise the limit of one and"
+            " set its limit, send digests only, or split the list"
         )
     elif rules.aliases_bind and rules.aliases_per_list > rules.alias_limit:
         lines.append(
-            f"a list takes {rules.aliases_per_list} aliases, a mailbox has {rules.alias_limit}: use a paid plan"
+            f"a list needs {rules.aliases_per_list} aliases, but a mailbox has {rules.alias_limit}: use a paid plan"
         )
     else:
         enough = accounts_needed(planned, wanted, replace(rules, aliases_bind=True))
-        lines.append(f"{enough} accounts would do; there {'is' if len(planned) == 1 else 'are'} {len(planned)}")
+        lines.append(f"{enough} accounts would be enough; there {'is' if len(planned) == 1 else 'are'} {len(planned)}")
     return lines
 
 
 def accounts_needed(planned: list[Planned], wanted: Mapping[str, int], rules: Rules) -> int:
-    """How many accounts like the given ones it takes when every list may go anywhere."""
+    """Return how many accounts like the given ones are enough if every list may use any."""
     usual = Planned("", rules.limit, alias_limit=rules.alias_limit)
     usual = replace(usual, per_day=max(0, rules.limit - rules.reserve) * DAY_SECONDS // rules.window)
     largest = max(planned, key=lambda account: account.per_day)
@@ -226,7 +226,7 @@ def accounts_needed(planned: list[Planned], wanted: Mapping[str, int], rules: Ru
             bins.append(replace(more, address=f"@{address.rpartition('@')[2]}"))
             number = len(bins) - 1
         bins[number] = _with(bins[number], address, need, rules)
-    # At least one more than there are: with the lists where they are pinned, these are not enough.
+    # At least one more than there are: with the fixed lists, these are not enough.
     return max(len([account for account in bins if account.lists]), len(planned) + 1)
 
 

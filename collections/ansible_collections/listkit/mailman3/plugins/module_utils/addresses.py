@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The addresses of a mailing list: the one place that knows them."""
+"""The addresses of a mailing list."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 
 SUB_ADDRESSES = ("bounces", "confirm", "join", "leave", "owner", "request", "subscribe", "unsubscribe")
-# They do the same as join and leave, so a mailbox with few aliases can go without them.
+# They do the same as join and leave, so a mailbox with few aliases can do without them.
 SYNONYM_SUB_ADDRESSES = ("subscribe", "unsubscribe")
-# The sender of the web interface's mails.
+# The sender of the web interface's mail.
 SITE_LOCAL_PART = "postorius"
 
 _ADDRESS = re.compile(r"[^@\s\"<>(),;:\\]+@[^@\s]+")
@@ -18,7 +18,7 @@ _TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]", re.IGNORECASE)
 
 
 def is_domain(text: str) -> bool:
-    """Return whether `text` is a fully qualified domain name, and no IP address."""
+    """Return whether `text` is a fully qualified domain name in ASCII, and not an IP address."""
     labels = text.split(".")
     return (
         len(text) <= 253
@@ -34,7 +34,7 @@ def is_address(text: str) -> bool:
 
 
 def list_address(name: str, domain: str) -> str:
-    """Return the posting address of the list `name`, in small letters as Mailman keeps it.
+    """Return the posting address of the list `name`, in lower case as Mailman stores it.
 
     `name` is the part before the @, completed with `domain`, or a full address.
     """
@@ -48,5 +48,5 @@ def list_addresses(address: str, without: Iterable[str] = ()) -> list[str]:
 
 
 def site_address(domain: str) -> str:
-    """Return the address that the web interface writes from."""
+    """Return the web interface's sender address."""
     return f"{SITE_LOCAL_PART}@{domain}"
