@@ -1,4 +1,4 @@
-# --- Who may come in, and what may go out ----------------------------------------------------------------------------------
+# --- Incoming and outgoing traffic -----------------------------------------------------------------------------------------
 
 locals {
   anywhere = { IPv4 = "0.0.0.0/0", IPv6 = "::/0" }
@@ -31,7 +31,7 @@ locals {
   internal_rules = length(var.hosts) == 0 ? {} : local.anywhere
 }
 
-resource "openstack_networking_secgroup_v2" "host" { # quota: `openstack quota show` tells the limit of security groups; ask to raise it
+resource "openstack_networking_secgroup_v2" "host" { # quota: `openstack quota show` shows the limit of security groups; ask to raise it
   for_each             = local.flavors
   name                 = local.names[each.key]
   description          = "What may reach the mailing lists' host"

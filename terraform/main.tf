@@ -36,7 +36,7 @@ resource "openstack_compute_keypair_v2" "operator" {
   public_key = trimspace(var.ssh_public_key)
 }
 
-resource "openstack_networking_port_v2" "host" { # quota: `openstack quota show` tells the limit of ports; port_security: ask for ext-net1
+resource "openstack_networking_port_v2" "host" { # quota: `openstack quota show` shows the limit of ports; port_security: ask for ext-net1
   for_each           = local.flavors
   name               = local.names[each.key]
   network_id         = data.openstack_networking_network_v2.public.id
@@ -44,7 +44,7 @@ resource "openstack_networking_port_v2" "host" { # quota: `openstack quota show`
   security_group_ids = concat([openstack_networking_secgroup_v2.host[each.key].id], openstack_networking_secgroup_v2.internal[*].id)
 }
 
-resource "openstack_compute_instance_v2" "host" { # quota: `openstack quota show` tells the limits; raise them, or set flavor_name to a smaller one
+resource "openstack_compute_instance_v2" "host" { # quota: `openstack quota show` shows the limits; raise them, or set flavor_name to a smaller one
   for_each  = local.flavors
   name      = local.names[each.key]
   flavor_id = data.openstack_compute_flavor_v2.host[each.key].id
@@ -70,7 +70,7 @@ resource "openstack_compute_instance_v2" "host" { # quota: `openstack quota show
 
 # --- The data volume -------------------------------------------------------------------------------------------------
 
-resource "openstack_blockstorage_volume_v3" "data" { # quota: `openstack quota show` tells the limits; raise them, or set data_volume_size to a smaller one
+resource "openstack_blockstorage_volume_v3" "data" { # quota: `openstack quota show` shows the limits; raise them, or set data_volume_size to a smaller one
   count                = var.data_volume_size > 0 ? 1 : 0
   name                 = "${var.name}-data"
   description          = "Database, archive and queues of the lists"
@@ -86,7 +86,7 @@ resource "openstack_compute_volume_attach_v2" "data" {
 
 # --- Protection against destroying it --------------------------------------------------------------------------------
 
-# `prevent_destroy` takes no variable. This resource depends on all others, so Terraform destroys it first, and with `protect` it refuses:
+# `prevent_destroy` accepts no variable. This resource depends on all others, so Terraform destroys it first, and with `protect` it refuses:
 # nothing else is touched. A change that replaces a server, its port or the volume replaces this resource before, so that is refused as well.
 resource "terraform_data" "protect" {
   input = var.protect

@@ -1,4 +1,4 @@
-# --- What nobody else can know ---------------------------------------------------------------------------------------
+# --- Required or specific to you--------------------------------------------------------------------------------------
 
 variable "fqdn" {
   description = "Name of the web interface, for example `lists.example.org`. Its A and AAAA records will point at the host."
@@ -18,7 +18,7 @@ variable "ssh_allowed_cidrs" {
 
   validation {
     condition     = length(var.ssh_allowed_cidrs) > 0
-    error_message = "ssh_allowed_cidrs must not be empty: nobody could log in, Ansible neither. Name the networks you work from, for example [\"203.0.113.7/32\"]."
+    error_message = "ssh_allowed_cidrs must not be empty: neither you nor Ansible could log in. Name the networks you work from, for example [\"203.0.113.7/32\"]."
   }
 
   validation {
@@ -92,7 +92,7 @@ variable "flavor_name" {
 }
 
 variable "image_name" {
-  description = "Image that a new host boots from; the newest of that name is taken. A host that exists keeps what it has."
+  description = "Image that new hosts boot from; the newest with this name is used. Existing hosts are not affected."
   type        = string
   default     = "Debian 13 trixie"
   nullable    = false
@@ -118,7 +118,7 @@ variable "name" {
 }
 
 variable "protect" {
-  description = "Refuse to destroy or replace what holds mail. To take everything down: `terraform apply -var protect=false`, then `terraform destroy -var protect=false`."
+  description = "Refuse to destroy or replace resources that hold mail. To take everything down: `terraform apply -var protect=false`, then `terraform destroy -var protect=false`."
   type        = bool
   default     = true
   nullable    = false

@@ -1,4 +1,4 @@
-# No IPv4 address, which is billed; whoever uses the web interface or logs in needs IPv6.
+# No IPv4 address, which is billed. Visitors of the web interface and administrators need IPv6.
 fqdn              = "lists.example.org"
 region            = "dc4-a"
 network_name      = "ext-v6only1"

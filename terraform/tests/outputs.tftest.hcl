@@ -20,7 +20,7 @@ run "outputs" {
 
   assert {
     condition     = output.ipv4 == "203.0.113.23" && output.ipv6 == "2001:db8::23"
-    error_message = "Addresses are told apart by their family, not by their place."
+    error_message = "Addresses must be distinguished by their family, not by their position."
   }
 
   assert {

@@ -40,7 +40,7 @@ run "rules" {
 
   assert {
     condition     = length(openstack_networking_secgroup_rule_v2.internal) == 0
-    error_message = "One host has nobody to talk to inside."
+    error_message = "A single host needs no rules for internal traffic."
   }
 }
 

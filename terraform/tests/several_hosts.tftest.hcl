@@ -38,7 +38,7 @@ run "several_hosts" {
 
   assert {
     condition     = length(openstack_networking_secgroup_rule_v2.internal) == 2 && alltrue([for rule in openstack_networking_secgroup_rule_v2.internal : rule.remote_group_id == openstack_networking_secgroup_v2.internal[0].id])
-    error_message = "The hosts reach each other, and nobody else reaches them."
+    error_message = "Only the hosts themselves may reach each other's internal ports."
   }
 
   assert {

@@ -192,6 +192,6 @@ run "single_ipv6_address" {
 
   assert {
     condition     = one([for rule in openstack_networking_secgroup_rule_v2.host : rule.remote_ip_prefix if rule.direction == "ingress" ? (rule.protocol == "tcp" ? rule.port_range_min == 22 : false) : false]) == "2001:db8::1/128"
-    error_message = "Another spelling of the same address is no mistake."
+    error_message = "Another notation of the same address must be accepted."
   }
 }

@@ -50,7 +50,7 @@ def test_every_task_has_its_roles_tag(role):
     [
         ("certificate_renew", {"certificate : Ask the authority for the certificate"}),
         ("web", {"web : Run the services"}),
-        ("tunnel", {"tunnel : Read the secrets that other hosts made", "tunnel : Run the links"}),
+        ("tunnel", {"tunnel : Read the secrets that other hosts made", "tunnel : Run the tunnels"}),
         ("check", {"check : Check every component", "Summarise the run"}),
         ("relay_report", {"Compare the lists with the accounts"}),
     ],
