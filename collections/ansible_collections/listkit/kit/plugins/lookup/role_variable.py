@@ -37,11 +37,8 @@ _list:
   elements: str
 """
 
-from pathlib import Path
-
-from ansible import constants as C
-from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
+from ansible_collections.listkit.kit.plugins.plugin_utils import roles
 
 
 class LookupModule(LookupBase):
@@ -50,12 +47,9 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return the joined values."""
         self.set_options(var_options=variables, direct=kwargs)
-        roles = self.get_option("roles")
-        return [list(dict.fromkeys(value for name in terms for role in roles for value in self._value(role, name)))]
+        names = self.get_option("roles")
+        return [list(dict.fromkeys(value for name in terms for role in names for value in self._value(role, name)))]
 
     def _value(self, role, name):
-        directory = next((path for path in (Path(root, role) for root in C.DEFAULT_ROLES_PATH) if path.is_dir()), None)
-        if directory is None:
-            raise AnsibleError(f"there is no role {role!r} in {', '.join(C.DEFAULT_ROLES_PATH)}")
-        file = directory / "vars" / "main.yml"
+        file = roles.directory(role) / "vars" / "main.yml"
         return (self._loader.load_from_file(str(file)) or {}).get(f"{role}_{name}", []) if file.exists() else []
