@@ -59,6 +59,11 @@ class Second:
         return Browser(self.fqdn, self.site.web.address, WebSite.of(self.site).certificate)
 
 
+def former_name(site: Site) -> str:
+    """A name that the web interface had before."""
+    return f"old.{site.domain}"
+
+
 @pytest.fixture(scope="module")
 def site(deployment: Deployment, release: str) -> Site:
     """The host under test."""
@@ -69,13 +74,14 @@ def site(deployment: Deployment, release: str) -> Site:
 def second(deployment: Deployment, release: str, site: Site) -> Iterator[Second]:
     """The host with a second web host; afterwards it is what it was."""
     made = Second(site)
-    playbook.deploy(deployment, release, "--tags", "web", mailman_web_hosts={made.domain: made.fqdn})
+    variables = {"mailman_web_hosts": {made.domain: made.fqdn}, "fqdn_former": [former_name(site)]}
+    playbook.deploy(deployment, release, "--tags", "web,certificate", **variables)
     rest.call(site, "POST", "domains", mail_host=made.domain)
     try:
         yield made
     finally:
         rest.call(site, "DELETE", f"domains/{made.domain}")
-        playbook.deploy(deployment, release, "--tags", "web")
+        playbook.deploy(deployment, release, "--tags", "web,certificate")
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +98,15 @@ def letter(site: Site, second: Second) -> Iterator[str]:
     rest.call(site, "DELETE", f"lists/{address}")
 
 
-def test_one_certificate_has_both_names(site: Site, second: Second):
-    assert parse(WebSite.of(site).certificate.encode()).names == {site.fqdn, second.fqdn}
+def test_one_certificate_has_all_names(site: Site, second: Second):
+    assert parse(WebSite.of(site).certificate.encode()).names == {site.fqdn, second.fqdn, former_name(site)}
+
+
+@pytest.mark.usefixtures("second")
+def test_a_former_name_leads_to_the_same_page_at_the_main_name(site: Site):
+    browser = Browser(former_name(site), site.web.address, WebSite.of(site).certificate)
+    page = browser.get("/mailman3/postorius/lists/?page=1")
+    assert (page.status, page.url) == (200, f"https://{site.fqdn}/mailman3/postorius/lists/?page=1")
 
 
 def test_each_web_host_shows_its_own_lists(site: Site, second: Second, letter: str):

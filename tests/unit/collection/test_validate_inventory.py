@@ -139,6 +139,8 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             "'Lists.example.net' must be written in lower case",
         ),
         ({"mailman_web_hosts": {"Example.net": "lists.example.net"}}, "'Example.net' must be written in lower case"),
+        ({"fqdn_former": ["lists"]}, "fqdn_former[#1]: 'lists' is not a fully qualified domain name"),
+        ({"fqdn_former": ["lists.example.org"]}, "fqdn_former[#1]: lists.example.org is still in use"),
         (
             {"mailman_web_hosts": {"example.org": "www.example.org"}},
             "mailman_web_hosts[example.org]: is mailman_domain, whose web host is fqdn (for exa",

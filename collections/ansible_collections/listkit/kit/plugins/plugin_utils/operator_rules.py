@@ -36,6 +36,7 @@ HOST_NAMES = {
     "mail_imap_host": "mail.infomaniak.com",
     "database_host": "db.example.org",
 }
+HOST_NAME_LISTS = {"fqdn_former": "mail.example.org", "mail_domain_synonyms": "example.net"}
 MAY_BE_EMPTY = {"database_host", "database_password"}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
@@ -100,8 +101,9 @@ def host_names(values: Values) -> Problems:
     for name, text in _given(values, HOST_NAMES):
         if text or name not in MAY_BE_EMPTY:
             yield from _bad_domain(name, text, HOST_NAMES[name], lower_case=name in LOWER_CASE)
-    for number, text in enumerate(values.get("mail_domain_synonyms", []), start=1):
-        yield from _bad_domain(f"mail_domain_synonyms[#{number}]", str(text), "example.net")
+    for name, example in HOST_NAME_LISTS.items():
+        for number, text in enumerate(values.get(name, []), start=1):
+            yield from _bad_domain(f"{name}[#{number}]", str(text), example)
 
 
 def _bad_domain(where: str, text: str, example: str, *, lower_case: bool = True) -> Problems:
@@ -129,6 +131,18 @@ def web_hosts(values: Values) -> Problems:
         yield from _bad_domain(where, str(host), example)
         if domain == values.get("mailman_domain") and host != values.get("fqdn"):
             yield Problem(where, "is mailman_domain, whose web host is fqdn", f"fqdn: {host}")
+
+
+def former_names(values: Values) -> Problems:
+    """A name that redirects isn't one that serves pages."""
+    serving = {values.get("fqdn"), *values.get("mailman_web_hosts", {}).values()}
+    for number, name in enumerate(values.get("fqdn_former", []), start=1):
+        if name in serving:
+            yield Problem(
+                f"fqdn_former[#{number}]",
+                f"{name} is still in use: a redirect would lead to itself",
+                "[mail.example.org]",
+            )
 
 
 def addresses(values: Values) -> Problems:
@@ -379,6 +393,7 @@ def _bad_assignments(where: str, entry: Mapping[str, Any], assigned: dict[str, s
 RULES = (
     host_names,
     web_hosts,
+    former_names,
     addresses,
     secrets,
     administrator,

@@ -1,0 +1,33 @@
+"""The lookup that lists what roles install."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from ansible_collections.listkit.kit.plugins.lookup import role_files
+from ansible_run import KIT
+
+ROLES = sorted(path.name for path in KIT.glob("roles/*") if (path / "tasks").is_dir())
+
+
+@pytest.fixture(autouse=True)
+def roles_path(monkeypatch):
+    monkeypatch.setattr("ansible.constants.DEFAULT_ROLES_PATH", [str(KIT / "roles")])
+
+
+def test_templates_are_listed_with_their_paths_on_the_host():
+    [found] = role_files.LookupModule().run(["relay", "bridge"])
+    assert "/etc/postfix/main.cf" in found
+    assert "/etc/listkit/bridge.json" in found
+    assert found == sorted(found)
+
+
+def test_an_unknown_role_is_refused():
+    with pytest.raises(AnsibleError, match="'relais'"):
+        role_files.LookupModule().run(["relais"])
+
+
+def test_uninstalling_covers_every_role():
+    [play] = yaml.safe_load((KIT / "playbooks" / "uninstall.yml").read_text())
+    assert sorted(play["vars"]["_uninstall_roles"]) == ROLES
