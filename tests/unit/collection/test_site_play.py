@@ -248,3 +248,17 @@ def test_the_operators_list_defaults_override_the_kits(inventory):
         assert found[name]["acceptable_aliases"], name
     expected = found["lists_expected"]["members@example.org"]
     assert expected == {"dmarc_mitigate_unconditionally": True, "reply_goes_to_list": "point_to_list"}
+
+
+def test_a_host_that_is_the_whole_site_stops_the_tunnels_of_an_earlier_one(inventory):
+    found = inventory.given()
+    assert found["base_retired_units"] == ["listkit-tunnel.service"]
+    assert {"/etc/listkit/tunnel.*", "/etc/listkit/check.d/tunnel.json"} <= set(found["base_leftovers"])
+    assert {"postfix", "postgresql", "openssl"} <= set(found["base_packages"])
+
+
+def test_a_host_that_only_has_mailman_stops_what_moved_to_other_hosts(inventory):
+    found = inventory.given(settings="[mailman_web]\nweb private_address=192.0.2.2\n[mailman]\nmailman")
+    retired = {"mailman3-web.service", "listkit-certificate.timer", "listkit-web-job@hourly.timer"}
+    assert retired <= set(found["base_retired_units"])
+    assert not {"listkit-tunnel.service", "nginx.service", "postgresql.service"} & set(found["base_retired_units"])
