@@ -2,7 +2,7 @@
 
 The plan and the arithmetic, against the same with one list; handing one post over to the relay of a deployed host
 in messages of 100, against Debian's default: messages of 10, to the Postfix that its packages install; and what
-the valve of ten accounts needs to know that queue. `bench.deploy` has both hosts, and prints this at its end.
+the controller of ten accounts needs to know that queue. `bench.deploy` has both hosts, and prints this at its end.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules,
 
 from deployment import Site
 from lab import Host
-from listkit.budget.schedule import OnTheWay, Waiting, choose
+from listkit.budget.schedule import InDelivery, Waiting, next_message
 from listkit.budget.window import Charge, Limits
 
 MEMBERS, ACCOUNTS, LISTS = 10_000, 10, 50
@@ -38,21 +38,21 @@ sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
 from listkit.budget.accounts import Account, Site
 from listkit.budget.ledger import Ledger, Pause
 from listkit.budget.postfix import Queue
-from listkit.budget.replies import Meaning
+from listkit.budget.replies import RefusalReason
 from listkit.budget.service import publish
-from listkit.budget.valve import Valve
+from listkit.budget.controller import QueueController
 from listkit.budget.window import Limits
 domain, limits = sys.argv[1], Limits(1440, 100, 86400)
 accounts = tuple(Account(f"m{n}@{domain}", limits, {f"l{n}@{domain}": 1000}) for n in range(10))
 status = pathlib.Path(tempfile.mkdtemp(), "status.json")
 ledger = Ledger(status.with_name("ledger"))
 for account in accounts:
-    ledger.pause(Pause(account.address, Meaning.BAN, "", 0, time.time() + 86400, 1))
-valve = Valve(Site(accounts, (domain,), ("bounces",), 432000), Queue(), ledger)
+    ledger.pause(Pause(account.address, RefusalReason.BAN, "", 0, time.time() + 86400, 1))
+controller = QueueController(Site(accounts, (domain,), ("bounces",), 432000), Queue(), ledger)
 def look():
     began = time.perf_counter()
-    valve.turn(time.time())
-    publish(valve, status, time.time())
+    controller.run_cycle(time.time())
+    publish(controller, status, time.time())
     return time.perf_counter() - began
 first, further = look(), look()
 queued = [account["queued_recipients"] for account in json.loads(status.read_text())["accounts"]]
@@ -67,7 +67,7 @@ def report(site: Site, bare: Host) -> Iterator[str]:
 
 
 def arithmetic() -> Iterator[str]:
-    """The plan and one decision of the valve, at full size and at the smallest."""
+    """The plan and one decision of the controller, at full size and at the smallest."""
     accounts = [{"address": f"mailman{number}@example.org"} for number in range(ACCOUNTS)]
     lists = [
         {"name": f"l{number}", "expected_members": MEMBERS // LISTS, "posts_per_day": 1} for number in range(LISTS)
@@ -80,7 +80,7 @@ def arithmetic() -> Iterator[str]:
     charges = [Charge(1, f"l{number % LISTS}", False, float(number)) for number in range(1340)]
 
     def decide(messages: list[Waiting], history: list[Charge]) -> Callable[[], object]:
-        return lambda: choose(messages, history, LIMITS, OnTheWay(), None, 1340.0)
+        return lambda: next_message(messages, history, LIMITS, InDelivery(), None, 1340.0)
 
     full, small = timed(decide(waiting, charges)), timed(decide(waiting[:1], charges[:1]))
     yield ratio("decision: 1,000 waiting and a window of 1,340 charges / 1 and 1", full, small)
@@ -88,7 +88,7 @@ def arithmetic() -> Iterator[str]:
 
 
 def hand_over(site: Site, bare: Host) -> Iterator[str]:
-    """One post to 10,000 members, in tens and in hundreds, and the valve's turn over the queue of ten accounts."""
+    """One post to 10,000 members, in tens and in hundreds, and a cycle over the queue of ten accounts."""
     ours = site.host
     ours.run("systemctl stop listkit-budget; postsuper -d ALL")
     # It has nobody to deliver to: what would be a bounce for each of the messages is to stay in the queue.
@@ -101,7 +101,7 @@ def hand_over(site: Site, bare: Host) -> Iterator[str]:
         yield ratio("transactions for one post, Debian's default / ours", _messages(bare), _messages(ours))
         yield ratio("seconds to hand over one post, Debian's default / ours", stock, here)
         yield f"  {stock:.2f} s and {here:.2f} s"
-        yield ratio("valve's memory with one post of 10,000 on hold / with nothing", memory, little)
+        yield ratio("controller's memory with one post of 10,000 on hold / with nothing", memory, little)
         yield ratio("seconds of a turn with it / with nothing", further, idle)
         yield f"  first turn {first:.3f} s, each further one {further * 1000:.1f} ms, {memory:.0f} MiB"
     finally:
@@ -110,7 +110,7 @@ def hand_over(site: Site, bare: Host) -> Iterator[str]:
 
 
 def look(site: Site) -> tuple[float, float, float, list[int]]:
-    """Turn a valve of ten accounts over a host's queue: seconds at first and again, MiB, recipients by account."""
+    """A cycle of ten accounts over a host's queue: seconds at first and again, MiB, recipients by account."""
     first, further, memory, queued = json.loads(site.host.run(f"python3 - {site.domain}", stdin=LOOK))
     return first, further, memory, queued
 

@@ -19,7 +19,7 @@ SUBSCRIBER = "campaign@strict.test"
 MODE = "/run/campaign-mode"
 # Nothing moves, and nothing is on its way: what hasn't come is lost.
 PATIENCE_SECONDS = 60
-# The longest pause that somebody on the way takes by himself: the bridge after refused logins, the relay after trouble.
+# The longest pause that somebody on the way takes by himself: a bridge whose logins were refused, or the relay.
 LONGEST_WAIT_SECONDS = 1200
 _HERE = Path(__file__).resolve().parent
 

@@ -15,7 +15,7 @@ import sqlite3, sys
 with sqlite3.connect("/var/lib/listkit/budget/ledger.sqlite3", timeout=30) as ledger:
     seconds = {"seconds": float(sys.argv[1])}
     ledger.execute("update pause set since = since - :seconds, until = until - :seconds", seconds)
-    ledger.execute("update trouble set since = since - :seconds, not_before = not_before - :seconds", seconds)
+    ledger.execute("update refusal set since = since - :seconds, not_before = not_before - :seconds", seconds)
 """
 _HAND_IN = """
 import json, smtplib, sys
@@ -27,12 +27,12 @@ for sender, recipient in json.loads(sys.argv[2]):
     with smtplib.SMTP("127.0.0.1") as client:
         client.send_message(message, sender, [recipient])
 """
-# With the kit's own eyes: what the valve knows of a message is in its headers.
+# With the kit's own eyes: what the controller knows of a message is in its headers.
 _HELD = """
 import json, sys
 sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
 from listkit.budget.postfix import Place, Queue
-from listkit.budget.valve import is_urgent
+from listkit.budget.controller import is_urgent
 queue = Queue()
 held = [queue_id for queue_id, place in queue.places().items() if place is Place.HOLD]
 rows = [
@@ -75,8 +75,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Held:
-    """A message on hold, as the valve sees it."""
+class HeldMessage:
+    """A message on hold, as the controller sees it."""
 
     subject: str
     sender: str
@@ -125,23 +125,23 @@ class Outbound:
         self._restart_empty()
 
     def _restart_empty(self) -> None:
-        self.close_valve()
+        self.stop_controller()
         self.host.run("postsuper -d ALL; rm -f /var/lib/listkit/budget/*")
-        self.open_valve()
+        self.start_controller()
 
-    def close_valve(self) -> None:
+    def stop_controller(self) -> None:
         """Let nothing leave."""
         self.host.run("systemctl stop listkit-budget")
 
-    def open_valve(self) -> None:
+    def start_controller(self) -> None:
         """Let mail leave as the budget allows."""
         self.host.run("systemctl start listkit-budget")
 
     def age(self, seconds: float) -> None:
-        """Give the valve a clock that goes ahead by so much: pauses and rests began so much earlier."""
-        self.close_valve()
+        """Give the controller a clock that goes ahead by so much: pauses and rests began so much earlier."""
+        self.stop_controller()
         self.host.run(f"python3 - {seconds}", stdin=_AGE)
-        self.open_valve()
+        self.start_controller()
 
     def status(self, address: str | None = None) -> dict:
         """What `listkit budget --json` says of an account, the first one if none is named."""
@@ -185,9 +185,9 @@ class Outbound:
         """What the service said when it refused something."""
         return self.service.refusals(self.list.site.mailbox)
 
-    def held(self) -> list[Held]:
+    def held(self) -> list[HeldMessage]:
         """What Postfix has on hold."""
-        return [Held(*row) for row in json.loads(self.host.run("python3 -", stdin=_HELD))]
+        return [HeldMessage(*row) for row in json.loads(self.host.run("python3 -", stdin=_HELD))]
 
     def copies(self) -> dict[str, tuple[str, ...]]:
         """The subjects of what each reader has, in the order of the alphabet, and without the list's name."""

@@ -11,10 +11,10 @@ import pytest
 
 from deployment import MAIL_PASSWORD, SITE_OWNER, Deployment
 from e2e.mailing import MailingList, person
-from e2e.outbound import Held, Outbound, Scores
+from e2e.outbound import HeldMessage, Outbound, Scores
 from e2e.website import WebSite, submit
 from infomaniak import compose
-from listkit.budget.replies import Meaning, table
+from listkit.budget.replies import RefusalReason, rules
 
 pytestmark = pytest.mark.lab
 MEMBERS = 250
@@ -63,12 +63,12 @@ def narrow(big_list: Outbound) -> Outbound:
 @pytest.mark.one_release
 def test_five_posts_to_250_members_arrive_once_and_in_order_and_nobody_is_refused(narrow: Outbound):
     newcomer = f"newcomer-{secrets.token_hex(3)}@strict.test"
-    narrow.close_valve()
+    narrow.stop_controller()
     for number in range(1, 6):
         narrow.post(f"Post {number}")
     narrow.list.command(newcomer, "join")
     narrow.service.wait(lambda: newcomer in narrow.host.run("postqueue -j"), "the confirmation in Postfix's queue")
-    narrow.open_valve()
+    narrow.start_controller()
     narrow.wait_until_empty()
     assert narrow.copies() == narrow.all_have(*(f"Post {number}" for number in range(1, 6)))
     accepted = narrow.accepted()
@@ -93,11 +93,10 @@ def test_a_confirmation_gets_through_while_posts_wait(narrow: Outbound):
 
 @pytest.mark.one_release
 @pytest.mark.parametrize(
-    ("switch", "position", "meaning"),
+    ("switch", "position", "reason"),
     [
         ("smtpban", "on", "ban"),
         pytest.param("quota_reply", "550 5.7.1 Daily sending quota exceeded", "quota", marks=pytest.mark.slow),
-        ("header_rule", "^Subject: .*A post", "content"),
         ("fault", "cut_refused", "unclear"),
         ("quota_reply", "450 4.7.1 Daily sending quota exceeded", "quota"),
         ("fault", "mail", "down"),
@@ -106,17 +105,33 @@ def test_a_confirmation_gets_through_while_posts_wait(narrow: Outbound):
     ],
 )
 def test_a_refusal_pauses_the_account_and_loses_doubles_and_scores_nothing(
-    outbound: Outbound, switch: str, position: str, meaning: str
+    outbound: Outbound, switch: str, position: str, reason: str
 ):
     outbound.service.set(switch, position)
     if switch == "quota_reply":
         outbound.service.set("quota", 120)  # somebody else has sent through the account
     outbound.post("A post")
-    assert outbound.wait_for_pause()["meaning"] == meaning
+    assert outbound.wait_for_pause()["reason"] == reason
     outbound.service.reset()
     outbound.age(4 * HOUR)
     outbound.wait_until_empty()
     assert outbound.copies() == outbound.all_have("A post")
+    assert outbound.scores() == NOTHING
+
+
+@pytest.mark.one_release
+def test_a_message_that_the_filter_refuses_rests_while_the_account_goes_on(outbound: Outbound):
+    outbound.service.set("header_rule", "^Subject: .*A post")
+    outbound.post("A post")
+    outbound.post("Another")
+    outbound.service.wait(lambda: "Another" in " ".join(outbound.accepted()), "the other post")
+    shown = outbound.host.run("listkit budget")
+    assert "(content), next attempt" in shown
+    assert "paused" not in shown
+    outbound.service.reset()
+    outbound.age(4 * HOUR)
+    outbound.wait_until_empty()
+    assert outbound.copies() == outbound.all_have("A post", "Another")
     assert outbound.scores() == NOTHING
 
 
@@ -127,7 +142,7 @@ def test_a_ban_in_mid_post(narrow: Outbound):
     narrow.post("A post")
     narrow.service.wait(lambda: narrow.accepted(), "the first part of the post")
     narrow.service.set("smtpban", "on")
-    assert narrow.wait_for_pause()["meaning"] == "ban"
+    assert narrow.wait_for_pause()["reason"] == "ban"
     narrow.service.wait(lambda: narrow.service.counts(), "the first copies")
     assert sum(narrow.service.counts().values()) < MEMBERS
     narrow.service.set("smtpban", "off")
@@ -139,14 +154,14 @@ def test_a_ban_in_mid_post(narrow: Outbound):
 
 @pytest.mark.slow
 def test_a_day_without_the_service(outbound: Outbound):
-    outbound.close_valve()
+    outbound.stop_controller()
     outbound.post("Post 1")
     outbound.post("Post 2")
     outbound.service.service.run("postfix stop")
     try:
-        outbound.open_valve()
+        outbound.start_controller()
         for refusals in range(1, 7):
-            assert outbound.wait_for_pause(refusals)["meaning"] == "down"
+            assert outbound.wait_for_pause(refusals)["reason"] == "down"
             outbound.age(4 * HOUR)
     finally:
         outbound.service.service.run("postfix start")
@@ -172,7 +187,7 @@ def test_a_message_that_is_taken_without_an_answer_is_counted_each_time(outbound
     assert outbound.scores() == NOTHING
 
 
-def test_a_valve_that_is_killed_loses_and_doubles_nothing(narrow: Outbound):
+def test_a_controller_that_is_killed_loses_and_doubles_nothing(narrow: Outbound):
     narrow.post("Post 1")
     for _ in range(5):
         narrow.host.run("systemctl kill -s KILL listkit-budget")
@@ -184,11 +199,11 @@ def test_a_valve_that_is_killed_loses_and_doubles_nothing(narrow: Outbound):
 
 
 def test_a_power_cut_loses_nothing_and_the_quota_is_kept(narrow: Outbound):
-    narrow.close_valve()
+    narrow.stop_controller()
     narrow.post("Post 1")
     narrow.post("Post 2")
-    narrow.open_valve()
-    narrow.service.wait(lambda: narrow.status()["on_the_way"], "a message on its way")
+    narrow.start_controller()
+    narrow.service.wait(lambda: narrow.status()["in_delivery"], "a message on its way")
     narrow.host.kill()
     narrow.list.deployment.lab.start(narrow.host.name)
     narrow.service.wait(lambda: not narrow.list.site.database.try_run("pg_isready").returncode, "the database")
@@ -265,7 +280,7 @@ def test_what_somebody_waits_for_is_urgent(outbound: Outbound):
     mailing_list = outbound.list
     owner, stranger, newcomer = person("owner"), person("stranger"), person("newcomer")
     mailing_list.add_owner(owner)
-    outbound.close_valve()
+    outbound.stop_controller()
     outbound.post("A post")
     mailing_list.post(stranger, "To be moderated")
     outbound.service.post(
@@ -277,7 +292,7 @@ def test_what_somebody_waits_for_is_urgent(outbound: Outbound):
     outbound.list.site.web.run(DJANGO_REPORTS)
     outbound.host.run("sendmail root", stdin="Subject: Cron says hello\n\nHello.\n")
     wanted = {"requires approval", "awaits moderator", "Dear owner", "confirm", "Password Reset", "Broken", "Cron says"}
-    held: list[Held] = []
+    held: list[HeldMessage] = []
 
     def all_there() -> bool:
         held[:] = outbound.held()
@@ -288,27 +303,27 @@ def test_what_somebody_waits_for_is_urgent(outbound: Outbound):
     assert {subject for subject in urgent if not urgent[subject]} == {f"[{mailing_list.name.capitalize()}] A post"}
     [django] = [each for each in held if "Broken" in each.subject]
     assert django.sender == mailing_list.site.address("postorius")
-    outbound.open_valve()
+    outbound.start_controller()
     outbound.wait_until_empty()
     assert outbound.refusals() == []
 
 
 @pytest.mark.every_release("core")
 def test_the_table_of_replies_is_read_by_postfix_as_by_us(outbound: Outbound):
-    replies = [(row.meaning, example) for row in table() for example in row.examples if " said: 4" not in example]
+    replies = [(rule.reason, example) for rule in rules() for example in rule.examples if " said: 4" not in example]
     statuses = "".join(f"5.0.0 {reply}\n" for _, reply in replies)
     answers = outbound.host.run("postmap -q - regexp:/etc/postfix/delivery_status", stdin=statuses).splitlines()
     assert len(answers) == len(replies)
-    for (meaning, reply), answer in zip(replies, answers, strict=True):
-        assert answer.partition("\t")[2][0] == ("5" if meaning is Meaning.RECIPIENT else "4"), reply
+    for (reason, reply), answer in zip(replies, answers, strict=True):
+        assert answer.partition("\t")[2][0] == ("5" if reason is RefusalReason.RECIPIENT else "4"), reply
 
 
 def test_messages_that_follow_each_other_share_a_connection(outbound: Outbound):
-    outbound.close_valve()
+    outbound.stop_controller()
     since = outbound.service.service.run("date +%s").strip()
     for number in range(1, 4):
         outbound.post(f"Post {number}")
-    outbound.open_valve()
+    outbound.start_controller()
     outbound.wait_until_empty()
     assert outbound.copies() == outbound.all_have("Post 1", "Post 2", "Post 3")
     log = outbound.service.service.run(f"journalctl --quiet --since=@{since} --unit=postfix@-")
@@ -333,6 +348,6 @@ def test_only_loopback_may_hand_in_mail(outbound: Outbound):
 
 
 @pytest.mark.every_release("core")
-def test_the_valve_is_confined(outbound: Outbound):
+def test_the_controller_is_confined(outbound: Outbound):
     verdict = outbound.host.run("systemd-analyze security listkit-budget | tail -1")
     assert float(verdict.split("service:")[1].split()[0]) < 2

@@ -211,7 +211,7 @@ def test_senders_that_the_account_may_not_use(service: StandIn, mailing_list: Ma
 
 
 @pytest.mark.parametrize(
-    ("meaning", "switches"),
+    ("reason", "switches"),
     [
         ("quota", {"quota": 0, "quota_stage": "mail", "quota_reply": "550 5.7.1 Daily sending quota exceeded"}),
         ("quota", {"quota": 0, "quota_stage": "rcpt", "quota_reply": "450 4.7.1 Daily sending quota exceeded"}),
@@ -219,14 +219,14 @@ def test_senders_that_the_account_may_not_use(service: StandIn, mailing_list: Ma
         ("ban", {"smtpban": "on"}),
     ],
 )
-def test_refusals_of_the_account(service: StandIn, mailing_list: MailingList, meaning: str, switches: dict):
+def test_refusals_of_the_account(service: StandIn, mailing_list: MailingList, reason: str, switches: dict):
     author, reader, about = person("author"), person(), subject()
     mailing_list.add(author, reader)
     for switch, position in switches.items():
         service.set(switch, position)
     mailing_list.post(author, about)
     service.wait(lambda: account(mailing_list)["pause"], "a pause of the account")
-    assert account(mailing_list)["pause"]["meaning"] == meaning
+    assert account(mailing_list)["pause"]["reason"] == reason
     service.reset()
     goes_out_after_all(mailing_list, about, author, reader)
 
@@ -243,7 +243,7 @@ def test_a_mail_service_that_cannot_prove_its_name_gets_nothing(service: StandIn
     try:
         mailing_list.post(author, about)
         service.wait(lambda: account(mailing_list)["pause"], "a pause of the account")
-        assert account(mailing_list)["pause"]["meaning"] == "trust"
+        assert account(mailing_list)["pause"]["reason"] == "trust"
         assert service.accepted(mailing_list.site.mailbox) == before
     finally:
         host.run(f"postconf smtp_tls_CAfile={configured} && systemctl restart postfix")

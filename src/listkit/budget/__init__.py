@@ -1,19 +1,20 @@
-"""The outbound budget: mail leaves no faster than the provider allows, and members never pay for a refusal.
+"""The sending budget: mail leaves no faster than the provider allows, and no member is bounced for a refusal.
 
 Postfix puts every message on hold as it arrives (`header_checks` says HOLD), so its queue is the only store of mail.
-The valve releases what fits the account's sliding window, one message after the other, and charges the ledger.
+The queue controller releases what fits the account's sliding window, one message after the other, and charges the
+ledger.
 
-    window      the arithmetic of the sliding window; pure
-    schedule    which message goes next; pure
-    replies     what an answer of the provider means: one table
-    ledger      what left when, who is paused, which message is in trouble; SQLite
-    outlook     what one account has before it at a moment
-    postfix     the queue: what is where, release, hold, expire
-    valve       brings the six together, again and again
-    service     the valve as a process, and the files with its numbers
-    forecast    what the lists need against what the accounts may
-    report      the numbers as a table, as JSON and as Prometheus metrics
-    cli         `listkit budget`
+    window         the arithmetic of the sliding window; pure
+    schedule       which message leaves next; pure
+    replies        the reasons of the provider's refusals: one table
+    ledger         charges, pauses and refusals; SQLite
+    account_state  what one account has sent, and what waits, at a moment
+    postfix        the queue: listing, releasing, holding and expiring messages
+    controller     brings the six together, cycle after cycle
+    service        the controller as a process, and its status file
+    forecast       what the lists need against the limits of the accounts
+    report         the figures as a table, as JSON and as Prometheus metrics
+    cli            `listkit budget`
 
-`docs/runbooks/outbound.md` says why it is built this way.
+`docs/design/outbound.md` explains the design.
 """

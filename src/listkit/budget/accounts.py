@@ -1,4 +1,4 @@
-"""The accounts that mail leaves through, as `/etc/listkit/budget.json` names them.
+"""The accounts that mail leaves through, from `/etc/listkit/budget.json`.
 
 The role `relay` writes the file from the same variables as Postfix's tables:
 
@@ -7,25 +7,27 @@ The role `relay` writes the file from the same variables as Postfix's tables:
      "accounts": [{"address": "mailman@example.org", "limit": 1440, "reserve": 100,
                    "lists": [{"address": "dev@example.org", "recipients_per_day": 200}]}]}
 
-The first account takes what belongs to no other.
+Mail that belongs to no other account leaves through the first one.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from listkit.budget.window import Limits
+from listkit.common import configuration
+from listkit.common.configuration import DOMAIN, Table
 
 CONFIGURATION = Path("/etc/listkit/budget.json")
+MOST_RECIPIENTS = 10**9
 
 
 @dataclass(frozen=True)
 class Account:
-    """A mail account: its address, what it may send, and what its lists are declared to send in a day, by list."""
+    """A mail account: its address, its limits, and the declared recipients per day by list."""
 
     address: str
     limits: Limits
@@ -34,7 +36,7 @@ class Account:
 
 @dataclass(frozen=True)
 class Site:
-    """All accounts of this host, and what tells a list's mail from other mail."""
+    """All accounts of this host, and the names that tell a list's mail from other mail."""
 
     accounts: tuple[Account, ...]
     list_domains: tuple[str, ...]
@@ -42,12 +44,12 @@ class Site:
     queue_lifetime: float
 
     def account_of(self, address: str) -> Account:
-        """The account that the mail of this list, or of this other sender, leaves through."""
+        """Return the account through which the mail of this list, or of this other sender, leaves."""
         owners = (account for account in self.accounts if address in account.lists or address == account.address)
         return next(owners, self.accounts[0])
 
     def list_of(self, sender: str) -> str:
-        """The list that an envelope sender belongs to: `dev-bounces+tag@…` to `dev@…`; others are their own."""
+        """Return the list of an envelope sender: `dev@…` of `dev-bounces+tag@…`; return other senders as they are."""
         local, _, domain = sender.lower().partition("@")
         if domain not in self.list_domains:
             return sender.lower()
@@ -55,10 +57,10 @@ class Site:
         return re.sub(rf"-({suffixes})(\+.*)?$", "", local) + f"@{domain}"
 
     def cost(self, sender: str, recipients: Iterable[str]) -> int:
-        """How many recipients of an account's window a message takes.
+        """Return the number of recipients that a message uses of an account's window.
 
-        Bounces (the empty sender) are never handed to the provider, nor is what goes to a list's bounce address: see
-        Postfix's `sender_transports` and `transports`.
+        Bounces (the empty sender) and mail to a list's bounce address never go to the provider: see Postfix's
+        `sender_transports` and `transports`.
         """
         return sum(not self._stays_here(recipient) for recipient in recipients) if sender else 0
 
@@ -67,20 +69,29 @@ class Site:
         return domain in self.list_domains and bool(re.fullmatch(r".+-bounces(\+.*)?", local))
 
 
-def load(path: Path = CONFIGURATION) -> Site:
-    """The accounts of this host; raises ValueError with the reason when the file can't be used."""
-    try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        accounts = tuple(
-            Account(
-                account["address"].lower(),
-                Limits(account["limit"], account["reserve"], raw["window"]),
-                {entry["address"].lower(): entry["recipients_per_day"] for entry in account["lists"]},
-            )
-            for account in raw["accounts"]
-        )
-        if not accounts:
-            raise ValueError("accounts is empty")
-        return Site(accounts, tuple(raw["list_domains"]), tuple(raw["sub_addresses"]), raw["queue_lifetime"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path}: {type(error).__name__}: {error}; deploying again writes it anew") from error
+def load(path: Path | None = None) -> Site:
+    """Return the accounts of this host. Raises ConfigurationError, which names every problem of the file."""
+    return configuration.load(path or CONFIGURATION, _site)
+
+
+def _site(table: Table) -> Site:
+    window = table.integer("window", 1, 366 * 86_400)
+    tables = table.tables("accounts")
+    if not tables:
+        table.problem("accounts", "must name at least one account", [{"address": "mailman@example.org", "limit": 1440}])
+    return Site(
+        accounts=tuple(_account(entry, window) for entry in tables),
+        list_domains=table.texts("list_domains", pattern=DOMAIN, example="example.org", may_be_empty=True),
+        sub_addresses=table.texts("sub_addresses", pattern=r"[a-z]+", example="bounces"),
+        queue_lifetime=table.integer("queue_lifetime", 1, 366 * 86_400),
+    )
+
+
+def _account(table: Table, window: int) -> Account:
+    limit, reserve = table.integer("limit", 1, MOST_RECIPIENTS), table.integer("reserve", 0, MOST_RECIPIENTS)
+    if reserve >= limit:
+        table.problem("reserve", f"{reserve} is not less than the limit, {limit}", 100)
+        reserve = 0
+    lists = {entry.address("address"): entry.integer("recipients_per_day", 0, MOST_RECIPIENTS)
+             for entry in table.tables("lists")}  # fmt: skip
+    return Account(table.address("address"), Limits(limit, reserve, window), lists)

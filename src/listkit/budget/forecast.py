@@ -1,6 +1,6 @@
-"""What the lists need against what the accounts may: declared in the inventory, and observed by the ledger.
+"""The mail that the lists need against the limits of the accounts: declared in the inventory, observed by the ledger.
 
-A list needs members times posts per day. The ledger knows the product without knowing its factors.
+A list needs its members times its posts per day. The ledger knows the product, not the factors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ OBSERVED_DAYS = 28
 
 @dataclass(frozen=True)
 class Need:
-    """Recipients per day of one list; `observed` is None as long as there is no day's worth of observation."""
+    """Recipients per day of one list; `observed` is None until a day has been observed."""
 
     list: str
     declared: int
@@ -26,13 +26,13 @@ class Need:
 
     @property
     def expected(self) -> float:
-        """What to reckon with: the greater of what was said and what was seen."""
+        """The greater of the declared and the observed need."""
         return max(self.declared, self.observed or 0)
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What one account's lists need per day, and how much of that fits."""
+    """The daily need of an account's lists, and its daily limit."""
 
     account: str
     per_day: float
@@ -45,17 +45,17 @@ class Forecast:
 
     @property
     def fits(self) -> bool:
-        """Whether the queue can stay short."""
+        """Whether the need is within the limit, so that the queue stays short."""
         return self.needed <= self.per_day
 
 
 def forecast(account: Account, charges: Iterable[Charge], first_charge: float | None, now: float) -> Forecast:
-    """The forecast of one account from its `charges` of the last `OBSERVED_DAYS`.
+    """Return the forecast of one account from its `charges` of the last `OBSERVED_DAYS`.
 
-    `first_charge`: when the ledger's oldest charge was spent; younger ledgers are averaged over fewer days.
+    `first_charge`: the time of the ledger's oldest charge; a younger ledger is averaged over fewer days.
     """
     days = min(OBSERVED_DAYS, (now - first_charge) / DAY_SECONDS) if first_charge is not None else 0
-    sent = Counter()
+    sent: Counter[str] = Counter()
     for charge in charges:
         if not charge.urgent:
             sent[charge.list] += charge.recipients
@@ -63,5 +63,5 @@ def forecast(account: Account, charges: Iterable[Charge], first_charge: float | 
         Need(address, account.lists.get(address, 0), sent[address] / days if days >= 1 else None)
         for address in sorted(account.lists.keys() | sent.keys())
     )
-    per_day = account.limits.most(urgent=False) * DAY_SECONDS / account.limits.window
+    per_day = account.limits.maximum(urgent=False) * DAY_SECONDS / account.limits.window
     return Forecast(account.address, per_day, tuple(needs))

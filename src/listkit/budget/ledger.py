@@ -1,7 +1,8 @@
-"""What left when, which account pauses, which message is in trouble: SQLite, safe against a power cut.
+"""Charges, pauses and refusals: SQLite, safe against a power cut.
 
-The ledger is written before Postfix is told to release a message and after Postfix has let go of it. Whatever happens
-in between, the open charge stays, and `Valve.turn` compares it with the queue: nothing is counted twice or not at all.
+The ledger is written before Postfix is told to release a message, and after the message has left Postfix's queue. After
+a crash in between, the open charge remains and `QueueController.run_cycle` compares it with the queue: nothing is
+counted twice or not at all.
 """
 
 from __future__ import annotations
@@ -12,23 +13,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listkit.budget.replies import Meaning
+from listkit.budget.replies import RefusalReason
 from listkit.budget.window import Charge
 
 PATH = Path("/var/lib/listkit/budget/ledger.sqlite3")
 SCHEMA = """
 create table if not exists charge (
     queue_id text not null, account text not null, list text not null, urgent integer not null,
-    recipients integer not null, spent_at real, released_at real not null default 0
+    recipients integer not null, spent_at real, released_at real not null
 );
 create unique index if not exists open_charge on charge (queue_id) where spent_at is null;
 create index if not exists charge_by_time on charge (account, spent_at);
 create table if not exists pause (
-    account text primary key, meaning text not null, reply text not null,
+    account text primary key, reason text not null, reply text not null,
     since real not null, until real not null, failures integer not null
 );
-create table if not exists trouble (
-    queue_id text primary key, account text not null, meaning text not null, reply text not null,
+create table if not exists refusal (
+    queue_id text primary key, account text not null, reason text not null, reply text not null,
     since real not null, not_before real not null, failures integer not null, suspect integer not null
 );
 """
@@ -36,7 +37,7 @@ create table if not exists trouble (
 
 @dataclass(frozen=True)
 class OpenCharge:
-    """A message that Postfix was told to release and that has not been settled yet."""
+    """A message in delivery: Postfix was told to release it, and the result is not known yet."""
 
     queue_id: str
     account: str
@@ -48,10 +49,10 @@ class OpenCharge:
 
 @dataclass(frozen=True)
 class Pause:
-    """Why an account pauses, since when, until when, and after how many refusals in a row."""
+    """The pause of an account: its reason, its times, and the number of refusals in a row."""
 
     account: str
-    meaning: Meaning
+    reason: RefusalReason
     reply: str
     since: float
     until: float
@@ -59,12 +60,12 @@ class Pause:
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Why a message was refused, since when, and when it may be tried again."""
+class Refusal:
+    """The refusal of a message: its reason, since when, and when the message may be tried again."""
 
     queue_id: str
     account: str
-    meaning: Meaning
+    reason: RefusalReason
     reply: str
     since: float
     not_before: float
@@ -83,12 +84,6 @@ class Ledger:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             self._db.executescript(SCHEMA)
-            self._complete_older_ledger()
-
-    def _complete_older_ledger(self) -> None:
-        """Ledgers of the first deployments don't say when a message was released."""
-        if "released_at" not in [row["name"] for row in self._db.execute("pragma table_info(charge)")]:
-            self._db.execute("alter table charge add column released_at real not null default 0")
 
     def close(self) -> None:
         """Release the file."""
@@ -108,14 +103,14 @@ class Ledger:
     # Charges
 
     def open(self, charge: OpenCharge) -> None:
-        """Write down that Postfix is about to be told to release a message."""
+        """Record that Postfix is about to be told to release a message."""
         self._db.execute(
             "insert into charge values (?, ?, ?, ?, ?, null, ?)",
             (charge.queue_id, charge.account, charge.list, charge.urgent, charge.recipients, charge.released_at),
         )
 
     def settle(self, queue_id: str, recipients: int, now: float) -> None:
-        """Write down how many recipients the release has cost; the window begins `now`."""
+        """Record how many recipients the delivery has cost; the window begins `now`."""
         if recipients:
             self._db.execute(
                 "update charge set recipients = ?, spent_at = ? where queue_id = ? and spent_at is null",
@@ -124,80 +119,80 @@ class Ledger:
         else:
             self._db.execute("delete from charge where queue_id = ? and spent_at is null", (queue_id,))
 
-    def count_again(self, before: float, now: float) -> None:
-        """Count twice what was released `before`: the service may have taken it when Postfix was cut off, unheard."""
+    def charge_again(self, before: float, now: float) -> None:
+        """Count twice what was released `before`: the service may have accepted it when Postfix was interrupted."""
         with self.together():
-            unheard = [charge for charge in self.open_charges() if charge.released_at < before]
-            for charge in unheard:
+            interrupted = [charge for charge in self.open_charges() if charge.released_at < before]
+            for charge in interrupted:
                 self.settle(charge.queue_id, charge.recipients, now)
                 self.open(replace(charge, released_at=now))
 
     def open_charges(self) -> list[OpenCharge]:
-        """The messages on their way."""
+        """Return the messages in delivery."""
         rows = self._db.execute(
             "select queue_id, account, list, urgent, recipients, released_at from charge where spent_at is null"
         )
         return [OpenCharge(**{**row, "urgent": bool(row["urgent"])}) for row in rows]
 
     def charges(self, account: str, since: float) -> list[Charge]:
-        """What an account has sent since then, and what is on its way."""
-        # Two questions, because SQLite answers `or` without the index.
+        """Return what an account has sent since then, and what is in delivery."""
+        # Two queries, because SQLite does not use the index for `or`.
         query = "select recipients, list, urgent, spent_at from charge where account = ? and spent_at "
         rows = [*self._db.execute(query + ">= ?", (account, since)), *self._db.execute(query + "is null", (account,))]
         return [Charge(row[0], row[1], bool(row[2]), row[3]) for row in rows]
 
     def first_charge(self) -> float | None:
-        """When the oldest charge that is still kept was spent."""
+        """Return the time of the oldest charge."""
         return self._db.execute("select min(spent_at) from charge").fetchone()[0]
 
-    def forget(self, before: float) -> None:
-        """Drop charges that are too old for any window or forecast."""
+    def prune(self, before: float) -> None:
+        """Delete charges that are too old for any window or forecast."""
         self._db.execute("delete from charge where spent_at < ?", (before,))
 
     # Pauses
 
     def pause(self, pause: Pause) -> None:
-        """Begin a pause, or make it longer."""
-        values = (pause.account, pause.meaning.value, pause.reply, pause.since, pause.until, pause.failures)
+        """Begin a pause, or prolong it."""
+        values = (pause.account, pause.reason.value, pause.reply, pause.since, pause.until, pause.failures)
         self._db.execute("insert or replace into pause values (?, ?, ?, ?, ?, ?)", values)
 
     def pause_of(self, account: str) -> Pause | None:
-        """The account's pause, which may be over already: it then awaits its proof."""
+        """Return the account's pause. One that has expired lasts until a message is accepted."""
         row = self._db.execute("select * from pause where account = ?", (account,)).fetchone()
-        return Pause(**{**row, "meaning": Meaning(row["meaning"])}) if row else None
+        return Pause(**{**row, "reason": RefusalReason(row["reason"])}) if row else None
 
     def resume(self, account: str) -> None:
         """End the account's pause."""
         self._db.execute("delete from pause where account = ?", (account,))
 
-    # Troubles
+    # Refusals
 
-    def trouble(self, trouble: Trouble) -> None:
-        """Write down why a message was refused."""
+    def record_refusal(self, refusal: Refusal) -> None:
+        """Record the refusal of a message."""
         values = (
-            trouble.queue_id, trouble.account, trouble.meaning.value, trouble.reply,
-            trouble.since, trouble.not_before, trouble.failures, trouble.suspect,
+            refusal.queue_id, refusal.account, refusal.reason.value, refusal.reply,
+            refusal.since, refusal.not_before, refusal.failures, refusal.suspect,
         )  # fmt: skip
-        self._db.execute("insert or replace into trouble values (?, ?, ?, ?, ?, ?, ?, ?)", values)
+        self._db.execute("insert or replace into refusal values (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
-    def troubles(self) -> dict[str, Trouble]:
-        """The messages that were refused, by queue id."""
-        made = map(_trouble, self._db.execute("select * from trouble").fetchall())
-        return {trouble.queue_id: trouble for trouble in made}
+    def refusals(self) -> dict[str, Refusal]:
+        """Return all refusals by queue id."""
+        made = map(_refusal, self._db.execute("select * from refusal").fetchall())
+        return {refusal.queue_id: refusal for refusal in made}
 
-    def trouble_of(self, queue_id: str) -> Trouble | None:
-        """Why this message was refused, if it was."""
-        row = self._db.execute("select * from trouble where queue_id = ?", (queue_id,)).fetchone()
-        return _trouble(row) if row else None
+    def refusal_of(self, queue_id: str) -> Refusal | None:
+        """Return the refusal of this message, or None."""
+        row = self._db.execute("select * from refusal where queue_id = ?", (queue_id,)).fetchone()
+        return _refusal(row) if row else None
 
     def retry(self, account: str) -> None:
-        """Let the account's refused messages be tried at once."""
-        self._db.execute("update trouble set not_before = 0 where account = ?", (account,))
+        """Allow the account's refused messages to be tried at once."""
+        self._db.execute("update refusal set not_before = 0 where account = ?", (account,))
 
-    def end_trouble(self, queue_id: str) -> None:
-        """The message has left, or may be tried at once."""
-        self._db.execute("delete from trouble where queue_id = ?", (queue_id,))
+    def clear_refusal(self, queue_id: str) -> None:
+        """Forget the refusal of a message that has left, or may be tried at once."""
+        self._db.execute("delete from refusal where queue_id = ?", (queue_id,))
 
 
-def _trouble(row: sqlite3.Row) -> Trouble:
-    return Trouble(**{**row, "meaning": Meaning(row["meaning"]), "suspect": bool(row["suspect"])})
+def _refusal(row: sqlite3.Row) -> Refusal:
+    return Refusal(**{**row, "reason": RefusalReason(row["reason"]), "suspect": bool(row["suspect"])})

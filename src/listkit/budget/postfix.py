@@ -1,4 +1,4 @@
-"""Postfix's queue: what is where, what it holds, and the four things that the valve does to it."""
+"""Postfix's queue: listing, reading, releasing, holding and expiring messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 SPOOL = Path("/var/spool/postfix")
 TIMEOUT_SECONDS = 120
-# An envelope of 100 recipients takes 10 kB, and the valve has little memory.
+# An envelope of 100 recipients takes 10 kB, and the service has little memory.
 ENVELOPES_AT_ONCE = 100
 
 log = logging.getLogger("listkit.budget")
@@ -34,7 +34,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Envelope:
-    """A queued message: its sender, the recipients that have not had it yet, and its headers."""
+    """A queued message: its sender, the recipients it is still to be delivered to, and its headers."""
 
     queue_id: str
     sender: str
@@ -43,7 +43,7 @@ class Envelope:
 
 
 class PostfixError(Exception):
-    """One of Postfix's commands failed; the message holds what it said."""
+    """One of Postfix's commands failed; the text has its error message."""
 
 
 class Queue:
@@ -54,17 +54,17 @@ class Queue:
         self.unreadable: set[str] = set()
 
     def started(self) -> float:
-        """When Postfix was started: what it was handing over until then, it begins anew."""
+        """Return when Postfix was started. It starts again with the messages that it was delivering then."""
         try:
             return (self._spool / "pid/master.pid").stat().st_mtime
         except FileNotFoundError:
             return 0
 
     def places(self) -> dict[str, Place]:
-        """Where every message is.
+        """Return the directory of every message.
 
-        A message may move while we look. Postfix moves it onwards in the order in which we look, and back from deferred
-        to active, hence the second look there.
+        A message may move meanwhile. Postfix moves it onwards in the order in which the directories are read, and back
+        from deferred to active, hence the second reading of these.
         """
         found: dict[str, Place] = {}
         for place in (*Place, Place.INCOMING, Place.ACTIVE, Place.DEFERRED):
@@ -78,7 +78,7 @@ class Queue:
             yield from (name for name in names if place is not Place.HOLD or _finished(Path(folder, name)))
 
     def envelopes(self, queue_ids: Iterable[str]) -> Iterator[Envelope]:
-        """The envelopes of these messages, without those that have left meanwhile or can't be read."""
+        """Yield the envelopes of these messages, without those that have left meanwhile or cannot be read."""
         queue_ids = list(queue_ids)
         for start in range(0, len(queue_ids), ENVELOPES_AT_ONCE):
             yield from self._envelopes(queue_ids[start : start + ENVELOPES_AT_ONCE])
@@ -89,7 +89,7 @@ class Queue:
         yield from found.values()
         if not answer.returncode:
             return
-        # postcat stops at the first message that is gone.
+        # postcat stops at the first message that has left.
         missing = [queue_id for queue_id in queue_ids if queue_id not in found]
         if len(queue_ids) > 1:
             for queue_id in missing:
@@ -98,15 +98,15 @@ class Queue:
             self._note_unreadable(missing, answer.stderr.strip())
 
     def _note_unreadable(self, queue_ids: list[str], reason: str) -> None:
-        """One file that nobody can read mustn't keep the others from leaving."""
+        """Remember messages that cannot be read, and log each once: the others have to leave all the same."""
         for queue_id in (set(queue_ids) & self.places().keys()) - self.unreadable:
-            log.error("%s can't be read and stays where it is: %s", queue_id, reason)
+            log.error("%s is unreadable and stays in the queue: %s", queue_id, reason)
             self.unreadable.add(queue_id)
 
-    def reasons(self, queue_ids: Container[str]) -> dict[str, dict[str, str]]:
-        """Why Postfix could not deliver these messages: what was said about each recipient, by message."""
+    def delay_reasons(self, queue_ids: Container[str]) -> dict[str, dict[str, str]]:
+        """Return why Postfix could not deliver these messages: by message, the reply for each recipient."""
         found = {}
-        # The listing holds every recipient of the whole queue: look at it line by line.
+        # The listing has every recipient of the whole queue: read it line by line.
         argv = ["timeout", str(TIMEOUT_SECONDS), "postqueue", "-j"]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, errors="replace") as listing:
             for line in listing.stdout:
@@ -122,12 +122,12 @@ class Queue:
         return found
 
     def release(self, queue_id: str) -> None:
-        """Let a message go, now: released mail would wait for Postfix's next look at the deferred queue."""
+        """Release a message from hold and have it delivered now, not at the next run of the deferred queue."""
         _run(["postsuper", "-H", queue_id])
         _run(["postqueue", "-i", queue_id])
 
     def hold(self, queue_ids: Iterable[str]) -> None:
-        """Put deferred messages on hold. One that Postfix is just trying again stays where it is."""
+        """Put deferred messages on hold. One that Postfix is trying at this moment stays in delivery."""
         _run(["postsuper", "-h", "-", "deferred"], "".join(f"{queue_id}\n" for queue_id in queue_ids))
 
     def expire(self, queue_id: str) -> None:
@@ -137,9 +137,9 @@ class Queue:
 
 
 def _finished(file: Path) -> bool:
-    """Whether Postfix has written a queue file to its end.
+    """Whether Postfix has completed a queue file.
 
-    It moves a new message to hold a moment before that. Of such a file `postcat -h` prints the beginning without end.
+    It moves a new message to hold a moment earlier, and `postcat -h` prints the beginning of such a file endlessly.
     """
     try:
         return bool(file.stat().st_mode & stat.S_IXUSR)
@@ -148,7 +148,7 @@ def _finished(file: Path) -> bool:
 
 
 def parse_postcat(text: str) -> Iterator[Envelope]:
-    """The messages in the output of `postcat -eh`."""
+    """Yield the messages in the output of `postcat -eh`."""
     for part in re.split(r"^\*\*\* ENVELOPE RECORDS ", text, flags=re.MULTILINE)[1:]:
         name, _, rest = part.partition(" ***\n")
         envelope, _, rest = rest.partition("*** MESSAGE CONTENTS ")
@@ -163,7 +163,7 @@ def parse_postcat(text: str) -> Iterator[Envelope]:
 
 
 def _run(argv: list[str], text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
-    # Headers may hold any bytes; the ones that we look at are ASCII.
+    # Headers may have any bytes; those that matter here are ASCII.
     answer = subprocess.run(
         argv, input=text, capture_output=True, text=True, errors="replace", timeout=TIMEOUT_SECONDS, check=False
     )

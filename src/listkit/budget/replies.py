@@ -1,24 +1,30 @@
-"""What an answer of the provider means: the one table of reply texts is `replies.json`.
+"""Classification of the provider's refusals: the table of reply texts is `replies.json`.
 
-The first row whose pattern fits a text gives its meaning. The role `relay` makes Postfix's table of the same rows,
-which turns every refusal that isn't about a recipient into a deferral, so the patterns are written in what Python's
-and POSIX's regular expressions have in common, and hold no slash. A row with a `code` fits only replies that begin
-with this digit.
+A rule fits a text that its `pattern` matches, in a reply that begins with the digit `code` if there is one. Among those
+that fit, a rule gives way to the rules that it `yields_to`, and a `fallback` to every rule that is none. What is left
+gives the reason; the order of the table has no influence on it.
+
+The role `relay` makes Postfix's table of the same rules, which turns every refusal that is not about a recipient into a
+deferral. There the first rule that fits wins, so a rule stands below those that it yields to, and one about a recipient
+below all others that do not yield to it. The patterns are written in the common part of Python's and POSIX's regular
+expressions, without a slash.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 
+from listkit.common.backoff import Backoff
 
-class Meaning(StrEnum):
-    """What a refusal is about, the gravest first."""
+
+class RefusalReason(StrEnum):
+    """What a refusal is about, the most severe first."""
 
     BAN = "ban"
     LOGIN = "login"
@@ -34,119 +40,128 @@ class Meaning(StrEnum):
     RECIPIENT = "recipient"
 
     @property
-    def about_the_account(self) -> bool:
-        """Whether no message of the account would fare better now, so that the account has to pause."""
+    def concerns_account(self) -> bool:
+        """Whether it holds for every message of the account, which therefore has to pause."""
         return self in PAUSES
 
     @property
-    def perhaps_about_the_message(self) -> bool:
-        """Whether another message might fare better."""
-        return self in (Meaning.UNCLEAR, Meaning.LATER, Meaning.CONTENT, Meaning.POLICY)
+    def may_concern_message(self) -> bool:
+        """Whether another message might be accepted."""
+        return self in (RefusalReason.UNCLEAR, RefusalReason.LATER, RefusalReason.CONTENT, RefusalReason.POLICY)
 
     @property
-    def about_a_recipient(self) -> bool:
+    def concerns_recipient(self) -> bool:
         """Whether it bounces in the end."""
-        return self in (Meaning.RECIPIENT, Meaning.RECIPIENT_LATER)
+        return self in (RefusalReason.RECIPIENT, RefusalReason.RECIPIENT_LATER)
 
     @property
     def may_have_been_counted(self) -> bool:
         """Whether the service may have counted the recipients although it gave no positive answer."""
-        return self is Meaning.UNCLEAR
-
-
-@dataclass(frozen=True)
-class Backoff:
-    """Seconds of the first pause; each further one is twice as long, up to `longest`."""
-
-    first: float
-    longest: float
-
-    def seconds(self, failures: int) -> float:
-        """The pause after so many failures in a row; `failures` begins with 1."""
-        return min(self.longest, self.first * 2 ** min(failures - 1, 30))
+        return self is RefusalReason.UNCLEAR
 
 
 MINUTE, HOUR = 60, 3600
 ADVICE = {
-    Meaning.BAN: "stop and write to the provider's support: the account or this host's address is banned",
-    Meaning.LOGIN: "check the account's password in the inventory, and deploy",
-    Meaning.QUOTA: "the account sends mail that this host doesn't know of, or its limit is lower than configured",
-    Meaning.SENDER: "create the missing alias at the provider",
-    Meaning.TRUST: "the server's certificate isn't valid: look at relay_host, relay_ca_file and what lies in between",
-    Meaning.POLICY: "read the reply; if it has a known meaning, it belongs into replies.json",
-    Meaning.DOWN: "nothing, it passes; if it doesn't, look at the host's network and the provider's status page",
-    Meaning.UNCLEAR: "nothing, it passes",
-    Meaning.LATER: "nothing, it passes",
-    Meaning.CONTENT: "look at the message (postcat -q ID); delete it with postsuper -d ID if it can't leave",
-    Meaning.RECIPIENT_LATER: "nothing: after the queue's lifetime it becomes a bounce",
-    Meaning.RECIPIENT: "nothing: it becomes a bounce",
+    RefusalReason.BAN: "write to the provider's support: the account or this host's address is banned",
+    RefusalReason.LOGIN: "correct the account's password in the inventory, and run the playbook",
+    RefusalReason.QUOTA: "find out which other program sends with this account, or lower its limit in the inventory",
+    RefusalReason.SENDER: "create the missing alias at the provider",
+    RefusalReason.TRUST: "correct relay_host or relay_ca_file, or remove the proxy: the certificate is invalid",
+    RefusalReason.POLICY: "read the reply; if its reason is known, add it to replies.json",
+    RefusalReason.DOWN: "wait; if it lasts, check the host's network and the provider's status page",
+    RefusalReason.UNCLEAR: "wait",
+    RefusalReason.LATER: "wait",
+    RefusalReason.CONTENT: "read the message (postcat -q ID); if it cannot leave, delete it (postsuper -d ID)",
+    RefusalReason.RECIPIENT_LATER: "wait: it bounces at the end of the queue's lifetime",
+    RefusalReason.RECIPIENT: "wait: it bounces",
 }
-"""What a person can do about it."""
+"""What the operator can do about it."""
 
 PAUSES = {
-    Meaning.BAN: Backoff(HOUR, 24 * HOUR),
-    Meaning.LOGIN: Backoff(30 * MINUTE, 24 * HOUR),
-    Meaning.QUOTA: Backoff(15 * MINUTE, 2 * HOUR),
-    Meaning.TRUST: Backoff(5 * MINUTE, HOUR),
-    Meaning.POLICY: Backoff(5 * MINUTE, 4 * HOUR),
-    Meaning.DOWN: Backoff(30, 15 * MINUTE),
-    Meaning.UNCLEAR: Backoff(MINUTE, 15 * MINUTE),
-    Meaning.LATER: Backoff(MINUTE, 15 * MINUTE),
-    # The next refusal is another message's: this one rests.
-    Meaning.CONTENT: Backoff(MINUTE, MINUTE),
+    RefusalReason.BAN: Backoff(HOUR, 24 * HOUR),
+    RefusalReason.LOGIN: Backoff(30 * MINUTE, 24 * HOUR),
+    RefusalReason.QUOTA: Backoff(15 * MINUTE, 2 * HOUR),
+    RefusalReason.TRUST: Backoff(5 * MINUTE, HOUR),
+    RefusalReason.POLICY: Backoff(5 * MINUTE, 4 * HOUR),
+    RefusalReason.DOWN: Backoff(30, 15 * MINUTE),
+    RefusalReason.UNCLEAR: Backoff(MINUTE, 15 * MINUTE),
+    RefusalReason.LATER: Backoff(MINUTE, 15 * MINUTE),
 }
 """How long an account pauses."""
 
 RETRIES = {
-    Meaning.SENDER: Backoff(5 * MINUTE, 4 * HOUR),
-    Meaning.CONTENT: Backoff(HOUR, 24 * HOUR),
-    Meaning.RECIPIENT_LATER: Backoff(5 * MINUTE, 4 * HOUR),
-    Meaning.RECIPIENT: Backoff(5 * MINUTE, 4 * HOUR),
+    RefusalReason.SENDER: Backoff(5 * MINUTE, 4 * HOUR),
+    RefusalReason.CONTENT: Backoff(HOUR, 24 * HOUR),
+    RefusalReason.RECIPIENT_LATER: Backoff(5 * MINUTE, 4 * HOUR),
+    RefusalReason.RECIPIENT: Backoff(5 * MINUTE, 4 * HOUR),
 }
-"""How long a message rests that was refused for its own sake or its list's, while others go on."""
+"""How long a message waits that was refused because of itself or its list, while others leave."""
 
 SUSPECT_RETRY = Backoff(15 * MINUTE, 4 * HOUR)
-"""The same for a message that was refused again and again for what may be its own sake."""
+"""The same for a message that was refused several times, perhaps because of itself."""
 
-SUSPECT_PAUSE = Backoff(MINUTE, MINUTE)
-"""How long an account pauses that only such a message was refused of; the next message tells if it is more."""
+MESSAGE_PAUSE = Backoff(MINUTE, MINUTE)
+"""How long an account pauses for a refusal that may concern the message; the next one shows whether others are, too."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One row of the table: texts that fit `pattern`, in replies that begin with `code`, mean `meaning`."""
+class Rule:
+    """A rule of the table; the module describes the fields. `why`: for readers; `examples`: texts that it is to fit."""
 
-    meaning: Meaning
+    name: str
+    reason: RefusalReason
     why: str
     pattern: str
     examples: tuple[str, ...]
     code: str = ""
+    yields_to: tuple[str, ...] = ()
+    fallback: bool = False
 
     def fits(self, text: str) -> bool:
-        """Whether this row is about the reply `text`. An address in it says nothing, not even spam@example.com's."""
+        """Whether the rule fits a reply. An address in it is no part of its words, not even spam@example.com."""
         words = re.sub(r"<[^<>]*>", "<>", text)
         return self.code in ("", _code(text)) and bool(re.search(self.pattern, words, re.IGNORECASE))
 
 
 @cache
-def table() -> tuple[Row, ...]:
-    """The rows, in the order in which they are tried; the last one fits everything."""
+def rules() -> tuple[Rule, ...]:
+    """Return the table; its last rule fits everything."""
     rows = json.loads((files("listkit.budget") / "replies.json").read_text(encoding="utf-8"))
-    return tuple(Row(**{**row, "meaning": Meaning(row["meaning"]), "examples": tuple(row["examples"])}) for row in rows)
+    return tuple(
+        Rule(**{
+            **row,
+            "reason": RefusalReason(row["reason"]),
+            "examples": tuple(row["examples"]),
+            "yields_to": tuple(row.get("yields_to", ())),
+        })
+        for row in rows
+    )  # fmt: skip
 
 
-def read(text: str) -> Meaning:
-    """What a reply, as Postfix records it, means."""
-    return next(row.meaning for row in table() if row.fits(text))
+def classify(text: str) -> RefusalReason:
+    """Return the reason of a reply as Postfix records it; the most severe if the table is ambiguous about it."""
+    return min((rule.reason for rule in prevailing(text, rules())), key=_severity)
 
 
-def gravest(texts: Iterable[str]) -> tuple[Meaning, str] | None:
-    """The gravest meaning among replies and the first reply that has it; None without replies."""
-    found = [(read(text), text) for text in texts]
-    return min(found, key=lambda pair: list(Meaning).index(pair[0])) if found else None
+def prevailing(text: str, table: Sequence[Rule]) -> list[Rule]:
+    """Return the rules that fit a text and yield to none of the others."""
+    fitting = [rule for rule in table if rule.fits(text)]
+    fitting = [rule for rule in fitting if not rule.fallback] or fitting
+    names = {rule.name for rule in fitting}
+    return [rule for rule in fitting if names.isdisjoint(rule.yields_to)]
+
+
+def most_severe(texts: Iterable[str]) -> tuple[RefusalReason, str] | None:
+    """Return the most severe reason among replies and the first reply that has it; None without replies."""
+    found = [(classify(text), text) for text in texts]
+    return min(found, key=lambda pair: _severity(pair[0])) if found else None
+
+
+def _severity(reason: RefusalReason) -> int:
+    return list(RefusalReason).index(reason)
 
 
 def _code(text: str) -> str:
-    """The first digit of the reply's code; empty when nobody replied."""
+    """Return the first digit of the reply's code; "" when there was no reply."""
     found = re.search(r"(?:said|refused to talk to me): ([245])\d\d", text)
     return found[1] if found else ""

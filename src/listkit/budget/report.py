@@ -1,4 +1,4 @@
-"""The numbers that people and monitoring see: a snapshot, as a table and as Prometheus metrics."""
+"""The figures for people and for monitoring: a snapshot, as a table and as Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -7,60 +7,62 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from listkit.budget.account_state import AccountState
+from listkit.budget.controller import QueueController
 from listkit.budget.forecast import Forecast
-from listkit.budget.ledger import Trouble
-from listkit.budget.outlook import Outlook
+from listkit.budget.ledger import Refusal
 from listkit.budget.replies import ADVICE
-from listkit.budget.valve import Valve
-from listkit.budget.window import room, used
+from listkit.budget.window import available, used
+from listkit.common.prometheus import Metric, Sample
 
 Snapshot = dict[str, Any]
-# What monitoring may want to alert on even while all is well, so the series always exist.
 PREFIX = "listkit_budget"
 
 
-def snapshot(valve: Valve, now: float) -> Snapshot:
-    """All numbers of this moment; `listkit budget --json` prints it as it is."""
+def snapshot(controller: QueueController, now: float) -> Snapshot:
+    """Return all figures of this moment; `listkit budget --json` prints them."""
     return {
         "time": now,
-        "accounts": [_account(outlook, now) for outlook in valve.outlooks],
-        "refused_messages": [_trouble(trouble) for trouble in valve.ledger.troubles().values()],
-        "unreadable_messages": sorted(valve.queue.unreadable),
+        "accounts": [_account(state, now) for state in controller.states],
+        "refused_messages": [_refusal(refusal) for refusal in controller.ledger.refusals().values()],
+        "unreadable_messages": sorted(controller.queue.unreadable),
     }
 
 
-def _account(outlook: Outlook, now: float) -> Snapshot:
-    account, charges, pause, waiting = outlook.account, outlook.charges, outlook.pause, outlook.waiting
+def _account(state: AccountState, now: float) -> Snapshot:
+    account, charges, pause, waiting = state.account, state.charges, state.pause, state.waiting
     return {
         "address": account.address,
         "limit": account.limits.recipients,
         "reserve": account.limits.reserve,
         "window_seconds": account.limits.window,
         "used": used(charges, account.limits, now),
-        "left": room(charges, account.limits, now, urgent=True),
-        "left_for_posts": room(charges, account.limits, now, urgent=False),
-        "on_the_way": sum(charge.recipients for charge in charges if charge.spent_at is None),
+        "left": available(charges, account.limits, now, urgent=True),
+        "left_for_posts": available(charges, account.limits, now, urgent=False),
+        "in_delivery": sum(charge.recipients for charge in charges if charge.spent_at is None),
         "queued_messages": len(waiting),
         "queued_recipients": sum(message.recipients for message in waiting),
-        "next_release": outlook.next_release(now),
+        "next_release": state.next_release(now),
         "pause": pause
         and {
-            "meaning": pause.meaning.value,
+            "reason": pause.reason.value,
             "reply": pause.reply,
             "since": pause.since,
             "until": pause.until,
             "refusals": pause.failures,
-            "advice": ADVICE[pause.meaning],
+            "advice": ADVICE[pause.reason],
         },
-        "lists": _lists(outlook, now),
+        "lists": _lists(state, now),
     }
 
 
-def _lists(outlook: Outlook, now: float) -> list[Snapshot]:
-    sent, queued, releases = Counter(), defaultdict(list), outlook.next_releases(now)
-    for charge in outlook.charges:
+def _lists(state: AccountState, now: float) -> list[Snapshot]:
+    sent: Counter[str] = Counter()
+    queued: dict[str, list[int]] = defaultdict(list)
+    releases = state.next_releases(now)
+    for charge in state.charges:
         sent[charge.list] += charge.recipients
-    for message in outlook.waiting:
+    for message in state.waiting:
         queued[message.list].append(message.recipients)
     return [
         {
@@ -70,31 +72,31 @@ def _lists(outlook: Outlook, now: float) -> list[Snapshot]:
             "queued_recipients": sum(queued[address]),
             "next_release": releases.get(address),
         }
-        for address in sorted(outlook.account.lists.keys() | sent.keys() | queued.keys())
+        for address in sorted(state.account.lists.keys() | sent.keys() | queued.keys())
     ]
 
 
-def _trouble(trouble: Trouble) -> Snapshot:
+def _refusal(refusal: Refusal) -> Snapshot:
     return {
-        "queue_id": trouble.queue_id,
-        "account": trouble.account,
-        "meaning": trouble.meaning.value,
-        "reply": trouble.reply,
-        "since": trouble.since,
-        "next_try": trouble.not_before,
-        "refusals": trouble.failures,
-        "advice": ADVICE[trouble.meaning],
+        "queue_id": refusal.queue_id,
+        "account": refusal.account,
+        "reason": refusal.reason.value,
+        "reply": refusal.reply,
+        "since": refusal.since,
+        "next_try": refusal.not_before,
+        "refusals": refusal.failures,
+        "advice": ADVICE[refusal.reason],
     }
 
 
 # For people
 
 
-def table(seen: Snapshot, now: float) -> Iterator[str]:
-    """The lines of `listkit budget`."""
+def table(figures: Snapshot, now: float) -> Iterator[str]:
+    """Yield the lines of `listkit budget`."""
     layout = "{:40} {:>6} {:>6} {:>7} {:>7} {:>8}  {}"
     yield layout.format("", "used", "left", "limit", "queued", "messages", "next release")
-    for account in seen["accounts"]:
+    for account in figures["accounts"]:
         yield layout.format(
             account["address"], account["used"], account["left"], account["limit"],
             account["queued_recipients"], account["queued_messages"], _when(account["next_release"], now),
@@ -103,14 +105,14 @@ def table(seen: Snapshot, now: float) -> Iterator[str]:
             counts = entry["used"], "", "", entry["queued_recipients"], entry["queued_messages"]
             yield layout.format("  " + entry["list"], *counts, _when(entry["next_release"], now))
         if pause := account["pause"]:
-            yield f"  pauses ({pause['meaning']}) until {_when(pause['until'], now)}: {pause['reply']}"
+            yield f"  paused ({pause['reason']}) until {_when(pause['until'], now)}: {pause['reply']}"
             yield f"    → {pause['advice']}"
-    for trouble in (trouble for trouble in seen["refused_messages"] if trouble["next_try"] > now):
-        yield f"message {trouble['queue_id']} ({trouble['meaning']}), next try {_when(trouble['next_try'], now)}:"
-        yield f"  {trouble['reply']}"
-        yield f"    → {trouble['advice']}"
-    for queue_id in seen["unreadable_messages"]:
-        yield f"message {queue_id} can't be read, and stays: journalctl -u listkit-budget says why"
+    for refusal in (refusal for refusal in figures["refused_messages"] if refusal["next_try"] > now):
+        yield f"message {refusal['queue_id']} ({refusal['reason']}), next attempt {_when(refusal['next_try'], now)}:"
+        yield f"  {refusal['reply']}"
+        yield f"    → {refusal['advice']}"
+    for queue_id in figures["unreadable_messages"]:
+        yield f"message {queue_id} is unreadable and stays in the queue: `journalctl -u listkit-budget` has the reason"
 
 
 def _when(time: float | None, now: float) -> str:
@@ -120,9 +122,9 @@ def _when(time: float | None, now: float) -> str:
 
 
 def forecast_table(forecasts: Iterable[Forecast]) -> Iterator[str]:
-    """The lines of `listkit budget forecast`."""
+    """Yield the lines of `listkit budget forecast`."""
     layout = "{:40} {:>10} {:>10} {:>10}"
-    yield layout.format("recipients per day", "declared", "observed", "may be")
+    yield layout.format("recipients per day", "declared", "observed", "limit")
     for forecast in forecasts:
         observed = [need.observed for need in forecast.needs if need.observed is not None]
         yield layout.format(
@@ -144,70 +146,64 @@ def _round(value: float | None) -> str:
 # For Prometheus
 
 
-def metrics(seen: Snapshot) -> Iterator[str]:
-    """The lines of a file in Prometheus' text format."""
-    for name, text, samples in _families(seen):
-        yield f"# HELP {PREFIX}_{name} {text}"
-        yield f"# TYPE {PREFIX}_{name} gauge"
-        for labels, value in samples:
-            pairs = ",".join(f'{key}="{_escape(label)}"' for key, label in labels.items())
-            yield f"{PREFIX}_{name}{{{pairs}}} {value}" if pairs else f"{PREFIX}_{name} {value}"
+def metrics(figures: Snapshot) -> Iterator[Metric]:
+    """Yield the metrics. Those that monitoring may alert on exist even while there is nothing to count."""
 
+    def metric(name: str, text: str, samples: Iterable[Sample]) -> Metric:
+        return Metric(f"{PREFIX}_{name}", text, samples)
 
-def _families(seen: Snapshot) -> Iterator[tuple[str, str, list[tuple[dict[str, str], float]]]]:
-    def by_account(key: str) -> list[tuple[dict[str, str], float]]:
-        return [({"account": account["address"]}, account[key]) for account in seen["accounts"]]
+    def of_host(value: float) -> list[Sample]:
+        return [Sample(value)]
 
-    def by_list(key: str) -> list[tuple[dict[str, str], float]]:
+    def by_account(key: str) -> list[Sample]:
+        accounts = [account for account in figures["accounts"] if account[key] is not None]
+        return [Sample(account[key], {"account": account["address"]}) for account in accounts]
+
+    def by_list(key: str) -> list[Sample]:
         return [
-            ({"account": account["address"], "list": entry["list"]}, entry[key])
-            for account in seen["accounts"]
+            Sample(entry[key], {"account": account["address"], "list": entry["list"]})
+            for account in figures["accounts"]
             for entry in account["lists"]
+            if entry[key] is not None
         ]
 
-    yield "turn_timestamp_seconds", "When the numbers were taken.", [({}, seen["time"])]
-    yield "limit_recipients", "Recipients that the account may send to in its window.", by_account("limit")
-    yield "reserve_recipients", "Of these, kept for confirmations and notices.", by_account("reserve")
-    yield "window_seconds", "Length of the sliding window.", by_account("window_seconds")
-    yield "used_recipients", "Recipients sent to in the window that ends now.", by_account("used")
-    yield "left_recipients", "Recipients that urgent mail may be sent to now.", by_account("left")
-    yield "left_for_posts_recipients", "Recipients that posts may be sent to now.", by_account("left_for_posts")
-    yield "on_the_way_recipients", "Recipients of the mail that Postfix is delivering.", by_account("on_the_way")
-    yield "queued_recipients", "Recipients of the mail on hold.", by_account("queued_recipients")
-    yield "queued_messages", "Messages on hold.", by_account("queued_messages")
-    yield (
+    yield metric("last_cycle_timestamp_seconds", "When the figures were taken.", of_host(figures["time"]))
+    yield metric("limit_recipients", "Recipients to which the account may send in its window.", by_account("limit"))
+    yield metric("reserve_recipients", "Of these, kept for confirmations and notices.", by_account("reserve"))
+    yield metric("window_seconds", "Length of the sliding window.", by_account("window_seconds"))
+    yield metric("used_recipients", "Recipients sent to in the window that ends now.", by_account("used"))
+    yield metric("left_recipients", "Recipients to which urgent mail may go now.", by_account("left"))
+    yield metric("left_for_posts_recipients", "Recipients to which posts may go now.", by_account("left_for_posts"))
+    yield metric("in_delivery_recipients", "Recipients of mail in delivery.", by_account("in_delivery"))
+    yield metric("queued_recipients", "Recipients of the mail on hold.", by_account("queued_recipients"))
+    yield metric("queued_messages", "Messages on hold.", by_account("queued_messages"))
+    yield metric(
         "next_release_timestamp_seconds",
-        "When the next message may go; missing where none waits, or where it hangs on one that is on its way.",
-        [sample for sample in by_account("next_release") if sample[1] is not None],
+        "When the next message may leave; absent if none waits, or if that depends on one in delivery.",
+        by_account("next_release"),
     )
-    yield (
-        "paused",
-        "1 while the provider's answer keeps the account from sending.",
-        [
-            ({"account": account["address"], "meaning": (account["pause"] or {}).get("meaning", "")},
-             int(account["pause"] is not None))
-            for account in seen["accounts"]
-        ],
-    )  # fmt: skip
-    yield (
+    yield metric("paused", "1 while the provider's answer keeps the account from sending.", _paused(figures))
+    yield metric(
         "refused_messages",
-        "Messages that were refused and wait for their next try.",
-        [({}, len(seen["refused_messages"]))],
+        "Messages that were refused and wait for their next attempt.",
+        of_host(len(figures["refused_messages"])),
     )
-    yield (
+    yield metric(
         "unreadable_messages",
-        "Messages on hold that Postfix can't read.",
-        [({}, len(seen["unreadable_messages"]))],
+        "Messages on hold that Postfix cannot read.",
+        of_host(len(figures["unreadable_messages"])),
     )
-    yield "list_used_recipients", "Recipients that a list has sent to in the window that ends now.", by_list("used")
-    yield "list_queued_recipients", "Recipients of a list's mail on hold.", by_list("queued_recipients")
-    yield "list_queued_messages", "Messages of a list on hold.", by_list("queued_messages")
-    yield (
+    yield metric("list_used_recipients", "Recipients of a list's mail in the window that ends now.", by_list("used"))
+    yield metric("list_queued_recipients", "Recipients of a list's mail on hold.", by_list("queued_recipients"))
+    yield metric("list_queued_messages", "Messages of a list on hold.", by_list("queued_messages"))
+    yield metric(
         "list_next_release_timestamp_seconds",
-        "When a list's next message may go; missing where none waits, or where that is too far ahead to tell.",
-        [sample for sample in by_list("next_release") if sample[1] is not None],
+        "When a list's next message may leave; absent if none waits, or if that is too far ahead to predict.",
+        by_list("next_release"),
     )
 
 
-def _escape(label: str) -> str:
-    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _paused(figures: Snapshot) -> Iterator[Sample]:
+    for account in figures["accounts"]:
+        reason = account["pause"]["reason"] if account["pause"] else ""
+        yield Sample(int(bool(reason)), {"account": account["address"], "reason": reason})

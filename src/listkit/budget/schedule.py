@@ -1,4 +1,4 @@
-"""Which of the waiting messages of one account goes next."""
+"""Which of the waiting messages of one account leaves next."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from listkit.budget.window import Charge, Limits, fits, had_by_list, opens_at
+from listkit.budget.window import Charge, Limits, fits, opens_at, sent_by_list
 
-# One post at a time keeps the posts of a list in their order, and costs one refusal when the service starts to refuse.
+# One post at a time keeps a list's posts in order, and costs one refusal when the service begins to refuse.
 BULK_AT_ONCE = 1
 URGENT_AT_ONCE = 4
-# So many releases ahead a list's next one is looked for: it costs time, and what lies further ahead is a guess.
-FORESEEN_RELEASES = 100
+# Predicting more releases takes time, and the later ones are guesses.
+PREDICTED_RELEASES = 100
 
 
 @dataclass(frozen=True)
 class Waiting:
     """A message on hold that costs `recipients`.
 
-    `queue_id` sorts by arrival (Postfix's long ids do). `not_before` is the time of its next try where it has been
-    refused for a reason of its own; `suspect`: it was, again and again, for a reason that may as well be the service's.
+    `queue_id` sorts by arrival (Postfix's long ids do). `not_before`: when to try it again after a refusal of its own;
+    `suspect`: it was refused several times, perhaps because of itself, perhaps because of the service.
     """
 
     queue_id: str
@@ -32,77 +32,77 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class OnTheWay:
-    """How many messages of an account Postfix is delivering."""
+class InDelivery:
+    """The number of an account's messages that Postfix is delivering."""
 
     bulk: int = 0
     urgent: int = 0
 
-    def has_place_for(self, message: Waiting) -> bool:
-        """Whether one more of its kind may join them."""
+    def has_room_for(self, message: Waiting) -> bool:
+        """Whether one more of this kind may be delivered at the same time."""
         return self.urgent < URGENT_AT_ONCE if message.urgent else self.bulk < BULK_AT_ONCE
 
 
 @dataclass(frozen=True)
 class Probe:
-    """The account has been refused: one message tries the ground before others follow.
+    """The account was refused: a single message is tried before others follow.
 
-    `list` and `urgent` are those of the probe before. If that was refused for its own sake, only another can tell.
+    `list` and `urgent` are those of the last probe. If it was refused because of itself, only another message can show.
     """
 
     list: str = ""
     urgent: bool = False
 
     def was_like(self, message: Waiting) -> bool:
-        """Whether the probe before was of the same list and kind."""
+        """Whether the last probe was of the same list and kind."""
         return (message.list, message.urgent) == (self.list, self.urgent)
 
 
-def choose(
+def next_message(
     waiting: Iterable[Waiting],
     charges: Iterable[Charge],
     limits: Limits,
-    on_the_way: OnTheWay,
+    in_delivery: InDelivery,
     probe: Probe | None,
     now: float,
 ) -> Waiting | None:
-    """The message to release `now`, or None."""
-    if probe and on_the_way != OnTheWay():
+    """Return the message to release `now`, or None."""
+    if probe and in_delivery != InDelivery():
         return None
     charges = list(charges)
-    for message in in_turn(waiting, charges, limits, probe, now):
-        if on_the_way.has_place_for(message) and fits(charges, limits, now, message):
+    for message in candidates(waiting, charges, limits, probe, now):
+        if in_delivery.has_room_for(message) and fits(charges, limits, now, message):
             return message
     return None
 
 
-def opening(
+def next_opening(
     waiting: Iterable[Waiting], charges: Iterable[Charge], limits: Limits, probe: Probe | None, now: float
 ) -> float | None:
-    """When there is room for the first that may go from `now` on; None when that hangs on a message on its way."""
+    """Return when the first message fits, from `now` on; None if that depends on a message in delivery."""
     charges = list(charges)
-    times = [opens_at(charges, limits, now, message) for message in in_turn(waiting, charges, limits, probe, now)]
+    times = [opens_at(charges, limits, now, message) for message in candidates(waiting, charges, limits, probe, now)]
     return min((time for time in times if time is not None), default=None)
 
 
-def in_turn(
+def candidates(
     waiting: Iterable[Waiting], charges: Iterable[Charge], limits: Limits, probe: Probe | None, now: float
 ) -> list[Waiting]:
-    """The messages whose turn it is `now`: of each kind the first, urgent mail before posts.
+    """Return the messages that may leave next: the first of each kind, urgent mail before posts.
 
-    It is the oldest of the list that has had the least of this window for mail of this kind. If there is no room for
-    that one, nothing smaller overtakes it: big posts would never leave otherwise.
+    The first is the oldest message of the list that has used the least of this window for mail of this kind. If it
+    does not fit, no smaller one overtakes it: otherwise large posts would never leave.
     """
     ready = [message for message in waiting if message.not_before <= now]
     counting = [charge for charge in charges if charge.counts(now, limits.window)]
-    had = {True: had_by_list(counting, urgent=True), False: had_by_list(counting, urgent=False)}
+    sent = {True: sent_by_list(counting, urgent=True), False: sent_by_list(counting, urgent=False)}
 
     def first_of_each_kind(messages: list[Waiting]) -> list[Waiting]:
         kinds = ([message for message in messages if message.urgent is urgent] for urgent in (True, False))
         return [min(kind, key=place) for kind in kinds if kind]
 
     def place(message: Waiting) -> tuple[bool, int, str]:
-        return message.suspect, had[message.urgent][message.list], message.queue_id
+        return message.suspect, sent[message.urgent][message.list], message.queue_id
 
     if not probe:
         return first_of_each_kind(ready)
@@ -111,12 +111,12 @@ def in_turn(
     return others + first_of_each_kind([message for message in ready if probe.was_like(message)])
 
 
-def foresee(
+def predict_releases(
     waiting: Iterable[Waiting], charges: Iterable[Charge], limits: Limits, now: float, start: float
 ) -> dict[str, float]:
-    """When the next message of each list may go, if none goes before `start`, no more come and nothing is refused.
+    """Return when each list's next message leaves, if none leaves before `start`, none arrives and none is refused.
 
-    A list is missing when that lies more than `FORESEEN_RELEASES` ahead.
+    A list is absent if that is more than `PREDICTED_RELEASES` releases ahead.
     """
     charges = [replace(charge, spent_at=now) if charge.spent_at is None else charge for charge in charges]
 
@@ -127,9 +127,9 @@ def foresee(
     for message in sorted(waiting, key=place):
         queues[message.list, message.urgent].append(message)
     found, missing, moment = {}, {address for address, _ in queues}, start
-    for _ in range(FORESEEN_RELEASES):
+    for _ in range(PREDICTED_RELEASES):
         heads = [queue[0] for queue in queues.values() if queue]
-        if message := choose(heads, charges, limits, OnTheWay(), None, moment):
+        if message := next_message(heads, charges, limits, InDelivery(), None, moment):
             queues[message.list, message.urgent].pop(0)
             charges.append(Charge(message.recipients, message.list, message.urgent, spent_at=moment))
             found.setdefault(message.list, moment)
@@ -137,7 +137,7 @@ def foresee(
         if not missing:
             break
         if not message:
-            opens = opening(heads, charges, limits, None, moment)
+            opens = next_opening(heads, charges, limits, None, moment)
             tries = [head.not_before for head in heads if head.not_before > moment]
             moment = min(tries if opens is None else [*tries, opens])
     return found

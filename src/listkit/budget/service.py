@@ -1,4 +1,4 @@
-"""The valve as a service: turns when Postfix's queue changes, and keeps the numbers up to date."""
+"""The queue controller as a service: a cycle whenever Postfix's queue changes, and up-to-date figures."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from pathlib import Path
 
 from listkit.budget import report
 from listkit.budget.accounts import Site
+from listkit.budget.controller import LONGEST_SLEEP_SECONDS, QueueController
 from listkit.budget.forecast import DAY_SECONDS, OBSERVED_DAYS
 from listkit.budget.ledger import Ledger
 from listkit.budget.postfix import SPOOL, Place, PostfixError, Queue
-from listkit.budget.valve import LONGEST_SLEEP_SECONDS, Valve
+from listkit.common import prometheus
+from listkit.common.durable import replace_file
 
 STATUS = Path("/run/listkit-budget/status.json")
 STALE_SECONDS = 180
-"""Numbers that are older come from a valve that doesn't get on: it renews them with every turn."""
+"""Older figures mean that the controller makes no progress: it refreshes them in every cycle."""
 METRICS = "metrics.prom"
 WAIT_AFTER_FAILURE_SECONDS = 5
-SECONDS_BETWEEN_NUMBERS = 1
-SECONDS_BETWEEN_FORGETTING = 3600
+SECONDS_BETWEEN_FIGURES = 1
+SECONDS_BETWEEN_PRUNING = 3600
 STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 CHANGED = signal.SIGIO
 
@@ -35,10 +37,10 @@ log = logging.getLogger("listkit.budget")
 
 
 class Watch:
-    """Sleeps until a directory changes or somebody wants us to stop.
+    """Sleeps until a directory changes or a signal stops the service.
 
-    dnotify is all that is needed here, and in the standard library. Where the kernel lacks it, sleep ends by itself
-    only, which the valve reckons with.
+    It uses dnotify, which is in the standard library. Where the kernel lacks that, sleep ends by its time only, which
+    the controller allows for.
     """
 
     def __init__(self, directories: Iterable[Path]) -> None:
@@ -49,77 +51,70 @@ class Watch:
                 fcntl.fcntl(
                     handle,
                     fcntl.F_NOTIFY,
-                    # A file's mode says when Postfix has finished it.
+                    # A file's mode changes when Postfix has completed it.
                     fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_ATTRIB | fcntl.DN_MULTISHOT,
                 )
             except OSError as error:
-                log.warning("the kernel does not tell us of changes (%s): looking every few seconds", error)
+                log.warning("the kernel reports no changes of directories (%s): checking every few seconds", error)
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep at most so long, and no longer than `LONGEST_SLEEP_SECONDS`; return False to stop."""
-        # A clock that is set back makes what was near far.
+        """Sleep for `seconds` at most, and never longer than `LONGEST_SLEEP_SECONDS`; return False to stop."""
+        # When the clock is set back, a moment that was near is far away.
         seconds = max(0, min(seconds, LONGEST_SLEEP_SECONDS))
         received = signal.sigtimedwait({CHANGED, *STOP_SIGNALS}, seconds)
         return received is None or received.si_signo == CHANGED
 
     @staticmethod
     def rest(seconds: float) -> bool:
-        """Sleep so long whatever changes; return False to stop."""
+        """Sleep for `seconds` whatever changes; return False to stop."""
         return signal.sigtimedwait(STOP_SIGNALS, seconds) is None
 
 
-class Bulletin:
-    """The numbers as files, renewed when a pause or the queue has changed, and otherwise once in a second at most."""
+class StatusFile:
+    """The figures as files, refreshed when a pause or the queue has changed, and otherwise once a second at most."""
 
-    def __init__(self, valve: Valve, status: Path) -> None:
-        self._valve, self._status = valve, status
+    def __init__(self, controller: QueueController, status: Path) -> None:
+        self._controller, self._status = controller, status
         self._shown: object = None
-        self._renewed_at = 0.0
+        self._refreshed_at = 0.0
 
-    def renew(self, now: float) -> float:
-        """Publish what is new; return when that has to be asked again."""
-        seen = [(outlook.pause, len(outlook.waiting)) for outlook in self._valve.outlooks]
-        if seen == self._shown and 0 <= now - self._renewed_at < SECONDS_BETWEEN_NUMBERS:
-            return self._renewed_at + SECONDS_BETWEEN_NUMBERS
-        publish(self._valve, self._status, now)
-        self._shown, self._renewed_at = seen, now
+    def refresh(self, now: float) -> float:
+        """Write the figures if they are due; return when to call this again."""
+        seen = [(state.pause, len(state.waiting)) for state in self._controller.states]
+        if seen == self._shown and 0 <= now - self._refreshed_at < SECONDS_BETWEEN_FIGURES:
+            return self._refreshed_at + SECONDS_BETWEEN_FIGURES
+        publish(self._controller, self._status, now)
+        self._shown, self._refreshed_at = seen, now
         return math.inf
 
 
 def serve(site: Site, ledger_path: Path, status: Path, spool: Path = SPOOL) -> None:
-    """Run the valve until SIGTERM."""
+    """Run the controller until SIGTERM."""
     ledger = Ledger(ledger_path)
-    valve = Valve(site, Queue(spool), ledger)
+    controller = QueueController(site, Queue(spool), ledger)
     watch = Watch([spool / Place.HOLD, spool / Place.ACTIVE])
-    bulletin = Bulletin(valve, status)
-    forgotten_at = 0.0
+    status_file = StatusFile(controller, status)
+    pruned_at = 0.0
     watching = True
     while watching:
         now = time.time()
         try:
-            due = min(valve.turn(now), bulletin.renew(now))
-            if now - forgotten_at > SECONDS_BETWEEN_FORGETTING:
-                ledger.forget(now - OBSERVED_DAYS * DAY_SECONDS)
-                forgotten_at = now
+            due = min(controller.run_cycle(now), status_file.refresh(now))
+            if now - pruned_at > SECONDS_BETWEEN_PRUNING:
+                ledger.prune(now - OBSERVED_DAYS * DAY_SECONDS)
+                pruned_at = now
         except (PostfixError, OSError, sqlite3.Error, subprocess.SubprocessError) as error:
-            # The queue and the ledger are as they were, and so are the facts: the next turn starts from them. What the
-            # turn has moved in the queue would wake us at once.
-            log.error("%s: %s; next try in %s s", type(error).__name__, error, WAIT_AFTER_FAILURE_SECONDS)
+            # The queue and the ledger are consistent: the next cycle starts from them. The messages that this one has
+            # moved would wake us at once.
+            log.error("%s: %s; next attempt in %s s", type(error).__name__, error, WAIT_AFTER_FAILURE_SECONDS)
             watching = watch.rest(WAIT_AFTER_FAILURE_SECONDS)
         else:
             watching = watch.sleep(due - time.time())
     ledger.close()
 
 
-def publish(valve: Valve, status: Path, now: float) -> None:
-    """Write the numbers for `listkit budget` and for Prometheus' node exporter."""
-    seen = report.snapshot(valve, now)
-    _write(status, json.dumps(seen), 0o640)
-    _write(status.with_name(METRICS), "\n".join(report.metrics(seen)) + "\n", 0o644)
-
-
-def _write(path: Path, text: str, mode: int) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.chmod(mode)
-    temporary.replace(path)
+def publish(controller: QueueController, status: Path, now: float) -> None:
+    """Write the figures for `listkit budget` and for Prometheus' node exporter."""
+    figures = report.snapshot(controller, now)
+    replace_file(status, json.dumps(figures), 0o640)
+    prometheus.write(status.with_name(METRICS), report.metrics(figures))

@@ -1,10 +1,10 @@
-"""A Postfix and a provider in memory, which keep the rules that the valve relies on, and break in its way."""
+"""A Postfix and a provider in memory, which keep the rules that the controller relies on, and break in its way."""
 
 from collections import Counter
 from email.message import Message
 
 from listkit.budget.postfix import Envelope, Place
-from listkit.budget.replies import read
+from listkit.budget.replies import classify
 
 HOST = "mail.infomaniak.com[192.0.2.1]"
 UNKNOWN = f"host {HOST} said: 550 5.1.1 <x>: User unknown (in reply to RCPT TO command)"
@@ -20,7 +20,7 @@ NOT_OWNED = f"host {HOST} said: 553 5.7.1 <x>: Sender address rejected: not owne
 
 
 class Crash(BaseException):
-    """The valve's process dies here."""
+    """The controller's process dies here."""
 
 
 class Provider:
@@ -28,7 +28,7 @@ class Provider:
 
     def __init__(self, quota, window):
         self.quota, self.window = quota, window
-        self.trouble = None
+        self.refusal = None
         self.taken, self.broken_off = [], []
         self.received = Counter()
         self.order = {}
@@ -42,9 +42,9 @@ class Provider:
 
     def take(self, message, now):
         """Return what each recipient's fate is: None for taken, or the reply."""
-        if self.trouble in (DOWN, BANNED, BUSY, SPAM, NOT_OWNED, OVER_QUOTA):
-            return dict.fromkeys(message.recipients, self.trouble)
-        if self.trouble == CUT:
+        if self.refusal in (DOWN, BANNED, BUSY, SPAM, NOT_OWNED, OVER_QUOTA):
+            return dict.fromkeys(message.recipients, self.refusal)
+        if self.refusal == CUT:
             # It may count what it does not keep.
             self.broken_off.append((now, len(message.recipients), message.queue_id))
             return dict.fromkeys(message.recipients, CUT)
@@ -75,7 +75,7 @@ class Queued:
         if post:
             self.headers["List-Post"] = "<mailto:a@example.org>"
         self.place = Place.HOLD
-        self.reasons = {}
+        self.delay_reasons = {}
         self.expired = False
 
 
@@ -108,8 +108,8 @@ class Postfix:
     def retry_deferred(self):
         """The queue manager tries deferred mail again by itself.
 
-        That a try before was broken off is the one thing that the ledger can't learn any more: it takes a dead valve,
-        and a service that counts what it doesn't answer.
+        That an earlier attempt was interrupted is the one thing that the ledger cannot learn: it takes a controller
+        that does not run, and a service that counts messages without an answer.
         """
         for message in self.messages.values():
             if message.place is Place.DEFERRED:
@@ -130,16 +130,18 @@ class Postfix:
             return
         fates = self.provider.take(message, now)
         # The delivery status filter: only what is about a recipient may bounce.
-        refused = {recipient: reply for recipient, reply in fates.items() if reply and read(reply) == "recipient"}
+        refused = {recipient: reply for recipient, reply in fates.items() if reply and classify(reply) == "recipient"}
         self.bounced += [(message.queue_id, recipient, reply) for recipient, reply in refused.items()]
-        message.reasons = {recipient: reply for recipient, reply in fates.items() if reply and recipient not in refused}
-        message.recipients = list(message.reasons)
+        message.delay_reasons = {
+            recipient: reply for recipient, reply in fates.items() if reply and recipient not in refused
+        }
+        message.recipients = list(message.delay_reasons)
         if message.recipients:
             message.place = Place.DEFERRED
         else:
             del self.messages[message.queue_id]
 
-    # What the valve calls
+    # What the controller calls
 
     def started(self):
         return self._started
@@ -153,8 +155,10 @@ class Postfix:
             Envelope(message.queue_id, message.sender, tuple(message.recipients), message.headers) for message in found
         )
 
-    def reasons(self, queue_ids):
-        return {queue_id: dict(self.messages[queue_id].reasons) for queue_id in queue_ids if queue_id in self.messages}
+    def delay_reasons(self, queue_ids):
+        return {
+            queue_id: dict(self.messages[queue_id].delay_reasons) for queue_id in queue_ids if queue_id in self.messages
+        }
 
     def release(self, queue_id):
         self._step()
@@ -181,7 +185,7 @@ class Postfix:
             message.place = target
 
     def _step(self):
-        """One of the moments at which the valve's process may die."""
+        """One of the moments at which the controller's process may die."""
         if self.crash_in is not None:
             self.crash_in -= 1
             if self.crash_in < 0:

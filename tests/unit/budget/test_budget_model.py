@@ -1,4 +1,4 @@
-"""Whatever arrives, whatever the provider says and wherever the valve dies: nothing lost, doubled or uncounted."""
+"""Whatever arrives, whatever the provider says and wherever the controller dies: nothing lost, doubled or uncounted."""
 
 from budget_postfix import BANNED, BUSY, CUT, DOWN, OVER_QUOTA, Crash, Postfix, Provider
 from hypothesis import HealthCheck, settings
@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from listkit.budget.accounts import Account, Site
+from listkit.budget.controller import QueueController
 from listkit.budget.ledger import Ledger
-from listkit.budget.valve import Valve
 from listkit.budget.window import Limits, used
 
 ACCOUNT = "mailman@example.org"
@@ -24,7 +24,7 @@ class Machine(RuleBasedStateMachine):
         self.provider = Provider(LIMITS.recipients, LIMITS.window)
         self.postfix = Postfix(self.provider)
         self.ledger = Ledger(":memory:")
-        self.valve = Valve(SITE, self.postfix, self.ledger)
+        self.controller = QueueController(SITE, self.postfix, self.ledger)
         self.expected = set()
         self.booting = False
 
@@ -41,27 +41,27 @@ class Machine(RuleBasedStateMachine):
         )
         self.expected |= {(queue_id, recipient) for recipient in recipients}
 
-    @rule(trouble=st.sampled_from([None, None, BANNED, BUSY, CUT, DOWN, OVER_QUOTA]))
-    def the_service_changes_its_mood(self, trouble):
-        self.provider.trouble = trouble
+    @rule(refusal=st.sampled_from([None, None, BANNED, BUSY, CUT, DOWN, OVER_QUOTA]))
+    def the_service_changes_its_mood(self, refusal):
+        self.provider.refusal = refusal
 
     @rule(seconds=st.sampled_from([0.1, 1, 30, 200, 999, 4000]))
     def time_passes(self, seconds):
         self.now += seconds
 
     @rule()
-    def the_valve_turns(self):
-        due = self.valve.turn(self.now)
+    def a_cycle_runs(self):
+        due = self.controller.run_cycle(self.now)
         assert due > self.now
         self.booting = False
 
     @rule(steps=st.integers(0, 6))
-    def the_valve_dies_in_mid_turn(self, steps):
+    def the_controller_dies_in_mid_cycle(self, steps):
         self.postfix.crash_in = steps
         try:
-            self.valve.turn(self.now)
+            self.controller.run_cycle(self.now)
         except Crash:
-            self.valve = Valve(SITE, self.postfix, self.ledger)
+            self.controller = QueueController(SITE, self.postfix, self.ledger)
         self.postfix.crash_in = None
 
     @rule()
@@ -75,7 +75,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: not self.booting)
     @rule()
     def the_host_loses_power(self):
-        self.valve = Valve(SITE, self.postfix, self.ledger)
+        self.controller = QueueController(SITE, self.postfix, self.ledger)
         self.now += 1
         self.postfix.lose_power(self.now)
         self.booting = True
@@ -85,7 +85,7 @@ class Machine(RuleBasedStateMachine):
         held = sorted(queue_id for queue_id, message in self.postfix.messages.items() if message.place == "hold")
         if index < len(held):
             self.postfix.release(held[index])
-            self.valve.turn(self.now)
+            self.controller.run_cycle(self.now)
 
     @invariant()
     def nothing_is_doubled(self):
@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
         }
         assert self.expected <= set(self.provider.received) | queued
 
-    # Postfix starts before the valve does.
+    # Postfix starts before the controller does.
     @precondition(lambda self: not self.booting)
     @invariant()
     def nothing_is_uncounted(self):
@@ -113,11 +113,11 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self):
         """In the end the service is well, and everything arrives."""
-        self.provider.trouble = None
+        self.provider.refusal = None
         for _ in range(3000):
             if not self.postfix.messages:
                 break
-            due = self.valve.turn(self.now)
+            due = self.controller.run_cycle(self.now)
             self.postfix.work(self.now)
             self.now = due
         assert not self.postfix.messages
@@ -126,7 +126,7 @@ class Machine(RuleBasedStateMachine):
 
 
 class Obedient(Machine):
-    """Nobody but the valve releases mail: then the service never has a reason to refuse for quota.
+    """Nobody but the controller releases mail: then the service never has a reason to refuse for quota.
 
     Nor does the power fail, after which Postfix delivers something twice before anybody counts; the reserve is there.
     """

@@ -5,8 +5,8 @@ import stat
 
 import pytest
 
+from listkit.budget.controller import is_urgent
 from listkit.budget.postfix import Envelope, Place, PostfixError, Queue, parse_postcat
-from listkit.budget.valve import is_urgent
 
 POSTCAT = """\
 *** ENVELOPE RECORDS hold/4jXZcv4fSlz1Y2wr ***
@@ -82,7 +82,7 @@ def postfix(tmp_path, monkeypatch):
 
 
 def test_reasons_are_read_for_the_messages_that_are_asked_for(postfix):
-    assert Queue(postfix[0]).reasons({"A1"}) == {"A1": {"a@x.test": "no"}}
+    assert Queue(postfix[0]).delay_reasons({"A1"}) == {"A1": {"a@x.test": "no"}}
 
 
 def queue_file(path, mode=0o700):
@@ -145,7 +145,7 @@ def test_a_listing_that_never_ends_is_given_up(postfix, monkeypatch):
     command("postqueue", "exec sleep 60")
     monkeypatch.setattr("listkit.budget.postfix.TIMEOUT_SECONDS", 0.1)
     with pytest.raises(PostfixError, match="exit 124"):
-        Queue(spool).reasons({"A1"})
+        Queue(spool).delay_reasons({"A1"})
 
 
 def test_a_command_that_fails_says_why(postfix):

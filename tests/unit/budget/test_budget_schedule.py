@@ -5,11 +5,11 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listkit.budget.schedule import OnTheWay, Probe, Waiting, choose, foresee, opening
+from listkit.budget.schedule import InDelivery, Probe, Waiting, next_message, next_opening, predict_releases
 from listkit.budget.window import Charge, Limits
 
 LIMITS = Limits(recipients=300, reserve=50, window=1000)
-NONE_ON_THE_WAY = OnTheWay()
+NONE_ON_THE_WAY = InDelivery()
 
 
 def post(queue_id, recipients=100, list_address="a@example.org", **more):
@@ -20,8 +20,8 @@ def notice(queue_id, list_address="a@example.org", **more):
     return Waiting(queue_id, list_address, 1, urgent=True, **more)
 
 
-def pick(waiting, charges=(), on_the_way=NONE_ON_THE_WAY, probe=None, now=0.0):
-    chosen = choose(waiting, charges, LIMITS, on_the_way, probe, now)
+def pick(waiting, charges=(), in_delivery=NONE_ON_THE_WAY, probe=None, now=0.0):
+    chosen = next_message(waiting, charges, LIMITS, in_delivery, probe, now)
     return chosen and chosen.queue_id
 
 
@@ -65,17 +65,17 @@ def test_posts_leave_room_for_urgent_mail():
 
 
 def test_one_post_at_a_time():
-    assert pick([post("1")], on_the_way=OnTheWay(bulk=1)) is None
+    assert pick([post("1")], in_delivery=InDelivery(bulk=1)) is None
 
 
 def test_urgent_mail_does_not_wait_for_a_post_on_its_way():
-    assert pick([notice("1")], on_the_way=OnTheWay(bulk=1)) == "1"
+    assert pick([notice("1")], in_delivery=InDelivery(bulk=1)) == "1"
 
 
 def test_after_a_refusal_one_message_tries_the_ground():
     assert pick([notice("1")], probe=Probe()) == "1"
-    assert pick([notice("1")], probe=Probe(), on_the_way=OnTheWay(urgent=1)) is None
-    assert pick([notice("1")], probe=Probe(), on_the_way=OnTheWay(bulk=1)) is None
+    assert pick([notice("1")], probe=Probe(), in_delivery=InDelivery(urgent=1)) is None
+    assert pick([notice("1")], probe=Probe(), in_delivery=InDelivery(bulk=1)) is None
 
 
 def test_the_next_probe_is_of_another_kind_or_else_of_another_list():
@@ -94,9 +94,9 @@ def test_of_urgent_mail_the_list_that_has_had_least_goes_first():
 
 def test_what_opens_is_what_goes():
     waiting = [post("1", 100), post("2", 10), notice("3", not_before=1000)]
-    assert opening(waiting, [sent(200)], LIMITS, None, 5) == 1000.001
-    assert opening(waiting, [sent(150)], LIMITS, None, 5) == 5
-    assert opening(waiting, [Charge(200, "a@example.org", False, None)], LIMITS, None, 5) is None
+    assert next_opening(waiting, [sent(200)], LIMITS, None, 5) == 1000.001
+    assert next_opening(waiting, [sent(150)], LIMITS, None, 5) == 5
+    assert next_opening(waiting, [Charge(200, "a@example.org", False, None)], LIMITS, None, 5) is None
 
 
 def test_a_message_rests_until_its_next_try():
@@ -119,7 +119,7 @@ lists = st.sampled_from(["a", "b", "c"])
 )
 def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history, now):
     waiting = [Waiting(f"{number:03}", *message) for number, message in enumerate(messages)]
-    chosen = choose(waiting, history, LIMITS, NONE_ON_THE_WAY, None, now)
+    chosen = next_message(waiting, history, LIMITS, NONE_ON_THE_WAY, None, now)
     if chosen is None:
         return
     counting = [charge for charge in history if charge.counts(now, LIMITS.window)]
@@ -132,7 +132,7 @@ def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history,
 
 
 def foreseen(waiting, charges=(), now=0.0, start=None):
-    return foresee(waiting, charges, LIMITS, now, now if start is None else start)
+    return predict_releases(waiting, charges, LIMITS, now, now if start is None else start)
 
 
 def test_each_list_is_told_when_its_next_message_may_go():

@@ -1,4 +1,4 @@
-"""The valve wakes up as soon as Postfix has finished a message, and never spins."""
+"""The controller wakes up as soon as Postfix has finished a message, and never spins."""
 
 import os
 import signal
@@ -66,7 +66,7 @@ def test_the_watch_wakes_when_a_message_is_finished(tmp_path):
     process = python(WAKE, tmp_path)
     _, said = process.communicate()
     if "does not tell us of changes" in said:
-        pytest.skip("this kernel has no dnotify; the valve then looks every two seconds")
+        pytest.skip("this kernel has no dnotify; the controller then looks every two seconds")
     assert process.returncode == 0, said
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listkit.budget.schedule import Waiting
-from listkit.budget.window import Charge, Limits, opens_at, room, used
+from listkit.budget.window import Charge, Limits, available, opens_at, used
 
 LIMITS = Limits(recipients=300, reserve=50, window=1000)
 times = st.floats(0, 5000)
@@ -37,24 +37,24 @@ def test_a_message_on_its_way_counts_for_ever():
 
 
 def test_posts_leave_the_reserve_alone():
-    assert room([charge(200, 0)], LIMITS, now=1, urgent=False) == 50
-    assert room([charge(200, 0)], LIMITS, now=1, urgent=True) == 100
+    assert available([charge(200, 0)], LIMITS, now=1, urgent=False) == 50
+    assert available([charge(200, 0)], LIMITS, now=1, urgent=True) == 100
 
 
 def test_urgent_mail_within_the_reserve_takes_nothing_from_posts():
-    assert room([charge(50, 0, urgent=True)], LIMITS, now=1, urgent=False) == 250
+    assert available([charge(50, 0, urgent=True)], LIMITS, now=1, urgent=False) == 250
 
 
 @given(charges, times, st.booleans(), lists)
 def test_what_fits_keeps_the_limit(history, now, urgent, list_address):
-    free = room(history, LIMITS, now, urgent, list_address)
+    free = available(history, LIMITS, now, urgent, list_address)
     if free:
         assert used([*history, charge(free, now, urgent)], LIMITS, now) <= LIMITS.recipients
 
 
 @given(charges, times)
 def test_posts_never_take_the_reserve(history, now):
-    free = room(history, LIMITS, now, urgent=False)
+    free = available(history, LIMITS, now, urgent=False)
     if free:
         posts = [item for item in [*history, charge(free, now)] if not item.urgent]
         assert used(posts, LIMITS, now) <= LIMITS.recipients - LIMITS.reserve
@@ -64,7 +64,7 @@ def test_posts_never_take_the_reserve(history, now):
 def test_room_only_grows_with_time(history, earlier, later, urgent, list_address):
     earlier, later = sorted([earlier, later])
     past = [item for item in history if item.spent_at is None or item.spent_at <= earlier]
-    rooms = [room(past, LIMITS, time, urgent, list_address) for time in (earlier, later)]
+    rooms = [available(past, LIMITS, time, urgent, list_address) for time in (earlier, later)]
     assert rooms == sorted(rooms)
 
 
@@ -73,10 +73,10 @@ def test_opens_at_is_the_first_moment_with_room(history, now, urgent, need, list
     past = [item for item in history if item.spent_at is None or item.spent_at <= now]
     opens = opens_at(past, LIMITS, now, Waiting("1", list_address, need, urgent))
     if opens is None:
-        assert room(past, LIMITS, now + 10 * LIMITS.window, urgent, list_address) < need
+        assert available(past, LIMITS, now + 10 * LIMITS.window, urgent, list_address) < need
     else:
-        assert room(past, LIMITS, opens, urgent, list_address) >= need
-        assert opens == now or room(past, LIMITS, opens - 0.01, urgent, list_address) < need
+        assert available(past, LIMITS, opens, urgent, list_address) >= need
+        assert opens == now or available(past, LIMITS, opens - 0.01, urgent, list_address) < need
 
 
 def test_a_message_larger_than_what_posts_may_take_goes_when_they_have_taken_nothing():
@@ -87,9 +87,9 @@ def test_a_message_larger_than_what_posts_may_take_goes_when_they_have_taken_not
 
 def test_a_list_that_floods_us_with_urgent_mail_leaves_the_reserve_to_others():
     flood = [charge(1, spent_at=1, urgent=True) for _ in range(250)]
-    assert room(flood, LIMITS, now=2, urgent=True, list_address="a@example.org") == 0
-    assert room(flood, LIMITS, now=2, urgent=False) == 0
-    assert room(flood, LIMITS, now=2, urgent=True, list_address="b@example.org") == 50
+    assert available(flood, LIMITS, now=2, urgent=True, list_address="a@example.org") == 0
+    assert available(flood, LIMITS, now=2, urgent=False) == 0
+    assert available(flood, LIMITS, now=2, urgent=True, list_address="b@example.org") == 50
 
 
 @pytest.mark.parametrize(("recipients", "reserve", "window"), [(100, 100, 60), (100, -1, 60), (100, 0, 0)])

@@ -190,9 +190,15 @@ class TestSetAside:
         assert finding.seen.startswith("2 in") and "since 2023-11-14" in finding.seen
         assert command in finding.remedy
 
-    def test_a_directory_that_only_root_can_list_is_not_taken_for_an_empty_one(self, tmp_path):
-        with pytest.raises(FileNotFoundError):
-            list(core.check_set_aside(tmp_path / "none"))
+    def test_a_directory_that_only_root_can_list_is_not_taken_for_an_empty_one(self, tmp_path, monkeypatch):
+        (tmp_path / "bad").mkdir()
+
+        def closed(path):
+            raise PermissionError(13, "Permission denied", str(path))
+
+        monkeypatch.setattr(core.Path, "iterdir", closed)
+        with pytest.raises(PermissionError):
+            list(core.check_set_aside(tmp_path))
 
 
 class Client:

@@ -63,9 +63,8 @@ def check_rest(client: RestClient | None = None) -> Iterator[Finding]:
 
 def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
     """Mailman has not set a message aside that it could not handle."""
-    # Without permission, `glob` finds nothing and says nothing.
-    list(queues.iterdir())
-    shunted, bad = list(queues.glob("shunt/*.pck")), list(queues.glob("bad/*"))
+    shunted = [path for path in _files(queues / "shunt") if path.suffix == ".pck"]
+    bad = _files(queues / "bad")
     if (since := oldest(shunted)) is not None:
         seen = f"{len(shunted)} in {queues}/shunt, the oldest since {date(since)}"
         remedy = "remove the cause (see /var/log/mailman3/mailman.log), then `runuser -u list -- mailman unshunt`"
@@ -76,6 +75,11 @@ def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
         yield Finding.warning("shunted messages", seen, remedy)
     if not shunted and not bad:
         yield Finding.ok("shunted messages", "none")
+
+
+def _files(directory: Path) -> list[Path]:
+    """Return the files in a directory that may be missing. Raises PermissionError, which `glob` would hide."""
+    return list(directory.iterdir()) if directory.exists() else []
 
 
 def check_archive(configuration: Path = ARCHIVER) -> Iterator[Finding]:
@@ -113,7 +117,7 @@ def _ask_archive(base_url: str, key: str) -> int:
 def check_archive_spool(spool: Path = ARCHIVE_SPOOL) -> Iterator[Finding]:
     """No post waits for the archive."""
     name = "unarchived posts"
-    waiting = list(spool.iterdir()) if spool.exists() else []
+    waiting = _files(spool)
     since = oldest(waiting)
     if since is None:
         yield Finding.ok(name, "none")

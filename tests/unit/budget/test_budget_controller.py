@@ -1,4 +1,4 @@
-"""The valve against a Postfix and a provider in memory."""
+"""The controller against a Postfix and a provider in memory."""
 
 from itertools import pairwise
 
@@ -19,10 +19,10 @@ from budget_postfix import (
 )
 
 from listkit.budget.accounts import Account, Site
-from listkit.budget.ledger import Ledger, Trouble
+from listkit.budget.controller import QueueController
+from listkit.budget.ledger import Ledger, Refusal
 from listkit.budget.postfix import Place
-from listkit.budget.replies import Meaning
-from listkit.budget.valve import Valve
+from listkit.budget.replies import RefusalReason
 from listkit.budget.window import Limits
 
 WINDOW = 86_400.0
@@ -30,7 +30,7 @@ DAY = 86_400.0
 
 
 class World:
-    """A valve, a Postfix and a provider, with a clock."""
+    """A controller, a Postfix and a provider, with a clock."""
 
     def __init__(self, limit=300, reserve=50, accounts=("mailman@example.org",), lists=()):
         self.now = 1_000_000.0
@@ -51,7 +51,7 @@ class World:
 
     def restart(self):
         """A new process: the memory of the old one is gone."""
-        self.valve = Valve(self.site, self.postfix, self.ledger)
+        self.controller = QueueController(self.site, self.postfix, self.ledger)
 
     def post(self, recipients=100, list_name="a", prefix="member"):
         members = [f"{prefix}{number}@example.com" for number in range(recipients)]
@@ -68,13 +68,13 @@ class World:
         )
 
     def pass_time(self, seconds):
-        """Let the valve and Postfix work for so long."""
+        """Let the controller and Postfix work for so long."""
         end = self.now + seconds
         while self.now < end:
-            due = self.valve.turn(self.now)
+            due = self.controller.run_cycle(self.now)
             self.postfix.work(self.now)
             self.now = min(end, max(due, self.now + 1) if not self.ledger.open_charges() else self.now + 1)
-        self.valve.turn(self.now)
+        self.controller.run_cycle(self.now)
 
     @property
     def waiting(self):
@@ -85,9 +85,9 @@ class World:
         return self.ledger.pause_of("mailman@example.org")
 
     @property
-    def trouble(self):
-        (trouble,) = self.ledger.troubles().values()
-        return trouble
+    def refusal(self):
+        (refusal,) = self.ledger.refusals().values()
+        return refusal
 
 
 @pytest.fixture
@@ -136,15 +136,15 @@ def test_five_posts_to_250_members_arrive_in_order_and_once(world):
     assert not world.postfix.bounced
 
 
-@pytest.mark.parametrize("trouble", [BANNED, OVER_QUOTA, BUSY, CUT, DOWN, SPAM])
-def test_a_refusal_is_a_pause_and_never_a_bounce(world, trouble):
-    world.provider.trouble = trouble
+@pytest.mark.parametrize("refusal", [BANNED, OVER_QUOTA, BUSY, CUT, DOWN])
+def test_a_refusal_is_a_pause_and_never_a_bounce(world, refusal):
+    world.provider.refusal = refusal
     world.post(100)
     world.post(100)
     world.pass_time(60)
-    assert world.pause.reply == trouble
+    assert world.pause.reply == refusal
     assert len(world.waiting) == 2
-    world.provider.trouble = None
+    world.provider.refusal = None
     world.pass_time(6 * DAY)
     assert world.pause is None
     assert not world.postfix.messages
@@ -152,12 +152,12 @@ def test_a_refusal_is_a_pause_and_never_a_bounce(world, trouble):
     assert not world.postfix.bounced
 
 
-@pytest.mark.parametrize("trouble", [BANNED, OVER_QUOTA])
-def test_a_server_that_said_no_is_not_hammered(world, trouble):
+@pytest.mark.parametrize("refusal", [BANNED, OVER_QUOTA])
+def test_a_server_that_said_no_is_not_hammered(world, refusal):
     asked = []
     take = world.provider.take
     world.provider.take = lambda message, now: asked.append(now) or take(message, now)
-    world.provider.trouble = trouble
+    world.provider.refusal = refusal
     for _ in range(5):
         world.post(10)
     world.pass_time(DAY)
@@ -165,14 +165,14 @@ def test_a_server_that_said_no_is_not_hammered(world, trouble):
 
 
 def test_a_refusal_of_everything_costs_nothing(world):
-    world.provider.trouble = OVER_QUOTA
+    world.provider.refusal = OVER_QUOTA
     world.post(100)
     world.pass_time(60)
     assert world.ledger.charges("mailman@example.org", 0) == []
 
 
 def test_what_may_have_been_counted_is_counted(world):
-    world.provider.trouble = CUT
+    world.provider.refusal = CUT
     world.post(100)
     world.pass_time(30)
     assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [100]
@@ -180,7 +180,7 @@ def test_what_may_have_been_counted_is_counted(world):
 
 def test_what_was_on_its_way_in_a_power_cut_is_counted_twice(world):
     world.post(100)
-    world.valve.turn(world.now)
+    world.controller.run_cycle(world.now)
     world.postfix.lose_power(world.now + 1)
     world.now += 2
     world.restart()
@@ -193,7 +193,7 @@ def test_a_quota_that_ends_in_mid_message_loses_and_doubles_nothing(world):
     world.post(100)
     world.pass_time(60)
     assert sum(world.provider.received.values()) == 60
-    assert world.pause.meaning == "quota"
+    assert world.pause.reason == "quota"
     assert [charge.recipients for charge in world.ledger.charges("mailman@example.org", 0)] == [60]
     world.pass_time(3 * DAY)
     assert set(world.provider.received.values()) == {1}
@@ -201,11 +201,11 @@ def test_a_quota_that_ends_in_mid_message_loses_and_doubles_nothing(world):
 
 
 def test_order_is_kept_through_a_day_without_service(world):
-    world.provider.trouble = DOWN
+    world.provider.refusal = DOWN
     for _ in range(2):
         world.post(100)
     world.pass_time(DAY)
-    world.provider.trouble = None
+    world.provider.refusal = None
     world.pass_time(DAY)
     assert all(order == sorted(order) for order in world.provider.order.values())
     assert len(world.provider.received) == 200
@@ -223,10 +223,45 @@ def test_a_full_mailbox_delays_nobody_else_and_bounces_in_the_end(world):
     world.post(10)
     world.pass_time(60)
     assert len(world.provider.received) == 11
-    assert world.trouble.reply == FULL
+    assert world.refusal.reply == FULL
     world.pass_time(6 * DAY)
     assert not world.postfix.messages
     assert [(recipient, reply) for _, recipient, reply in world.postfix.bounced] == [("full@example.com", "expired")]
+
+
+def test_a_message_that_the_filter_refuses_rests_while_the_account_goes_on(world):
+    spam = world.post(10)
+    world.refuse(SPAM, spam)
+    posts = [world.post(10) for _ in range(3)]
+    world.pass_time(30)
+    assert world.pause is None
+    assert not set(posts) & set(world.postfix.messages)
+    assert world.ledger.refusal_of(spam).reason == "content"
+
+
+def test_messages_in_a_row_that_the_filter_refuses_pause_the_account(world):
+    asked = []
+    take = world.provider.take
+    world.provider.take = lambda message, now: asked.append(message.queue_id) or take(message, now)
+    world.provider.refusal = SPAM
+    posts = {world.post(10) for _ in range(6)}
+    world.pass_time(50)
+    assert len(set(asked)) == len(asked) == 3
+    assert world.pause.reply == SPAM
+    world.provider.refusal = None
+    world.pass_time(2 * DAY)
+    assert world.pause is None
+    assert not posts & set(world.postfix.messages)
+    assert not world.postfix.bounced
+
+
+def test_refusals_for_content_between_deliveries_are_not_in_a_row(world):
+    for _ in range(4):
+        spam = world.post(10)
+        world.refuse(SPAM, spam)
+        world.post(10)
+        world.pass_time(30)
+        assert world.pause is None
 
 
 def test_a_message_that_the_filter_refuses_does_not_stop_the_others(world):
@@ -274,7 +309,7 @@ def test_a_message_that_is_refused_while_others_are_taken_does_not_stop_them(wor
         world.notice(f"newcomer{number}@example.com")
         world.pass_time(3600)
     assert set(world.postfix.messages) == {poison}
-    assert world.trouble.suspect
+    assert world.refusal.suspect
     others = world.post(10)
     world.pass_time(120)
     assert others not in world.postfix.messages
@@ -286,10 +321,10 @@ def test_a_message_that_is_refused_while_others_are_taken_does_not_stop_them(wor
 
 
 def test_an_outage_puts_nothing_under_suspicion(world):
-    world.provider.trouble = DOWN
+    world.provider.refusal = DOWN
     posts = [world.post(10, list_name) for list_name in "ab"]
     world.pass_time(DAY)
-    assert not any(trouble.suspect for trouble in world.ledger.troubles().values())
+    assert not any(refusal.suspect for refusal in world.ledger.refusals().values())
     assert set(posts) == world.waiting
 
 
@@ -303,15 +338,15 @@ def test_a_ban_of_one_of_many_recipients_is_about_that_one(world):
     world.provider.take = take
     world.pass_time(10)
     assert world.pause is None
-    assert world.trouble.meaning == "recipient later"
+    assert world.refusal.reason == "recipient later"
     world.pass_time(3600)
     assert message in world.postfix.messages
     assert world.pause is None, "that others have had it is known at the next try, too"
-    assert world.trouble.failures > 1
+    assert world.refusal.failures > 1
 
 
 def test_probes_alternate_between_posts_and_notices(world):
-    world.provider.trouble = BUSY
+    world.provider.refusal = BUSY
     asked = []
     take = world.provider.take
     world.provider.take = lambda message, now: asked.append(bool(message.headers)) or take(message, now)
@@ -342,7 +377,7 @@ def test_a_message_larger_than_posts_may_ever_take_does_not_stop_the_others():
 
 def test_a_pause_ends_with_its_cause(world, caplog):
     caplog.set_level("INFO")
-    world.provider.trouble = BANNED
+    world.provider.refusal = BANNED
     refused = world.post(10)
     world.pass_time(60)
     del world.postfix.messages[refused]
@@ -350,40 +385,40 @@ def test_a_pause_ends_with_its_cause(world, caplog):
     assert world.pause, "it isn't over before its time"
     world.pass_time(1801)
     assert world.pause is None
-    assert "mailman@example.org sends again" in caplog.text
+    assert "mailman@example.org resumes sending" in caplog.text
 
 
 def test_a_pause_leaves_one_warning(world, caplog):
-    world.provider.trouble = BANNED
+    world.provider.refusal = BANNED
     for _ in range(3):
         world.notice()
     world.pass_time(1800)
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    assert record.getMessage().startswith("mailman@example.org pauses (ban) until 1970-01-12 ")
+    assert record.getMessage().startswith("mailman@example.org is paused (ban) until 1970-01-12 ")
     assert record.getMessage().endswith(BANNED)
 
 
 def test_a_full_mailbox_does_not_bounce_for_the_time_in_which_nobody_tried(world):
     world.postfix.arrive(recipients=["full@example.com"])
     world.pass_time(60)
-    world.provider.trouble = BANNED
+    world.provider.refusal = BANNED
     world.post(10)
     world.pass_time(6 * DAY)
     assert not world.postfix.bounced, "the account pauses"
-    world.provider.trouble = None
+    world.provider.refusal = None
     world.ledger.resume("mailman@example.org")
-    world.valve.turn(world.now)
+    world.controller.run_cycle(world.now)
     assert not world.postfix.bounced, "it is tried once more"
 
 
 def test_what_was_refused_for_its_content_has_all_its_time_as_a_full_mailbox(world):
     message = world.postfix.arrive(recipients=["full@example.com"])
-    world.provider.trouble = SPAM
+    world.provider.refusal = SPAM
     world.pass_time(6 * DAY)
-    world.provider.trouble = None
+    world.provider.refusal = None
     world.pass_time(2 * DAY)
-    assert world.trouble.meaning == "recipient later"
+    assert world.refusal.reason == "recipient later"
     assert message in world.postfix.messages
     world.pass_time(6 * DAY)
     assert message not in world.postfix.messages
@@ -399,15 +434,17 @@ def test_a_missing_alias_stops_its_list_only(world):
     world.pass_time(60)
     assert set(world.postfix.messages) == stuck
     assert world.pause is None
-    assert len(world.ledger.troubles()) == 1
+    assert len(world.ledger.refusals()) == 1
 
 
 def test_a_list_rests_as_long_as_its_longest_refusal(world):
     longest, _ = [world.notice(), world.notice()]
     for queue_id in sorted(world.postfix.messages):
         rest = 1000 if queue_id == longest else 100
-        world.ledger.trouble(
-            Trouble(queue_id, "mailman@example.org", Meaning.SENDER, NOT_OWNED, world.now, world.now + rest, 1, False)
+        world.ledger.record_refusal(
+            Refusal(
+                queue_id, "mailman@example.org", RefusalReason.SENDER, NOT_OWNED, world.now, world.now + rest, 1, False
+            )
         )
     post = world.post(10)
     world.pass_time(900)
@@ -419,7 +456,7 @@ def test_a_list_rests_as_long_as_its_longest_refusal(world):
 def test_bounces_that_go_to_mailman_cost_nothing(world):
     world.postfix.arrive("", ["a-bounces@example.org"], post=False)
     world.postfix.arrive("mailman@example.org", ["a-bounces+tag@example.org"], post=False)
-    world.valve.turn(world.now)
+    world.controller.run_cycle(world.now)
     assert not world.waiting
     assert world.ledger.open_charges() == []
 
@@ -444,13 +481,13 @@ def test_accounts_do_not_share_a_budget():
 
 
 @pytest.mark.parametrize("steps", range(8))
-def test_a_valve_that_dies_anywhere_loses_doubles_and_forgets_nothing(world, steps):
+def test_a_controller_that_dies_anywhere_loses_doubles_and_forgets_nothing(world, steps):
     world.postfix.arrive(recipients=["full@example.com", *(f"member{number}@example.com" for number in range(99))])
     world.post(100, prefix="other")
     world.postfix.crash_in = steps
     for _ in range(20):
         try:
-            world.valve.turn(world.now)
+            world.controller.run_cycle(world.now)
         except Crash:
             world.restart()
         world.postfix.work(world.now)
