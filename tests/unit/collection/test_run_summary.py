@@ -15,14 +15,14 @@ LISTS = {
 
 def test_a_quiet_run_is_one_line():
     assert summary([], {}, "", "", [PASSED]) == "Verdict: all checks passed."
-    assert summary([], {}, "", "", []) == "Verdict: nothing was checked."
+    assert summary([], {}, "", "", []) == "Verdict: the hosts were not checked."
 
 
 def test_the_parts_are_in_order_of_urgency():
     assert summary(["disk is small"], LISTS, "news, news-bounces\n", "2 of 10", [PASSED, FAILED]) == (
         "Warnings\n"
         "  - disk is small\n"
-        "  - press@example.org is removed, with 12 members and 3 held messages\n"
+        "  - press@example.org was removed, with 12 members and 3 held messages\n"
         "  - old@example.org exists but is not declared in mailman_lists; it was left unchanged;"
         " unlike the declared lists, dmarc_mitigate_action is no_mitigation\n"
         "  - plain@example.org exists but is not declared in mailman_lists; it was left unchanged\n\n"
@@ -47,7 +47,7 @@ def task(**options) -> list[dict]:
 def test_through_ansible(playbooks):
     run = playbooks.run(task(lists=LISTS, aliases="news", checks=[{"host": "mailman", "passed": True}]), "--check")
     assert run.returncode == 0, run.output
-    assert "- press@example.org is removed, with 12 members" in run.output
+    assert "- press@example.org would be removed, with 12 members" in run.output
     assert "Verdict: all checks passed." in run.output
 
 

@@ -78,7 +78,7 @@ CASES = {
         }
     ],
     "failing check": [{"name": "Check", "listkit.kit.validate_inventory": {}}],
-    "tree": [
+    "config_files": [
         {
             "name": "Install",
             "listkit.host.config_files": {
@@ -89,7 +89,7 @@ CASES = {
             },
         }
     ],
-    "failing: validator of a tree": [
+    "failing: validator of a file": [
         {
             "name": "Install",
             "listkit.host.config_files": {
@@ -131,7 +131,7 @@ def test_the_search_finds_what_is_not_hidden(playbooks):
 
 def test_host_made_secrets_never_travel(playbooks):
     playbooks.template("conf.j2", "key = {{ 'api_key' | listkit.host.host_secret }}\n")
-    tasks = [{**tasks_of("tree", playbooks)[0], "register": "out"}, show("out")]
+    tasks = [{**tasks_of("config_files", playbooks)[0], "register": "out"}, show("out")]
     run = playbooks.run(tasks, "-vvv", "-D")
     value = (playbooks.target / "secrets" / "api_key").read_text()
     assert run.returncode == 0, run.output

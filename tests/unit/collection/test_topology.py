@@ -15,7 +15,7 @@ ADDRESSES = {
 
 def ends(groups: dict, host: str, managed: bool = False) -> tuple[dict, dict]:
     """Return what `host` accepts, {port: [(address, key), …]}, and where it connects to, {port: (address, key)}."""
-    accept, connect = topology.links(topology.components_of(groups, ADDRESSES, host, managed), host)
+    accept, connect = topology.tunnel_ends(topology.components_of(groups, ADDRESSES, host, managed), host)
     return (
         {end["port"]: [(peer["address"], peer["key"]) for peer in end["peers"]] for end in accept},
         {end["port"]: (end["address"], end["key"]) for end in connect},
@@ -30,7 +30,7 @@ def ends(groups: dict, host: str, managed: bool = False) -> tuple[dict, dict]:
         {"all": ["mailman"], "mailman": ["mailman"], "mailman_web": ["mailman"], "database": ["mailman"]},
     ],
 )
-def test_one_host_has_every_component_and_no_link(groups):
+def test_one_host_has_every_component_and_no_tunnel(groups):
     components = topology.components_of(groups, ADDRESSES, "mailman")
     assert {component.host for component in components.values()} == {"mailman"}
     assert list(components) == ["core", "web", "database"]
@@ -61,7 +61,7 @@ def test_three_hosts_reach_what_they_need_and_nothing_else():
     assert ends(SPLIT, "c") == ({5432: [("10.0.0.1", "tunnel_core_database"), ("10.0.0.2", "tunnel_web_database")]}, {})
 
 
-def test_a_host_takes_only_the_secrets_that_it_needs():
+def test_a_host_gets_only_the_secrets_that_it_needs():
     components = topology.components_of(SPLIT, ADDRESSES, "a")
     assert topology.needed_secrets(components, "a") == []
     assert topology.needed_secrets(components, "b") == [
@@ -73,7 +73,7 @@ def test_a_host_takes_only_the_secrets_that_it_needs():
     ]
 
 
-def test_both_ends_of_a_link_have_its_key():
+def test_both_ends_of_a_tunnel_have_its_key():
     for host in "abc":
         components = topology.components_of(SPLIT, ADDRESSES, host)
         made = {secret.name for secret in topology.SHARED if components[secret.maker].host == host}
@@ -95,7 +95,7 @@ def test_two_hosts_are_linked_one_way_for_each_daemon(group):
         assert set(accept) & set(connect) == set()
 
 
-def test_a_managed_database_has_no_link():
+def test_a_managed_database_has_no_tunnel():
     groups = {"all": ["a", "b"], "mailman": ["a"], "mailman_web": ["b"]}
     for host in "ab":
         accept, connect = ends(groups, host, managed=True)

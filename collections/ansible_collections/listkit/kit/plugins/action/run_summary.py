@@ -32,7 +32,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         checks = [HostCheck(item["host"], item["passed"], item["report"]) for item in args.pop("checks")]
-        result["msg"] = summary(**args, checks=checks)
+        result["msg"] = summary(**args, checks=checks, check_mode=self._task.check_mode)
         result["changed"] = False
         # The callback then shows the message at every verbosity.
         result["_ansible_verbose_always"] = True

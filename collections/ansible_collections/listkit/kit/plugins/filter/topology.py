@@ -52,15 +52,15 @@ _value:
 from ansible_collections.listkit.kit.plugins.plugin_utils.topology import (
     address_of,
     components_of,
-    links,
     needed_secrets,
+    tunnel_ends,
 )
 
 
 def topology(groups, hostvars, host, managed_database=False):
     """Return the components and connections of `host`."""
     components = components_of(groups, hostvars, host, bool(managed_database))
-    accept, connect = links(components, host)
+    accept, connect = tunnel_ends(components, host)
     return {
         "components": [name for name, component in components.items() if component.host == host],
         "address": address_of(host, hostvars[host]),

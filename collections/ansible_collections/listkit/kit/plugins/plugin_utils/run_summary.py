@@ -21,14 +21,20 @@ class HostCheck:
 
 
 def summary(
-    warnings: Sequence[str], lists: Mapping[str, Any], aliases: str, forecast: str, checks: Sequence[HostCheck]
+    warnings: Sequence[str],
+    lists: Mapping[str, Any],
+    aliases: str,
+    forecast: str,
+    checks: Sequence[HostCheck],
+    *,
+    check_mode: bool = False,
 ) -> str:
     """Return the summary of a run; empty parts are left out.
 
     `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`: texts to show.
     """
     parts = [
-        _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists)])),
+        _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists, check_mode)])),
         _section("Aliases", aliases),
         _section("Outgoing mail", forecast),
         *(
@@ -40,11 +46,12 @@ def summary(
     return "\n\n".join(part for part in parts if part)
 
 
-def list_warnings(lists: Mapping[str, Any]) -> list[str]:
-    """Return what the operator should know about lists that are removed, not declared, or set differently."""
+def list_warnings(lists: Mapping[str, Any], check_mode: bool = False) -> list[str]:
+    """Return the warnings about lists that are removed, not declared, or set differently."""
+    removed = "would be removed" if check_mode else "was removed"
     drift = {item["list"]: item["settings"] for item in lists.get("drift", [])}
     found = [
-        f"{item['list']} is removed, with {item['members']} members and {item['held_messages']} held messages"
+        f"{item['list']} {removed}, with {item['members']} members and {item['held_messages']} held messages"
         for item in lists.get("removed", [])
     ]
     for address in lists.get("undeclared", []):
@@ -62,4 +69,4 @@ def _verdict(checks: Sequence[HostCheck]) -> str:
     failed = [check.host for check in checks if not check.passed]
     if failed:
         return f"Verdict: checks failed on {', '.join(failed)}; each line above has its remedy."
-    return "Verdict: all checks passed." if checks else "Verdict: nothing was checked."
+    return "Verdict: all checks passed." if checks else "Verdict: the hosts were not checked."

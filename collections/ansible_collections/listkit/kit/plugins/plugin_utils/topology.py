@@ -20,7 +20,7 @@ GROUPS = {CORE: "mailman", WEB: "mailman_web", DATABASE: "database"}
 MAIN_GROUP = GROUPS[CORE]
 EXAMPLE_ADDRESS = "private_address=10.0.0.11"
 # A tunnel's port is the daemon's plus this, below the kernel's range of ports for outgoing connections.
-LINK_PORT_OFFSET = 20000
+TUNNEL_PORT_OFFSET = 20000
 
 
 class Component(NamedTuple):
@@ -30,7 +30,7 @@ class Component(NamedTuple):
     address: str
 
 
-class Arrow(NamedTuple):
+class Connection(NamedTuple):
     """One kind of connection between components: the daemon's port and protocol, and the secret of the two hosts."""
 
     client: str
@@ -48,12 +48,12 @@ class Shared(NamedTuple):
     user: str
 
 
-ARROWS = (
-    Arrow(WEB, CORE, 8001, "http", "tunnel_core_web"),
-    Arrow(WEB, CORE, 25, "smtp", "tunnel_core_web"),
-    Arrow(CORE, WEB, 8000, "http", "tunnel_core_web"),
-    Arrow(CORE, DATABASE, 5432, "postgresql", "tunnel_core_database"),
-    Arrow(WEB, DATABASE, 5432, "postgresql", "tunnel_web_database"),
+CONNECTIONS = (
+    Connection(WEB, CORE, 8001, "http", "tunnel_core_web"),
+    Connection(WEB, CORE, 25, "smtp", "tunnel_core_web"),
+    Connection(CORE, WEB, 8000, "http", "tunnel_core_web"),
+    Connection(CORE, DATABASE, 5432, "postgresql", "tunnel_core_database"),
+    Connection(WEB, DATABASE, 5432, "postgresql", "tunnel_web_database"),
 )
 SHARED = (
     Shared("rest_password", CORE, WEB),
@@ -91,29 +91,29 @@ def components_of(
     return {component: Component(name, address_of(name, hostvars.get(name, {}))) for component, name in hosts.items()}
 
 
-def links(components: Mapping[str, Component], host: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the ends of links at `host`: what it accepts, and what it connects to.
+def tunnel_ends(components: Mapping[str, Component], host: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the ends of tunnels at `host`: those that it accepts, and those that it connects.
 
     Each end has `name`, `port` (on loopback), `tunnel_port` and `protocol`; an accepting one the `peers`, each with
     `address` and `key`, a connecting one the server's `address` and `key`.
     """
     accept: dict[int, dict[str, Any]] = {}
     connect: dict[int, dict[str, Any]] = {}
-    for arrow in ARROWS:
-        client, server = components.get(arrow.client), components.get(arrow.server)
+    for connection in CONNECTIONS:
+        client, server = components.get(connection.client), components.get(connection.server)
         if not client or not server or client.host == server.host or host not in (client.host, server.host):
             continue
         end = {
-            "name": f"{arrow.server}-{arrow.port}",
-            "port": arrow.port,
-            "tunnel_port": arrow.port + LINK_PORT_OFFSET,
-            "protocol": arrow.protocol,
+            "name": f"{connection.server}-{connection.port}",
+            "port": connection.port,
+            "tunnel_port": connection.port + TUNNEL_PORT_OFFSET,
+            "protocol": connection.protocol,
         }
         if host == server.host:
-            accept.setdefault(arrow.port, {**end, "peers": {}})["peers"].setdefault(client.address, arrow.key)
+            accept.setdefault(connection.port, {**end, "peers": {}})["peers"].setdefault(client.address, connection.key)
         else:
             # Two components on one host share the connection to the database, with the first one's key.
-            connect.setdefault(arrow.port, {**end, "address": server.address, "key": arrow.key})
+            connect.setdefault(connection.port, {**end, "address": server.address, "key": connection.key})
     peers = {port: [{"address": at, "key": key} for at, key in end["peers"].items()] for port, end in accept.items()}
     return [{**end, "peers": peers[port]} for port, end in accept.items()], list(connect.values())
 
