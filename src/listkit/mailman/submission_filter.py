@@ -154,13 +154,13 @@ def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allo
         return b""
 
 
-def withhold_content(message: Message) -> None:
-    """Leave only the headers: the notice to the poster has the message in it, and must itself be sendable."""
+def withhold_content(message: Message, reasons: Iterable[str] = ()) -> None:
+    """Leave the headers only, and `reasons`: the notice that contains the message must itself be sendable."""
     for name in ("Content-Transfer-Encoding", "Content-Disposition"):
         del message[name]
     message.del_param("boundary")
     message.set_type("text/plain")
-    message.set_payload("The content of the message has been left out.\n", "utf-8")
+    message.set_payload("\n".join(["The content of the message has been left out.", *reasons, ""]), "utf-8")
 
 
 def _megabytes(size: int) -> str:

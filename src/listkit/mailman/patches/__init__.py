@@ -4,23 +4,48 @@ The modules can be imported without Mailman: what needs it is imported when a pa
 """
 
 from listkit.mailman.patches import (
+    archive_spool,
     atomic_handling,
+    automatic_mail,
     forked_runners,
     list_archivers,
     list_defaults,
     lmtp_once,
+    message_text,
+    own_addresses,
     owner_mail_author,
+    posting_loops,
+    setting_line_breaks,
     stale_digest_lock,
+    tolerant_headers,
     unsendable_posts,
 )
 
 MASTER = (forked_runners.PATCH,)
 """Applied by `listkit mailman-master` before Mailman's master starts."""
 
-CLASSES = (atomic_handling.PATCH, stale_digest_lock.PATCH, lmtp_once.PATCH)
-"""Applied to Mailman's classes, before Mailman's components exist."""
+CLASSES = (
+    archive_spool.PATCH,
+    lmtp_once.PATCH,
+    message_text.PATCH,
+    # Both wrap the delivery; what goes to own addresses is recorded like the rest.
+    own_addresses.PATCH,
+    atomic_handling.PATCH,
+    setting_line_breaks.PATCH,
+    stale_digest_lock.PATCH,
+    tolerant_headers.PATCH,
+)
+"""Applied to Mailman's classes and functions, before Mailman's components exist."""
 
-COMPONENTS = (list_archivers.PATCH, list_defaults.PATCH, unsendable_posts.PATCH, owner_mail_author.PATCH)
+COMPONENTS = (
+    automatic_mail.PATCH,
+    list_archivers.PATCH,
+    list_defaults.PATCH,
+    owner_mail_author.PATCH,
+    # The last one's rule is asked first: what would be refused is not held.
+    posting_loops.PATCH,
+    unsendable_posts.PATCH,
+)
 """Applied to Mailman's components, such as chains and pipelines, once they exist."""
 
 PATCHES = (*MASTER, *CLASSES, *COMPONENTS)

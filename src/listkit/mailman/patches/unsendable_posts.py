@@ -6,6 +6,7 @@ Before a moderator sees the post: the notice to the moderators contains it, and 
 from __future__ import annotations
 
 from listkit.common.patching import Patch, Target
+from listkit.mailman.chain_links import ask_first
 
 RULE = CHAIN = "listkit-unsendable"
 CHAINS = ("accept", "hold")
@@ -16,22 +17,7 @@ def _apply() -> None:
     from mailman.config import config
 
     for name in CHAINS:
-        ask_first(config.chains[name])
-
-
-def ask_first(chain) -> None:
-    """Make `chain` (`IChain`) ask our rule before its own."""
-    from mailman.chains.base import Link
-    from mailman.interfaces.chain import LinkAction
-
-    own_links = chain.get_links
-
-    def get_links(mlist, msg, msgdata):
-        """See `IChain`."""
-        yield Link(RULE, LinkAction.jump, CHAIN)
-        yield from own_links(mlist, msg, msgdata)
-
-    chain.get_links = get_links
+        ask_first(config.chains[name], RULE, CHAIN)
 
 
 PATCH = Patch(

@@ -1,4 +1,4 @@
-"""Matches posts that the provider would not take from us."""
+"""Matches posts that the provider would refuse."""
 
 from mailman.interfaces.rules import IRule
 from public import public
@@ -21,7 +21,7 @@ class Unsendable:
         objections = submission_filter.objections(msg, msg.original_size, submission_filter.configuration())
         if objections:
             msgdata["moderation_sender"] = msg.sender
-            # Why it would have been held is nothing to its author any more. Mailman expands $ in reasons; what a poster
-            # named a file is no template.
+            # The author needn't know why it would have been held. Mailman expands $ in reasons; a file's name is no
+            # template.
             msgdata["moderation_reasons"] = [text.replace("$", "$$") for text in objections]
         return bool(objections)
