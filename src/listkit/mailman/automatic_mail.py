@@ -5,7 +5,8 @@ from __future__ import annotations
 from email.message import Message
 
 REPORTS = ("delivery-status", "disposition-notification")
-REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponse")
+REPLY_HEADERS = ("x-autoreply", "x-autorespond", "x-autoresponse", "x-list-administrivia")
+"""The last one is on Mailman's own notices: a list that is a member of another one is welcomed like all members."""
 BULK = ("bulk", "junk", "auto_reply")
 
 

@@ -64,7 +64,7 @@ class Posted:
         return any(copy.repeats(other) for other in self._read(self._path(list_id, message)))
 
     def add(self, list_id: str, message: Message) -> Posting:
-        """Record the post, and say what it is to the list. The same copy counts as new: a crash may have come between."""
+        """Record the post, and say what it is to the list. The same copy is new: a crash may have come between."""
         path, copy = self._path(list_id, message), Copy.of(message)
         known = self._read(path)
         if any(copy.whole == other.whole for other in known):

@@ -15,9 +15,11 @@ from listkit.mailman.patches import (
     own_addresses,
     owner_mail_author,
     posting_loops,
+    reserved_names,
     setting_line_breaks,
     stale_digest_lock,
     tolerant_headers,
+    umbrella_lists,
     unsendable_posts,
 )
 
@@ -34,6 +36,7 @@ CLASSES = (
     setting_line_breaks.PATCH,
     stale_digest_lock.PATCH,
     tolerant_headers.PATCH,
+    umbrella_lists.PATCH,
 )
 """Applied to Mailman's classes and functions, before Mailman's components exist."""
 
@@ -44,6 +47,7 @@ COMPONENTS = (
     owner_mail_author.PATCH,
     # The last one's rule is asked first: what would be refused is not held.
     posting_loops.PATCH,
+    reserved_names.PATCH,
     unsendable_posts.PATCH,
 )
 """Applied to Mailman's components, such as chains and pipelines, once they exist."""

@@ -8,18 +8,22 @@ from listkit.web.patches import (
     admin_login,
     archive_api,
     archive_policies,
+    archive_search,
     cache_culling,
     connection_health,
     job_queue,
     new_archives,
+    tag_suggestions,
 )
 
 DJANGO = (
     admin_login.PATCH,
     archive_api.PATCH,
+    archive_search.PATCH,
     cache_culling.PATCH,
     connection_health.PATCH,
     new_archives.PATCH,
+    tag_suggestions.PATCH,
 )
 """Applied when Django has loaded its applications."""
 

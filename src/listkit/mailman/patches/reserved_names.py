@@ -1,0 +1,70 @@
+"""A list gets no name whose address belongs to something else.
+
+Postorius' form allows a list called like the site's own address, and one called like a sub-address of another list
+(`members-owner`), whose mail would then reach the wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from listkit.common.patching import Patch, Target
+
+
+def reason(address: str, lists: Iterable[str], reserved: Iterable[str], subaddresses: Iterable[str]) -> str:
+    """Return why no list may have `address` beside `lists`, or "". All addresses are in lower case."""
+    if address in reserved:
+        return f"{address} is the site's own address"
+    name, _, domain = address.partition("@")
+    existing = set(lists)
+    for subaddress in subaddresses:
+        other = f"{name.removesuffix(f'-{subaddress}')}@{domain}"
+        if other != address and other in existing:
+            return f"{address} is the address {subaddress} of the list {other}"
+        below = f"{name}-{subaddress}@{domain}"
+        if below in existing:
+            return f"the list {below} has the name of this list's address {subaddress}"
+    return ""
+
+
+def _refuse(happening) -> None:
+    from mailman.config import config
+    from mailman.interfaces.listmanager import IListManager, ListCreatingEvent
+    from mailman.interfaces.mailinglist import InvalidListNameError
+    from mailman.runners.lmtp import SUBADDRESS_NAMES
+    from zope.component import getUtility
+
+    if not isinstance(happening, ListCreatingEvent):
+        return
+
+    class Reserved(InvalidListNameError, ValueError):
+        """Mailman's command line expects the first, its REST API shows the text of the second."""
+
+        def __str__(self):
+            return why
+
+    address = happening.fqdn_listname.lower()
+    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}, SUBADDRESS_NAMES):
+        raise Reserved(address.partition("@")[0])
+
+
+def _apply() -> None:
+    from zope import event
+
+    event.subscribers.append(_refuse)
+
+
+PATCH = Patch(
+    name="reserved-names",
+    purpose="Postorius makes lists whose addresses belong to the site or to another list.",
+    upstream="none filed",
+    read_in=("mailman 3.3.8", "mailman 3.3.10"),
+    fallback="`listkit check` names such lists.",
+    targets=(
+        Target("mailman.interfaces.listmanager:ListCreatingEvent.__init__", "(self, fqdn_listname)"),
+        Target("mailman.interfaces.mailinglist:InvalidListNameError.__init__", "(self, listname)"),
+        Target("mailman.runners.lmtp:SUBADDRESS_NAMES"),
+        Target("zope.event:subscribers"),
+    ),
+    apply=_apply,
+)
