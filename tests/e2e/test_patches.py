@@ -44,11 +44,16 @@ def changed(host: Host, file: str, old: str, new: str, service: str) -> Iterator
 def patches_finding(host: Host, wait: int = 0) -> dict:
     """What `listkit check` says about the patches."""
     findings = json.loads(host.try_run(f"listkit check --json --wait {wait}").stdout)
-    return next(finding for finding in findings if finding["what"] == "patches")
+    return next(finding for finding in findings if finding["name"] == "patches")
+
+
+def is_ok(host: Host) -> bool:
+    """Whether all patches are applied."""
+    return patches_finding(host, WAIT_SECONDS)["status"] == "ok"
 
 
 def test_no_guard_fails_on_this_release(site: Site):
-    assert all(patches_finding(host, WAIT_SECONDS)["well"] for host in {site.host, site.web})
+    assert all(is_ok(host) for host in {site.host, site.web})
     records = "find /run/listkit/patches -name '*.json'"
     assert {"core.json", "master.json"} <= {path.split("/")[-1] for path in site.host.run(records).split()}
     assert {"django.json", "queue.json"} <= {path.split("/")[-1] for path in site.web.run(records).split()}
@@ -77,10 +82,10 @@ def test_where_mailman_differs_mail_goes_on_and_the_check_fails(
         site.host.run("until ss -Htln | grep -q 127.0.0.1:8001; do sleep 0.2; done")
         posts_arrive(mailing_list)
         finding = patches_finding(site.host)
-        assert not finding["well"]
-        assert f"{patch} is not applied: mailman.core.{file[:-3]}:" in finding["seen"]
-        assert "docs/reference/patches.md" in finding["fix"]
-    assert patches_finding(site.host, WAIT_SECONDS)["well"]
+        assert finding["status"] == "critical"
+        assert f"without the patch {patch}: mailman.core.{file[:-3]}:" in finding["seen"]
+        assert "docs/reference/patches.md" in finding["remedy"]
+    assert is_ok(site.host)
 
 
 def test_a_master_that_is_not_as_expected_is_debians(site: Site):
@@ -105,7 +110,7 @@ def test_where_the_archive_differs_its_api_is_closed_and_the_rest_goes_on(
     assert guest.get(api).status == 200
     with changed(site.web, "hyperkitty/api/email.py", old, new, "mailman3-web"):
         assert guest.get(api).status == 404
-        assert "archive-api is not applied" in patches_finding(site.web)["seen"]
+        assert "without the patch archive-api" in patches_finding(site.web)["seen"]
         mailing_list.post(author, "Archived all the same")
         assert archived(guest, public_list, "Archived all the same").status == 200
     assert guest.get(api).status == 200
@@ -115,4 +120,4 @@ def test_where_django_q_differs_its_own_cluster_runs(site: Site):
     file = site.web.run(f"cd {PACKAGES} && grep -l '^def worker(' django_q/*.py").strip()
     with changed(site.web, file, "task_queue: Queue, result", "tasks: Queue, result", "mailman3-web"):
         site.web.run("until pgrep -f 'manage.py qcluster' > /dev/null; do sleep 0.2; done")
-        assert "job-queue is not applied" in patches_finding(site.web)["seen"]
+        assert "without the patch job-queue" in patches_finding(site.web)["seen"]

@@ -13,7 +13,7 @@ import inspect
 import json
 import logging
 import textwrap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,13 +152,17 @@ class Patching:
             log.debug("%s: %s", path, error)
 
 
-def recorded_failures(directory: Path = DIRECTORY) -> Iterator[Failure]:
-    """Return what the processes have recorded. Raises ValueError, naming the file, for a record that can't be read."""
+def recorded_failures(directory: Path = DIRECTORY) -> dict[str, list[Failure]]:
+    """Return the failures by process. Raises ValueError, naming the file, for a record that can't be read."""
+    found = {}
     for path in sorted(directory.glob("*/*.json")):
+        process = str(path.relative_to(directory).with_suffix(""))
         try:
-            yield from (Failure(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))["failed"])
+            entries = json.loads(path.read_text(encoding="utf-8"))["failed"]
+            found[process] = [Failure(**entry) for entry in entries]
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{path}: {error}") from error
+    return found
 
 
 def signature(function: Callable) -> str:

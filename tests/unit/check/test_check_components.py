@@ -178,7 +178,7 @@ class TestSetAside:
         assert the(core.check_set_aside(tmp_path)).status is Status.OK
 
     @pytest.mark.parametrize(
-        ("file", "command"), [("shunt/1.pck", "`runuser -u list -- mailman unshunt`"), ("bad/1.psv", "mailman qfile")]
+        ("file", "command"), [("shunt/1.pck", "`mailman unshunt`"), ("bad/1.psv", "mailman qfile")]
     )
     def test_they_are_counted_with_the_time_of_the_oldest(self, tmp_path, file, command):
         (tmp_path / file).parent.mkdir()
@@ -443,15 +443,56 @@ class TestPatches:
         assert list(patches.check_patches(tmp_path / "none")) == []
 
     def test_processes_that_applied_all_are_named(self, tmp_path):
-        (tmp_path / "mailman").mkdir()
-        (tmp_path / "mailman" / "master.json").write_text('{"failed": []}')
+        self.record(tmp_path)
         finding = the(patches.check_patches(tmp_path))
-        assert (finding.status, finding.seen) == (Status.OK, "all applied in master")
+        assert (finding.status, finding.seen) == (Status.OK, "all applied in mailman/master")
 
     def test_a_patch_that_does_not_fit_is_critical(self, tmp_path):
-        failed = {"patch": "exact once", "upstream": "https://example.org/issues/1", "reason": "take(a) takes b"}
-        (tmp_path / "uwsgi.json").write_text(json.dumps({"failed": [failed]}))
+        self.record(tmp_path, {"patch": "exact-once", "upstream": "none filed", "reason": "take(a) takes b"})
         finding = the(patches.check_patches(tmp_path))
         assert finding.status is Status.CRITICAL
-        assert "exact once does not fit uwsgi: take(a) takes b" in finding.seen
-        assert "https://example.org/issues/1" in finding.remedy
+        assert "mailman/master runs without the patch exact-once: take(a) takes b" in finding.seen
+        assert "docs/reference/patches.md" in finding.remedy
+
+    def record(self, directory, *failed):
+        (directory / "mailman").mkdir()
+        (directory / "mailman" / "master.json").write_text(json.dumps({"failed": failed}))
+
+
+class TestListAddresses:
+    @pytest.fixture
+    def bridge(self, tmp_path):
+        path = tmp_path / "bridge.json"
+        settings = {
+            "domains": ["x.test"],
+            "mailboxes": ["Mailman@x.test"],
+            "site_owner": {"local_parts": ["postorius"]},
+        }
+        path.write_text(json.dumps(settings))
+        return path
+
+    def look(self, bridge, *addresses):
+        client = Client({"lists": {"entries": [{"fqdn_listname": address} for address in addresses]}})
+        return all_of(core.check_list_addresses(client, bridge))
+
+    def test_lists_with_addresses_of_their_own(self, bridge):
+        [finding] = self.look(bridge, "a@x.test", "b@x.test")
+        assert finding.status is Status.OK
+
+    @pytest.mark.parametrize(
+        ("address", "seen"),
+        [
+            ("a@y.test", "in a domain that the inventory does not have: a@y.test"),
+            ("postorius@x.test", "postorius@x.test is the site's own address"),
+            ("mailman@x.test", "mailman@x.test is the site's own address"),
+            ("a-owner@x.test", "a-owner@x.test is the address owner of the list a@x.test"),
+        ],
+    )
+    def test_an_address_that_belongs_to_something_else_is_a_warning(self, bridge, address, seen):
+        finding = self.look(bridge, "a@x.test", address)[0]
+        assert finding.status is Status.WARNING
+        assert seen in finding.seen
+
+    def test_without_mailman_nothing_is_known(self, bridge):
+        finding = the(core.check_list_addresses(Client(error=RestError("GET http://x: 500")), bridge))
+        assert finding.status is Status.UNKNOWN

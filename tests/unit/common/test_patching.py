@@ -70,7 +70,7 @@ def test_a_patch_is_applied_once(process):
     assert process.apply([patch])
     assert process.apply([patch])
     assert applied == [1]
-    assert list(recorded_failures(process.directory)) == []
+    assert recorded_failures(process.directory) == {"library/server": []}
 
 
 @pytest.mark.parametrize("target", [target for target, _ in BAD])
@@ -91,9 +91,8 @@ def test_a_patch_that_raises_is_a_failure_too(process):
         raise KeyError("chain")
 
     assert not process.apply([patch_of(apply=fail)])
-    assert list(recorded_failures(process.directory)) == [
-        Failure("a-patch", "https://example.org/1", "KeyError: 'chain'")
-    ]
+    failure = Failure("a-patch", "https://example.org/1", "KeyError: 'chain'")
+    assert recorded_failures(process.directory) == {"library/server": [failure]}
 
 
 def test_the_other_patches_are_applied_and_a_second_round_adds_to_the_record(process):
@@ -102,7 +101,8 @@ def test_the_other_patches_are_applied_and_a_second_round_adds_to_the_record(pro
     assert not process.apply([patch_of(Target("a_library:stop")), good])
     assert process.apply([Patch("late", "", "", (), "", (), lambda: applied.append("late"))])
     assert applied == ["good", "late"]
-    assert [failure.patch for failure in recorded_failures(process.directory)] == ["a-patch"]
+    (failure,) = recorded_failures(process.directory)["library/server"]
+    assert failure.patch == "a-patch"
 
 
 def test_a_process_that_may_not_write_there_applies_its_patches_all_the_same(tmp_path):
@@ -112,4 +112,4 @@ def test_a_process_that_may_not_write_there_applies_its_patches_all_the_same(tmp
 def test_a_record_that_cannot_be_read_is_named(process):
     (process.directory / "library/server.json").write_text("{")
     with pytest.raises(ValueError, match=r"library/server\.json"):
-        list(recorded_failures(process.directory))
+        recorded_failures(process.directory)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import contextlib
 import http.client
+import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -15,12 +16,14 @@ from listkit.check.probes import TIMEOUT_SECONDS, date, greeting, oldest, with_l
 from listkit.check.settings import Settings
 from listkit.common.endpoints import CORE_LMTP
 from listkit.common.rest import LoginRefused, RestClient, RestError
+from listkit.mailman.list_names import SUBADDRESSES, reason
 
 UNIT = "mailman3.service"
 RESTART = f"`systemctl restart {UNIT}`"
 QUEUES = Path("/var/lib/mailman3/queue")
 ARCHIVE_SPOOL = Path("/var/lib/mailman3/archives/hyperkitty/spool")
 ARCHIVER = Path("/etc/mailman3/listkit-hyperkitty.cfg")
+BRIDGE = Path("/etc/listkit/bridge.json")
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -31,6 +34,7 @@ def checks(settings: Settings) -> list[Check]:
         Check("shunted messages", check_set_aside),
         Check("archive", check_archive),
         Check("unarchived posts", check_archive_spool),
+        Check("addresses of the lists", check_list_addresses),
     ]
 
 
@@ -67,11 +71,11 @@ def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
     bad = _files(queues / "bad")
     if (since := oldest(shunted)) is not None:
         seen = f"{len(shunted)} in {queues}/shunt, the oldest since {date(since)}"
-        remedy = "remove the cause (see /var/log/mailman3/mailman.log), then `runuser -u list -- mailman unshunt`"
+        remedy = "remove the cause (see /var/log/mailman3/mailman.log), then `mailman unshunt`"
         yield Finding.warning("shunted messages", seen, remedy)
     if (since := oldest(bad)) is not None:
         seen = f"{len(bad)} in {queues}/bad, the oldest since {date(since)}: Mailman cannot read them"
-        remedy = f"`runuser -u list -- mailman qfile {bad[0]}` shows one; delete those that you do not need"
+        remedy = f"`mailman qfile {bad[0]}` shows one; delete those that you do not need"
         yield Finding.warning("shunted messages", seen, remedy)
     if not shunted and not bad:
         yield Finding.ok("shunted messages", "none")
@@ -125,3 +129,28 @@ def check_archive_spool(spool: Path = ARCHIVE_SPOOL) -> Iterator[Finding]:
         seen = f"{len(waiting)} in {spool}, the oldest since {date(since)}: the archive did not accept them"
         remedy = "`listkit check --only core` says whether it does now; they follow the next post that it accepts"
         yield Finding.warning(name, seen, remedy)
+
+
+def check_list_addresses(client: RestClient | None = None, bridge: Path = BRIDGE) -> Iterator[Finding]:
+    """Every list has addresses of its own, in a domain whose mail reaches this host."""
+    name = "addresses of the lists"
+    settings = json.loads(bridge.read_text())
+    try:
+        lists = {str(entry["fqdn_listname"]) for entry in (client or RestClient.of_this_host()).entries("lists")}
+    except RestError as error:
+        yield Finding.unknown(name, str(error), "`listkit check --only core`")
+        return
+    foreign = sorted(address for address in lists if address.partition("@")[2] not in settings["domains"])
+    if foreign:
+        remedy = (
+            "delete them in the web interface, or declare their domain in the inventory: the provider refuses its mail"
+        )
+        yield Finding.warning(name, f"in a domain that the inventory does not have: {', '.join(foreign)}", remedy)
+    own = {f"{part}@{domain}" for part in settings["site_owner"]["local_parts"] for domain in settings["domains"]}
+    own |= {address.lower() for address in settings["mailboxes"]}
+    clashing = [why for address in sorted(lists) if (why := reason(address, lists, own, SUBADDRESSES))]
+    if clashing:
+        remedy = "rename one of the two: delete it in the web interface, and declare it under another name"
+        yield Finding.warning(name, "; ".join(clashing), remedy)
+    if not foreign and not clashing:
+        yield Finding.ok(name, f"{len(lists)} lists, each with addresses of its own")

@@ -6,32 +6,14 @@ Postorius' form allows a list called like the site's own address, and one called
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from listkit.common.patching import Patch, Target
-
-
-def reason(address: str, lists: Iterable[str], reserved: Iterable[str], subaddresses: Iterable[str]) -> str:
-    """Return why no list may have `address` beside `lists`, or "". All addresses are in lower case."""
-    if address in reserved:
-        return f"{address} is the site's own address"
-    name, _, domain = address.partition("@")
-    existing = set(lists)
-    for subaddress in subaddresses:
-        other = f"{name.removesuffix(f'-{subaddress}')}@{domain}"
-        if other != address and other in existing:
-            return f"{address} is the address {subaddress} of the list {other}"
-        below = f"{name}-{subaddress}@{domain}"
-        if below in existing:
-            return f"the list {below} has the name of this list's address {subaddress}"
-    return ""
+from listkit.mailman.list_names import SUBADDRESSES, reason
 
 
 def _refuse(happening) -> None:
     from mailman.config import config
     from mailman.interfaces.listmanager import IListManager, ListCreatingEvent
     from mailman.interfaces.mailinglist import InvalidListNameError
-    from mailman.runners.lmtp import SUBADDRESS_NAMES
     from zope.component import getUtility
 
     if not isinstance(happening, ListCreatingEvent):
@@ -44,7 +26,7 @@ def _refuse(happening) -> None:
             return why
 
     address = happening.fqdn_listname.lower()
-    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}, SUBADDRESS_NAMES):
+    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}, SUBADDRESSES):
         raise Reserved(address.partition("@")[0])
 
 
@@ -63,7 +45,6 @@ PATCH = Patch(
     targets=(
         Target("mailman.interfaces.listmanager:ListCreatingEvent.__init__", "(self, fqdn_listname)"),
         Target("mailman.interfaces.mailinglist:InvalidListNameError.__init__", "(self, listname)"),
-        Target("mailman.runners.lmtp:SUBADDRESS_NAMES"),
         Target("zope.event:subscribers"),
     ),
     apply=_apply,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from listkit.mailman.patches.reserved_names import reason
+from listkit.mailman.list_names import reason
 
 LISTS = ["members@example.org", "staff-join@example.org"]
 SITE = {"postorius@example.org"}
