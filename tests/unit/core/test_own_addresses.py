@@ -22,7 +22,7 @@ class Delivery:
         return {recipient: (450, b"later") for recipient in recipients if recipient.startswith("refused")}
 
 
-def deliver(recipients, refused=()):
+def deliver(recipients, refused=(), **metadata):
     handed_over = []
 
     def to_lmtp(sender, addresses, content):
@@ -32,7 +32,7 @@ def deliver(recipients, refused=()):
     patched = type("Patched", (Delivery,), dict(Delivery.__dict__))
     own_addresses.wrap(patched, lambda all_of_them: {one for one in all_of_them if "-owner@" in one}, to_lmtp)
     delivery = patched()
-    answer = delivery._deliver_to_recipients(None, Message(), {}, recipients)
+    answer = delivery._deliver_to_recipients(None, Message(), metadata, recipients)
     return answer, delivery.relayed, handed_over
 
 
@@ -50,6 +50,11 @@ def test_mail_to_own_addresses_alone_is_not_relayed():
         [],
         [("members-bounces@example.org", {"members-owner@example.org"}, b"content")],
     )
+
+
+def test_mailmans_own_notice_is_marked_for_its_lists():
+    _, _, [(_, _, content)] = deliver(["members-owner@example.org"], reduced_list_headers=True)
+    assert content == b"X-List-Administrivia: yes\ncontent"
 
 
 def test_both_kinds_are_split_and_refusals_of_both_returned():

@@ -11,6 +11,10 @@ import functools
 from listkit.common.patching import Patch, Target
 
 
+NOTICE = b"X-List-Administrivia: yes\n"
+"""Marks Mailman's own notices: a list that is a member of another one posts no welcome (see `automatic_mail`)."""
+
+
 def wrap(delivery_class, of_lists, deliver) -> None:
     """Wrap the method of Mailman's `BaseDelivery`; see `listkit.mailman.own_addresses`."""
     delivery_class._deliver_to_recipients = _deliver_to_recipients(
@@ -25,7 +29,10 @@ def _deliver_to_recipients(original, of_lists, deliver):
         own = of_lists(recipients)
         if not own:
             return original(self, mlist, msg, msgdata, recipients)
-        refused = deliver(self._get_sender(mlist, msg, msgdata), own, msg.as_bytes())
+        content = msg.as_bytes()
+        if msgdata.get("reduced_list_headers"):
+            content = NOTICE + content
+        refused = deliver(self._get_sender(mlist, msg, msgdata), own, content)
         others = [recipient for recipient in recipients if recipient not in own]
         return {**refused, **(original(self, mlist, msg, msgdata, others) if others else {})}
 
