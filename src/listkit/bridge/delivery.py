@@ -11,7 +11,9 @@ from typing import BinaryIO
 
 from listkit.bridge import owner
 from listkit.bridge.address import AddressBook
+from listkit.bridge.cleaning import CleanMessage, clean
 from listkit.bridge.config import Configuration, Mailbox
+from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.message import (
@@ -21,7 +23,6 @@ from listkit.bridge.message import (
     delivery_id,
     envelope_sender,
     read_header,
-    rendered,
 )
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
@@ -78,10 +79,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """An incoming message with its parsed header and the identity of its content."""
+    """An incoming message: its header as it arrived, its cleaned form, and the identity of its content."""
 
     incoming: Incoming
     header: Header
+    clean: CleanMessage
     identity: bytes
 
 
@@ -152,7 +154,7 @@ class DeliveryAgent:
         if len(found.recipients) > RECIPIENTS_AT_MOST:
             outcome.notes.append(f"names {len(found.recipients)} addresses of lists, of at most {RECIPIENTS_AT_MOST}")
             return outcome
-        message = _Message(incoming, header, content_identity(header, incoming.spool, incoming.internal_date))
+        message = self._prepared(incoming, header)
         statuses = [self._to_list(message, recipient, outcome) for recipient in found.recipients]
         if found.to_owner:
             statuses += self._to_owner(message, outcome)
@@ -162,6 +164,11 @@ class DeliveryAgent:
         if statuses:
             outcome.disposition = disposition_of(statuses)
         return outcome
+
+    def _prepared(self, incoming: Incoming, header: Header) -> _Message:
+        identity = content_identity(header, incoming.spool, incoming.internal_date)
+        cleaned = clean(header, incoming.spool, incoming.internal_date, self._mailbox.domain)
+        return _Message(incoming, header, cleaned, identity)
 
     def connect(self) -> SmtpConnection:
         """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""
@@ -249,7 +256,8 @@ class DeliveryAgent:
             return decided, decided is DeliveryStatus.DELIVERED
 
     def _hand_over(self, message: _Message, recipient: str, delivery: str) -> Reply:
-        blocks = rendered(message.header, message.incoming.spool, delivery, message.identity, self._mailbox.domain)
+        message_id = self._message_id(message, recipient)
+        blocks = rendered(message.clean, message.incoming.spool, delivery, message_id)
         lmtp = self.connect()
         try:
             reply = lmtp.deliver(envelope_sender(message.header), recipient, blocks)
@@ -262,6 +270,13 @@ class DeliveryAgent:
             raise MailmanUnavailable(str(error), with_message=True) from error
         self._metrics.set("mailman_up", 1)
         return reply
+
+    def _message_id(self, message: _Message, recipient: str) -> str:
+        """The Message-ID to deliver with: the author's own, unless it is missing or that of another message."""
+        message_id = message.clean.first("message-id")
+        if message_id and self._journal.claim_message_id(recipient, message_id, message.identity):
+            return message_id
+        return made_message_id(message.identity, self._mailbox.domain)
 
     def _decide(self, message: _Message, recipient: str, reply: Reply, outcome: Outcome) -> DeliveryStatus:
         exists: bool | None = None
@@ -299,7 +314,7 @@ class DeliveryAgent:
         relay = self._configuration.site_owner.relay
         connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
-            blocks = owner.forwarded(message.header, message.incoming.spool, self._mailbox.account)
+            blocks = owner.forwarded(message.clean, message.incoming.spool, self._mailbox.account)
             reply = connection.deliver(self._mailbox.account, address, blocks)
         except BaseException:
             connection.drop()

@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT N
 CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
     uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, boot TEXT NOT NULL, monotonic REAL NOT NULL,
     wall REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS message_ids (recipient TEXT NOT NULL, message_id TEXT NOT NULL, identity BLOB NOT NULL,
+    at REAL NOT NULL, PRIMARY KEY (recipient, message_id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS message_ids_at ON message_ids (at);
 CREATE TABLE IF NOT EXISTS lists (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
@@ -70,6 +73,14 @@ class Journal:
         """Record that Mailman took this delivery; on return it is on the disk."""
         with self._lock, self._sure:
             self._sure.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (delivery, recipient, time.time()))
+
+    def claim_message_id(self, recipient: str, message_id: str, identity: bytes) -> bool:
+        """Reserve a Message-ID at a recipient for one content; return whether it was free, or reserved for the same."""
+        with self._writing() as quick:
+            row = (recipient, message_id, identity, time.time())
+            quick.execute("INSERT OR IGNORE INTO message_ids VALUES (?, ?, ?, ?)", row)
+            query = "SELECT identity FROM message_ids WHERE recipient = ? AND message_id = ?"
+            return bool(quick.execute(query, (recipient, message_id)).fetchone()[0] == identity)
 
     def begin_attempt(self, message: str) -> int:
         """Note that a message is about to be handled; returns how often that was begun without `end_attempt` before."""
@@ -158,6 +169,7 @@ class Journal:
         with self._writing() as quick:
             quick.execute("DELETE FROM delivered WHERE at < ?", (before,))
             quick.execute("DELETE FROM attempts WHERE at < ?", (before,))
+            quick.execute("DELETE FROM message_ids WHERE at < ?", (before,))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

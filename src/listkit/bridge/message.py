@@ -19,12 +19,18 @@ DELIVERY_HEADER = "X-Listkit-Delivery"
 # RFC 5321 allows 1,000 octets with the CRLF. What is longer Postfix would fold on its way out, in the same way.
 LINE_OCTETS = 990
 HEADER_OCTETS = 1_048_576
+# Each field costs a hundred times the octets of a short one.
+HEADER_FIELDS = 2000
 _CARRY_OCTETS = 65_536
 _CHUNK_OCTETS = 65_536
 
 # A run of CR is looked through from its beginning only: from each of its octets it would take quadratic time.
 _LINE_END = re.compile(rb"(?<!\r)\r*\n|\r")
-_FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:")
+FIELD_PATTERN = re.compile(rb"([!-9;-~]+)[ \t]*:")
+# A field whose name isn't ASCII: nothing can read it, but it doesn't end the header either.
+_FOREIGN_FIELD = re.compile(rb"[^\s:]*[\x80-\xff][^\s:]*[ \t]*:")
+
+_SPACES = bytes.maketrans(b"\t\r\n", b"   ")
 
 # The fields that their author wrote. Trace fields (Received, Delivered-To, …) differ between two copies of one message;
 # Resent-* make a deliberate second sending another message.
@@ -35,7 +41,7 @@ _AUTHORS_FIELDS = (
 
 
 class HeaderTooLarge(Exception):
-    """The header has no end within `HEADER_OCTETS`."""
+    """The header has no end within `HEADER_OCTETS`, or more than `HEADER_FIELDS` fields."""
 
 
 class LineNormaliser:
@@ -90,11 +96,25 @@ class Field:
     name: str
     raw: bytes
 
+    @classmethod
+    def of(cls, found: re.Match[bytes], line: bytes) -> Field:
+        """Begin a field with its first line, in which `FIELD_PATTERN` was found."""
+        # "Name :" is RFC 5322's obsolete form; Mailman would call it a defect.
+        return cls(found[1].decode("ascii").lower(), found[1] + b":" + line[found.end() :])
+
+    @property
+    def octets(self) -> bytes:
+        """The value as it stands, folded."""
+        return self.raw.partition(b":")[2].removesuffix(b"\r\n").lstrip(b" \t")
+
     @property
     def value(self) -> str:
         """The value, unfolded; bytes that aren't ASCII come as surrogates."""
-        text = self.raw.partition(b":")[2].decode("ascii", "surrogateescape")
-        return " ".join(text.split())
+        octets = self.raw.partition(b":")[2].translate(_SPACES).strip()
+        # Not a word at a time: a crafted header has half a million of them.
+        while b"  " in octets:
+            octets = octets.replace(b"  ", b" ")
+        return octets.decode("ascii", "surrogateescape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +136,14 @@ class Header:
 def read_header(spool: BinaryIO) -> Header:
     """Read the header from the beginning of a normalised message.
 
-    The header ends at the first line that is neither a field nor a continuation, as Python's own parser has it, so that
-    Mailman sees the same fields as we do.
+    The header ends at the first line that is neither a field nor a continuation, as in Python's own parser. Fields with
+    names that aren't ASCII are left out.
 
     Raises `HeaderTooLarge`.
     """
     spool.seek(0)
     fields: list[tuple[str, list[bytes]]] = []
+    skipping = False
     offset = 0
     while line := spool.readline():
         if offset + len(line) > HEADER_OCTETS:
@@ -130,11 +151,17 @@ def read_header(spool: BinaryIO) -> Header:
         if line == b"\r\n":
             offset += len(line)
             break
-        if fields and line[:1] in b" \t":
-            fields[-1][1].append(line)
-        elif found := _FIELD.match(line):
-            # "Name :" is RFC 5322's obsolete form; Mailman would call it a defect.
-            fields.append((found[1].decode("ascii").lower(), [found[1] + b":" + line[found.end() :]]))
+        if line[:1] in b" \t" and (fields or skipping):
+            if not skipping:
+                fields[-1][1].append(line)
+        elif found := FIELD_PATTERN.match(line):
+            skipping = False
+            first = Field.of(found, line)
+            fields.append((first.name, [first.raw]))
+            if len(fields) > HEADER_FIELDS:
+                raise HeaderTooLarge(f"the header has more than {HEADER_FIELDS} fields")
+        elif fields and (_FOREIGN_FIELD.match(line) or line.startswith(b">From ")):
+            skipping = True
         elif fields or not line.startswith(b"From "):
             break
         offset += len(line)
@@ -174,27 +201,6 @@ def delivery_id(identity: bytes, recipient: str, replay: str = "") -> str:
     replay: names a deliberate second posting (see docs/runbooks/bridge.md, "Replay"), empty otherwise.
     """
     return hashlib.sha256(identity + b"\0" + recipient.encode() + b"\0" + replay.encode()).hexdigest()[:40]
-
-
-def rendered(header: Header, spool: BinaryIO, delivery: str, identity: bytes, domain: str) -> Iterator[bytes]:
-    """Yield the message as Mailman gets it, in blocks of whole lines.
-
-    The delivery header stands on top and nowhere else: a stranger who wrote one of his own can't make Mailman believe
-    that a post was taken before. A missing Message-ID is made from the content, so that a second try has the same; one
-    that isn't ASCII counts as missing, because Mailman can't hash it.
-    """
-    top = f"{DELIVERY_HEADER}: {delivery}\r\n"
-    fields = [field for field in header.fields if field.name != DELIVERY_HEADER.lower() and not _is_foul_id(field)]
-    if not any(field.name == "message-id" for field in fields):
-        top += f"Message-ID: <{identity.hex()[:32]}@{domain}>\r\n"
-    yield top.encode() + b"".join(field.raw for field in fields) + b"\r\n"
-    spool.seek(header.body_offset)
-    while lines := spool.readlines(_CHUNK_OCTETS):
-        yield b"".join(lines)
-
-
-def _is_foul_id(field: Field) -> bool:
-    return field.name == "message-id" and not (field.value and field.value.isascii())
 
 
 def envelope_sender(header: Header) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from listkit.bridge.address import addresses_in
+from listkit.bridge.cleaning import CleanMessage
 from listkit.bridge.message import DELIVERY_HEADER, Header
 
 LOOP_HEADER = "X-Listkit-Owner-Copy"
@@ -32,17 +33,15 @@ def reason_to_keep(header: Header) -> str:
     return ""
 
 
-def forwarded(header: Header, spool: BinaryIO, account: str) -> Iterator[bytes]:
+def forwarded(message: CleanMessage, spool: BinaryIO, account: str) -> Iterator[bytes]:
     """Yield the message as the site owner gets it, in blocks of whole lines."""
-    senders = addresses_in(header.first("from"))
-    answers = addresses_in(header.first("reply-to")) or senders
+    senders = addresses_in(message.first("from"))
+    answers = addresses_in(message.first("reply-to")) or senders
     name = senders[0].replace("@", " at ") if senders else "an unknown sender"
     top = [f'From: "{name} via {account.replace("@", " at ")}" <{account}>']
     if answers:
         top.append(f"Reply-To: {', '.join(answers[:5])}")
     top.append(f"{LOOP_HEADER}: {account}")
     yield "".join(f"{line}\r\n" for line in top).encode()
-    yield b"".join(field.raw for field in header.fields if field.name not in _DROPPED) + b"\r\n"
-    spool.seek(header.body_offset)
-    while lines := spool.readlines(65_536):
-        yield b"".join(lines)
+    yield b"".join(field.raw for field in message.fields if field.name not in _DROPPED) + b"\r\n"
+    yield from message.body(spool)

@@ -16,6 +16,8 @@ import time
 from test_bridge_routing import BOOK, HEADERS
 
 from listkit.bridge import owner
+from listkit.bridge.cleaning import clean
+from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.message import (
     HeaderTooLarge,
     LineNormaliser,
@@ -23,7 +25,6 @@ from listkit.bridge.message import (
     delivery_id,
     envelope_sender,
     read_header,
-    rendered,
 )
 from listkit.bridge.routing import route
 
@@ -76,7 +77,9 @@ def passed_on(message: bytes, dice: random.Random) -> None:
     assert re.fullmatch(r"[!-~]*", envelope_sender(header))
     identity = content_identity(header, spool, "now")
     delivery = delivery_id(identity, "news@example.org")
-    result = b"".join(rendered(header, spool, delivery, identity, "example.org"))
+    message = clean(header, spool, "now", "example.org")
+    message_id = message.first("message-id") or made_message_id(identity, "example.org")
+    result = b"".join(rendered(message, spool, delivery, message_id))
     assert result.startswith(b"X-Listkit-Delivery: " + delivery.encode() + b"\r\n")
     assert result.endswith(b"\r\n")
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\0", result)
@@ -84,7 +87,8 @@ def passed_on(message: bytes, dice: random.Random) -> None:
     parsed = email.message_from_bytes(result)
     assert parsed.get_all("X-Listkit-Delivery") == [delivery]
     assert isinstance(parsed["Message-ID"], str)
-    for _block in owner.forwarded(header, spool, "mailman@example.org"):
+    assert parsed.defects == []
+    for _block in owner.forwarded(message, spool, "mailman@example.org"):
         pass
     owner.reason_to_keep(header)
 

@@ -13,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from listkit.bridge import owner
+from listkit.bridge.cleaning import clean
+from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.message import (
     _LINE_END,
     HEADER_OCTETS,
@@ -23,7 +25,6 @@ from listkit.bridge.message import (
     delivery_id,
     envelope_sender,
     read_header,
-    rendered,
 )
 
 POST = (
@@ -46,8 +47,9 @@ def identity(octets: bytes, date: str = "d") -> bytes:
 
 def handed_over(octets: bytes, delivery: str = "0" * 40) -> bytes:
     spool = io.BytesIO(normalised(octets))
-    header = read_header(spool)
-    return b"".join(rendered(header, spool, delivery, identity(octets), "example.org"))
+    message = clean(read_header(spool), spool, "30-Nov-2026 02:00:00 +0000", "example.org")
+    message_id = message.first("message-id") or made_message_id(identity(octets), "example.org")
+    return b"".join(rendered(message, spool, delivery, message_id))
 
 
 hostile = st.lists(
@@ -281,7 +283,7 @@ def test_the_envelope_sender_can_inject_nothing(value, sender):
 def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
     octets = POST + b"\r\n.dots\r\n"
     spool = io.BytesIO(b"DKIM-Signature: v=1;\r\n s=x\r\nDisposition-Notification-To: x@example.com\r\n" + octets)
-    sent = b"".join(owner.forwarded(read_header(spool), spool, "mailman@example.org"))
+    sent = b"".join(owner.forwarded(clean(read_header(spool), spool, "d", "example.org"), spool, "mailman@example.org"))
     message = email.message_from_bytes(sent)
     assert message.get_all("From") == ['"ana at example.com via mailman at example.org" <mailman@example.org>']
     assert message["Reply-To"] == "ana@example.com"

@@ -1,0 +1,121 @@
+"""Messages built from broken parts: cleaned, nothing that comes after the bridge can stumble over them."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import io
+from email.header import decode_header, make_header
+from email.utils import formataddr, getaddresses, parsedate_to_datetime
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from listkit.bridge.cleaning import clean
+from listkit.bridge.message import LineNormaliser, read_header
+
+ARRIVED = "30-Nov-2026 02:00:00 +0000"
+DOMAIN = "example.org"
+# Header fields that Mailman and HyperKitty decode.
+DECODED = ("Subject", "From", "To", "Cc", "Reply-To", "Sender", "X-Any", "Comments")
+
+charsets = st.sampled_from([b"utf-8", b"iso-8859-1", b"us-ascii", b"x-mac-nothing", b"utf-8\x94", b"utf-7", b"idna",
+                            b"unicode-escape", b"big5", b"utf-16", b"", b"utf-8*de", b"hex", b"rot13"])  # fmt: skip
+encoded = st.one_of(
+    st.sampled_from([b"a", b"SGVsbG8Ad29ybGQ=", b"caf=E9", b"=00", b"=0D=0AX:_y", b"w7w", b"=?", b"2AA=", b"", b"a b"]),
+    st.binary(max_size=12).map(lambda octets: octets.replace(b"\n", b"")),
+)
+words = st.builds(lambda *parts: b"=?%s?%s?%s%s" % parts, charsets, st.sampled_from([b"b", b"Q", b"x"]), encoded,
+                  st.sampled_from([b"?=", b"?", b"=", b"", b"?=tail", b"?= "]))  # fmt: skip
+raw = st.sampled_from([b"Gr\xfc\xdfe", "Grüße".encode(), b"\x00", b"\x0b", b"\x80\x81", b"\t", b"\r\n ", b'"', b"\\",
+                       b"<", b">", b"(", b")", b":", b";", b",", b"@", b" ", b"=?", b"?=", b"x" * 1200])  # fmt: skip
+address_bits = st.sampled_from([b"ana@example.com", b"<ana@example.com>", "jörg@plain.test".encode(), b"a@b@c", b"Ana",
+                                "x@zürich.example".encode(), b'"Ana, B." <ana@example.com>', b"group: a@b.ch, c@d.ch;",
+                                b'"john doe"@example.com', b"root@localhost", b"@", b"<>", b"a@[127.0.0.1]",
+                                b"undisclosed-recipients:;", b"l" * 300 + b"@example.com"])  # fmt: skip
+dates = st.sampled_from([b"Mon, 30 Nov 2026 02:00:00 +0000", b"Mon, 30 Nov 99999 02:00:00 +0000", b"yesterday",
+                         b"Mon, 30 Nov 2026 25:61:00 +9900", b"30 Nov 26 2:00 CET", b"Mo, 30 M\xe4r 2026 2:00 +0100",
+                         b"Mon, 30 Nov 2026 02:00:00 -0000 (CET (x))", b"", b"1", b"9" * 400])  # fmt: skip
+ids = st.sampled_from([b"<a@b>", b"<a b@c>", b"a@b", b"<a@b> (x)", b"<>", b"<" + b"i" * 300 + b"@b>", b"<\xe9@b>",
+                       b"<[a]@b>", b'<"a"@b>', b"<[x]>", b"<a@[1.2.3.4]>", b"", b"<a@b> <c@d>"])  # fmt: skip
+types = st.sampled_from([b"multipart/mixed; boundary=BB", b"multipart/mixed", b'multipart/mixed; boundary="CC"',
+                         b"multipart/signed; boundary=BB", b"text/plain", b'text/plain; charset="utf-8\xe2\x80\x9d"',
+                         b"text/plain; charset=x-unknown", b"message/rfc822", b"multipart/digest; boundary=DD", b"text",
+                         b"message/delivery-status", b'text/html; charset=utf-8; name="=?utf-8?q?a=00?="',
+                         b"application/pdf; name*=utf-8''%00%ff", b"a/b; x*0=1; x*1*=%4; y=\"", b"; ;=;", b"m\xfcll/x",
+                         b"multipart/mixed; boundary=\"B\xe4\"", b'multipart/mixed; boundary="a b "'])  # fmt: skip
+names = st.sampled_from([b"Subject", b"From", b"To", b"Cc", b"Reply-To", b"Sender", b"X-Any", b"Comments", b"Date",
+                         b"Message-ID", b"References", b"In-Reply-To", b"Content-Type", b"Content-Disposition",
+                         b"Content-Transfer-Encoding", b"MIME-Version", b"X-Spam-Flag", b"Gr\xfc\xdf", b"Resent-To",
+                         b"DKIM-Signature", b"List-Post", b"Return-Path", b"Received"])  # fmt: skip
+values = st.lists(st.one_of(words, raw, address_bits, dates, ids, types, st.binary(max_size=20)), max_size=5).map(
+    b" ".join
+)
+fields = st.builds(lambda name, value: b"%s: %s\r\n" % (name, value), names, values)
+lines = st.sampled_from([b"--BB\r\n", b"--BB--\r\n", b"--CC\r\n", b"--CC--\r\n", b"--DD\r\n", b"\r\n", b"text\r\n",
+                         b"Content-Type: text/plain\r\n", b"Gr\xfc\xdfe\r\n", "Grüße\r\n".encode(), b"--abcdef\r\n",
+                         b"--a b\r\n", b"-- \r\n", b"Content-Transfer-Encoding: base64\r\n"])  # fmt: skip
+bodies = st.lists(st.one_of(lines, fields, types.map(lambda one: b"Content-Type: %s\r\n" % one)), max_size=14).map(
+    b"".join
+)
+messages = st.builds(lambda head, kind, body: b"".join(head) + kind + b"\r\n" + body, st.lists(fields, max_size=8),
+                     types.map(lambda one: b"Content-Type: %s\r\n" % one) | st.just(b""), bodies)  # fmt: skip
+
+
+def spooled(octets: bytes) -> io.BytesIO:
+    """The message as the bridge has spooled it."""
+    normaliser = LineNormaliser()
+    return io.BytesIO(normaliser.feed(octets) + normaliser.finish())
+
+
+def cleaned(octets: bytes) -> bytes:
+    """The message as Mailman gets it, but for the delivery's own fields."""
+    spool = spooled(octets)
+    message = clean(read_header(spool), spool, ARRIVED, DOMAIN)
+    return b"".join(field.raw for field in message.fields) + b"\r\n" + b"".join(message.body(spool))
+
+
+def assert_readable(octets: bytes) -> None:
+    """Do with a message's header what Mailman and HyperKitty do."""
+    message = email.message_from_bytes(octets)
+    assert message.defects == []
+    assert octets.partition(b"\r\n\r\n")[0].isascii()
+    for name in DECODED:
+        for value in message.get_all(name, []):
+            header = make_header(decode_header(value))
+            assert not set(str(header).replace("\r\n ", " ")) & set("\0\r\n")
+            str(header).encode()
+            make_header(decode_header(header.encode())).encode()
+    for _name, address in (pairs := getaddresses(message.get_all("to", []) + message.get_all("from", []))):
+        address.encode("ascii")
+    assert all(formataddr(pair) for pair in pairs if pair[1])
+    assert [address for _name, address in getaddresses(message.get_all("from"))] != [""]
+    assert len(message.get_all("from")) == len(message.get_all("date")) == 1
+    parsedate_to_datetime(message["date"]).timestamp()
+    for value in message.get_all("message-id", []):
+        assert " " not in value
+        assert len(value) <= 254
+    assert message.as_bytes()
+    modern = email.message_from_bytes(octets, policy=email.policy.default)
+    for name in (*DECODED, "Date", "Message-ID"):
+        str(modern[name])
+    for part in modern.walk():
+        assert len(part.get_filename("")) <= 255
+        assert "\0" not in part.get_filename("")
+        if part.get_content_maintype() == "text" and not part.is_multipart():
+            part.get_payload(decode=True).decode(part.get_content_charset("ascii"), "replace")
+            part.get_content()
+
+
+@settings(max_examples=300, deadline=None)
+@given(messages)
+@example(b"Content-Type: multipart/mixed; boundary=BB\r\n\r\n--BB\r\n--BB\r\nContent-Type: message/rfc822\r\n")
+def test_a_message_of_broken_parts_is_readable_once_it_is_cleaned(octets):
+    assert_readable(cleaned(octets))
+
+
+@settings(max_examples=200, deadline=None)
+@given(messages)
+def test_cleaning_what_is_clean_changes_nothing(octets):
+    once = cleaned(octets)
+    assert cleaned(once) == once
