@@ -113,7 +113,8 @@ def _name(written: str) -> str:
     if quoted:
         written = re.sub(r"\\(.)", r"\1", quoted[1])
     decoded = text.decode(written.encode("utf-8", "surrogatepass"))
-    return text.shortened(decoded.replace("\\", "").strip('" ').replace('"', "'"), LONGEST_DISPLAY_NAME)
+    plain = " ".join(decoded.replace("\\", "").strip('" ').replace('"', "'").split())
+    return text.shortened(plain, LONGEST_DISPLAY_NAME)
 
 
 def _without_comments(entry: str) -> tuple[str, str]:
