@@ -33,10 +33,11 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What one address means; `recipient` is what Mailman is given, set for `Kind.LIST` only."""
+    """What one address means. For `Kind.LIST` only: `recipient`, which Mailman is given, and the list's own address."""
 
     kind: Kind
     recipient: str = ""
+    posting_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +63,10 @@ class AddressBook:
         domain = self.domains.get(written, written)
         base, plus, tag = local.partition("+")
         if self._is_list(base, domain):
-            return Classification(Kind.LIST, f"{base}@{domain}")
+            return Classification(Kind.LIST, f"{base}@{domain}", f"{base}@{domain}")
         if self._is_subaddress(base, domain):
             kept = f"{plus}{tag}" if base.rpartition("-")[2] in _TAGGED else ""
-            return Classification(Kind.LIST, f"{base}{kept}@{domain}")
+            return Classification(Kind.LIST, f"{base}{kept}@{domain}", f"{base.rpartition('-')[0]}@{domain}")
         # Only now: a list may have been created in Postorius in a domain that the inventory doesn't name.
         if written not in self.domains:
             return Classification(Kind.FOREIGN)

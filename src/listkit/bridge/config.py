@@ -19,7 +19,7 @@ MAIL_PASSWORDS = "mail_passwords"
 REST_PASSWORD = "rest_password"  # noqa: S105 (a name, no password)
 
 _STATE = "/var/lib/listkit-bridge"
-_FOLDER = re.compile(r"[ !#$'+,\-./0-9:;=?@A-Z\[\]^_`a-z{|}]{1,200}")
+_FOLDER = re.compile(r"[^\x00-\x1f\x7f\"*%\\]{1,200}")
 _HEADER = re.compile(r"[!-9;-~]+")
 
 

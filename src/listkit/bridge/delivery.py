@@ -256,8 +256,8 @@ class DeliveryAgent:
             return decided, decided is DeliveryStatus.DELIVERED
 
     def _hand_over(self, message: _Message, recipient: str, delivery: str) -> Reply:
-        message_id = self._message_id(message, recipient)
-        blocks = rendered(message.clean, message.incoming.spool, delivery, message_id)
+        made_id = made_message_id(message.identity, self._mailbox.domain)
+        blocks = rendered(message.clean, message.incoming.spool, delivery, made_id)
         lmtp = self.connect()
         try:
             reply = lmtp.deliver(envelope_sender(message.header), recipient, blocks)
@@ -270,13 +270,6 @@ class DeliveryAgent:
             raise MailmanUnavailable(str(error), with_message=True) from error
         self._metrics.set("mailman_up", 1)
         return reply
-
-    def _message_id(self, message: _Message, recipient: str) -> str:
-        """The Message-ID to deliver with: the author's own, unless it is missing or that of another message."""
-        message_id = message.clean.first("message-id")
-        if message_id and self._journal.claim_message_id(recipient, message_id, message.identity):
-            return message_id
-        return made_message_id(message.identity, self._mailbox.domain)
 
     def _decide(self, message: _Message, recipient: str, reply: Reply, outcome: Outcome) -> DeliveryStatus:
         exists: bool | None = None

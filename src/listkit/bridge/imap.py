@@ -336,7 +336,7 @@ class Imap:
                 self._prefix = _unquoted(found[1]).decode("ascii", "replace")
 
     def _folder(self, name: str) -> str:
-        return _quoted(name if name.upper() == "INBOX" else self._prefix + name)
+        return _quoted(name if name.upper() == "INBOX" else self._prefix + _modified_utf7(name))
 
     def _command(self, command: str) -> list[Response]:
         untagged, answer = self._converse(command)
@@ -441,6 +441,17 @@ def _groups(uids: list[int], size: int = 200) -> Iterator[str]:
     """Command lines have a limit of their own at many servers."""
     for start in range(0, len(uids), size):
         yield ",".join(map(str, uids[start : start + size]))
+
+
+def _modified_utf7(name: str) -> str:
+    """Write a folder's name as IMAP has it (RFC 3501, 5.1.3)."""
+
+    def shifted(run: re.Match[str]) -> str:
+        if run[0] == "&":
+            return "&-"
+        return "&" + base64.b64encode(run[0].encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
+
+    return re.sub(r"&|[^ -~]+", shifted, name)
 
 
 def _quoted(text: str) -> str:

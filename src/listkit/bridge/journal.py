@@ -29,23 +29,28 @@ CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT N
 CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
     uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, boot TEXT NOT NULL, monotonic REAL NOT NULL,
     wall REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS message_ids (recipient TEXT NOT NULL, message_id TEXT NOT NULL, identity BLOB NOT NULL,
-    at REAL NOT NULL, PRIMARY KEY (recipient, message_id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS message_ids_at ON message_ids (at);
 CREATE TABLE IF NOT EXISTS lists (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file is damaged, and not only busy or on a full disk."""
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
 
 
 class Journal:
     """The record, shared by all mailboxes' threads."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the file. A damaged one is set aside: Mailman's own record still guards against doubles."""
+        """Open or create the file. A damaged one is set aside: Mailman's own record still guards against doubles.
+
+        Every page is read: damage that is found in the middle of a delivery would stop all mail.
+        """
         self._lock = threading.Lock()
         try:
             self._open(path)
         except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
+            if not is_damage(error):
                 raise
             aside = path.with_suffix(f".damaged-{int(time.time())}")
             log.error("the journal %s is damaged (%s): set aside as %s", path, error, aside)
@@ -56,6 +61,9 @@ class Journal:
 
     def _open(self, path: Path) -> None:
         self._sure = _connect(path, "FULL")
+        (verdict,) = self._sure.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
         self._sure.executescript(_SCHEMA)
         self._quick = _connect(path, "NORMAL")
 
@@ -73,14 +81,6 @@ class Journal:
         """Record that Mailman took this delivery; on return it is on the disk."""
         with self._lock, self._sure:
             self._sure.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (delivery, recipient, time.time()))
-
-    def claim_message_id(self, recipient: str, message_id: str, identity: bytes) -> bool:
-        """Reserve a Message-ID at a recipient for one content; return whether it was free, or reserved for the same."""
-        with self._writing() as quick:
-            row = (recipient, message_id, identity, time.time())
-            quick.execute("INSERT OR IGNORE INTO message_ids VALUES (?, ?, ?, ?)", row)
-            query = "SELECT identity FROM message_ids WHERE recipient = ? AND message_id = ?"
-            return bool(quick.execute(query, (recipient, message_id)).fetchone()[0] == identity)
 
     def begin_attempt(self, message: str) -> int:
         """Note that a message is about to be handled; returns how often that was begun without `end_attempt` before."""
@@ -169,7 +169,6 @@ class Journal:
         with self._writing() as quick:
             quick.execute("DELETE FROM delivered WHERE at < ?", (before,))
             quick.execute("DELETE FROM attempts WHERE at < ?", (before,))
-            quick.execute("DELETE FROM message_ids WHERE at < ?", (before,))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

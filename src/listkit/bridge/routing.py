@@ -72,12 +72,16 @@ def _by_senders_headers(fields: Fields, book: AddressBook) -> Route:
     recipients: dict[str, None] = {}
     unknown: dict[str, None] = {}
     to_owner = False
+    authors = {book.classify(address).posting_address for address in addresses_in(_topmost(fields, "from") or "")}
     for name, value in fields:
         if name not in SENDERS_HEADERS:
             continue
         for address in addresses_in(value):
             found = book.classify(address)
-            if found.kind is Kind.LIST:
+            if found.kind is Kind.LIST and found.posting_address in authors:
+                # A list's own mail that came back. Of all that get it, only the site owner's address leads here.
+                to_owner = True
+            elif found.kind is Kind.LIST:
                 recipients[found.recipient] = None
             elif book.is_owner(address):
                 to_owner = True

@@ -10,6 +10,7 @@ import time
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.delivery import DeliveryAgent
 from listkit.bridge.imap import CertificateRefused, ImapError, LoginRefused
+from listkit.bridge.journal import is_damage
 from listkit.bridge.pruning import Pruner
 from listkit.bridge.session import Session
 from listkit.bridge.supervision import Stopping
@@ -58,6 +59,9 @@ class MailboxWorker:
             except Stopping:
                 break
             except Exception as error:
+                if is_damage(error):
+                    # Ends the process: its next start sets the journal aside.
+                    raise
                 restarted = False
                 self._context.gauge("up", 0)
                 lasted = time.monotonic() - session.logged_in > self._context.intervals.reconnect.longest

@@ -327,6 +327,15 @@ def test_folders_below_a_prefix_are_found():
     assert client._folder("INBOX") == '"INBOX"'
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [("Gelöscht", "Gel&APY-scht"), ("A & B", "A &- B"), ("日本/語", "&ZeVnLA-/&ip4-"), ("Processed", "Processed")],
+)
+def test_folder_names_outside_ascii_are_written_in_modified_utf_7(server, name, written):
+    logged_in(server).create(name)
+    assert f'CREATE "{written}"' in server.commands
+
+
 def test_the_next_uid_of_a_folder_is_told_where_the_server_tells_it(server):
     server.put(b"one")
     assert logged_in(server).select("INBOX").uidnext == 2

@@ -143,6 +143,22 @@ def test_a_damaged_file_is_set_aside(path):
     assert list(path.parent.glob("*.damaged-*"))
 
 
+@pytest.mark.parametrize("place", [0.3, 0.6, 0.9])
+def test_damage_beyond_the_first_pages_is_found_at_the_start(path, place):
+    journal = Journal(path)
+    for number in range(2000):
+        journal.record_delivered(f"{number:040}", "news@example.org")
+    journal.close()
+    octets = bytearray(path.read_bytes())
+    start = int(len(octets) * place) // 4096 * 4096
+    octets[start : start + 8192] = b"\xff" * 8192
+    path.write_bytes(octets)
+    journal = Journal(path)
+    journal.record_delivered("a", "x")
+    assert not journal.is_delivered(f"{0:040}")
+    assert list(path.parent.glob("*.damaged-*"))
+
+
 def test_threads_share_it(path):
     journal = Journal(path)
 

@@ -48,8 +48,8 @@ def identity(octets: bytes, date: str = "d") -> bytes:
 def handed_over(octets: bytes, delivery: str = "0" * 40) -> bytes:
     spool = io.BytesIO(normalised(octets))
     message = clean(read_header(spool), spool, "30-Nov-2026 02:00:00 +0000", "example.org")
-    message_id = message.first("message-id") or made_message_id(identity(octets), "example.org")
-    return b"".join(rendered(message, spool, delivery, message_id))
+    made_id = made_message_id(identity(octets), "example.org")
+    return b"".join(rendered(message, spool, delivery, made_id))
 
 
 hostile = st.lists(

@@ -208,3 +208,25 @@ def test_a_hostile_header_is_searched_in_linear_time(bad):
     addresses_in(bad)
     envelope_address(bad)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("author", ["news-owner@example.org", "news@example.net", "news-bounces+x=y@example.org"])
+def test_a_lists_own_mail_that_comes_back_is_for_the_site_owner(author):
+    """Without owners, a list's mail to them goes to the site owner, whose address may lead to this mailbox."""
+    fields = [
+        ("delivered-to", "mailman@example.org"),
+        ("from", f"News via <{author}>"),
+        ("to", "news-owner@example.org"),
+    ]
+    found = route(fields, BOOK, HEADERS)
+    assert found.recipients == ()
+    assert found.to_owner
+
+
+def test_a_list_that_writes_to_another_one_is_like_anybody():
+    fields = [
+        ("delivered-to", "mailman@example.org"),
+        ("from", "dev-owner@example.org"),
+        ("to", "news-owner@example.org"),
+    ]
+    assert route(fields, BOOK, HEADERS).recipients == ("news-owner@example.org",)

@@ -7,6 +7,7 @@ import logging
 import random
 import re
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -909,6 +910,19 @@ def test_a_waiting_message_that_a_human_took_away_is_forgotten(site):
     commands = len(site.server.commands)
     time.sleep(0.5)
     assert len(site.server.commands) - commands < 10
+
+
+def test_a_journal_that_turns_out_to_be_damaged_ends_the_process(site, monkeypatch):
+    def damaged(_key):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(site.journal, "begin_attempt", damaged)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    site.server.put(news(1))
+    site.start()
+    (_one, thread) = site.threads[0]
+    thread.join(SECONDS)
+    assert not thread.is_alive()
 
 
 def test_mailboxes_do_not_wait_for_each_other(site, monkeypatch):

@@ -23,11 +23,9 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from listkit.bridge.cleaning.fields import FieldCleaner
-from listkit.bridge.cleaning.header import ORIGINAL_ID_HEADER, cleaned
+from listkit.bridge.cleaning.header import cleaned
 from listkit.bridge.cleaning.structure import Edit, Scanner, applied
 from listkit.bridge.message import Field, Header, envelope_sender
-
-__all__ = ["ORIGINAL_ID_HEADER", "CleanMessage", "clean"]
 
 
 @dataclass(frozen=True, slots=True)
