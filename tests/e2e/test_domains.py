@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -46,3 +47,12 @@ def test_mail_to_the_mailbox_itself_reaches_the_sites_owner(press: MailingList):
     mailbox = press.site.mailbox.login
     press.deployment.stand_in.post(visitor, mailbox, compose(visitor, mailbox, about))
     assert press.arrives(SITE_OWNER, about)["Reply-To"] == visitor
+
+
+def test_a_change_of_the_domain_that_leaves_lists_behind_is_refused_before_anything_changes(
+    deployment: Deployment, release: str
+):
+    run = playbook.run(deployment, release, "playbook.yml", mailman_domain="new.test")
+    assert run.returncode != 0
+    assert f"members@{deployment.sites[release].domain} would stay behind" in " ".join(run.stdout.split())
+    assert not re.search(r"changed=[1-9]", run.stdout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ansible_collections.listkit.kit.plugins.filter.budget_accounts import budget_accounts
 from ansible_collections.listkit.kit.plugins.filter.list_expectations import list_expectations
+from ansible_collections.listkit.kit.plugins.filter.lists_left_behind import lists_left_behind
 
 DEFAULTS = {"dmarc_mitigate_action": "munge_from", "first_strip_reply_to": True}
 
@@ -47,3 +48,12 @@ def test_a_list_must_have_the_defaults_that_it_does_not_override():
 
 def test_nothing_is_expected_of_a_list_to_remove():
     assert list_expectations([{"name": "old", "state": "absent"}], "example.org", DEFAULTS) == {}
+
+
+def test_lists_of_a_domain_that_is_no_longer_named_would_stay_behind():
+    previous, declared = ["members@old.example", "dev@old.example"], ["members@example.org", "news@example.org"]
+    assert lists_left_behind(previous, declared, ["example.org"]) == ["members@old.example"]
+
+
+def test_lists_of_a_domain_that_is_named_stay_on_purpose():
+    assert lists_left_behind(["members@old.example"], ["members@example.org"], ["example.org", "old.example"]) == []

@@ -36,7 +36,11 @@ HOST_NAMES = {
     "mail_imap_host": "mail.infomaniak.com",
     "database_host": "db.example.org",
 }
-HOST_NAME_LISTS = {"fqdn_former": "mail.example.org", "mail_domain_synonyms": "example.net"}
+HOST_NAME_LISTS = {
+    "fqdn_former": "mail.example.org",
+    "mail_domain_synonyms": "example.net",
+    "mailman_domain_former": "example.com",
+}
 MAY_BE_EMPTY = {"database_host", "database_password"}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
