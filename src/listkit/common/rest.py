@@ -7,6 +7,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,6 @@ class Unreachable(RestError):
 
 class LoginRefused(RestError):
     """The API refuses the user name and password."""
-
-
-class NotFound(RestError):
-    """The API has no such resource."""
 
 
 class RestClient:
@@ -89,5 +86,5 @@ class RestClient:
 
 
 def _refusal(url: str, error: urllib.error.HTTPError) -> RestError:
-    kind = {401: LoginRefused, 404: NotFound}.get(error.code, RestError)
+    kind = LoginRefused if error.code == HTTPStatus.UNAUTHORIZED else RestError
     return kind(f"GET {url}: {error.code} {error.reason}")

@@ -25,9 +25,10 @@ age (systemd-tmpfiles), long after the bridge has stopped asking.
 """
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
+
+from listkit.common.durable import sync_directory, write_durably
 
 
 class Deliveries:
@@ -53,7 +54,9 @@ class Deliveries:
             claim = stage()
             if claim is None:
                 return False
-            _write_durably(record, "\n".join(claim))
+            # The staged file's own name must be durable before a claim points at it.
+            sync_directory(self.staging)
+            write_durably(record, "\n".join(claim), 0o640)
         self._commit(*claim)
         return True
 
@@ -69,7 +72,7 @@ class Deliveries:
         except FileNotFoundError:
             return False
         for directory in (self._queues / queue, self.staging):
-            _sync_directory(directory)
+            sync_directory(directory)
         return True
 
 
@@ -80,23 +83,3 @@ def _read(record):
     except FileNotFoundError:
         return None
     return queue, name
-
-
-def _write_durably(path, text):
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="ascii") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    # The staged file's own name must be durable before a claim points at it.
-    _sync_directory(path.parent / "staged")
-    temporary.rename(path)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path):
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

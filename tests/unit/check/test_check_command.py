@@ -135,6 +135,13 @@ class TestSettings:
         found = {one.name: one for _, one in runner.run(runner.components()[:1])}
         assert found["open ports"].status is Status.OK
 
+    def test_without_the_settings_of_one_role_open_ports_are_unknown(self, settings, programs):
+        (settings / "base.json").write_text('{"ports": [22]}')
+        (settings / "web.json").write_text("{")
+        programs.add("ss", "echo 'LISTEN 0 1 0.0.0.0:443 x'")
+        found = {one.name: one for _, one in runner.run(runner.components())}
+        assert found["open ports"].status is Status.UNKNOWN
+
     def test_only_the_named_components_are_checked(self, settings, programs, capsys):
         programs.systemctl_show({"a.service": {}, "b.service": {}})
         (settings / "one.json").write_text('{"units": ["a.service"]}')

@@ -10,7 +10,7 @@ from http import HTTPStatus
 import pytest
 
 from listkit.common import rest
-from listkit.common.rest import LoginRefused, NotFound, RestClient, RestError, Unreachable
+from listkit.common.rest import LoginRefused, RestClient, RestError, Unreachable
 
 PASSWORD = "s3:cret"
 LISTS = [{"fqdn_listname": "dev@example.org"}]
@@ -75,7 +75,7 @@ def test_an_empty_collection_has_no_entries(client):
 @pytest.mark.parametrize(
     ("path", "kind", "text"),
     [
-        ("missing", NotFound, "/3.1/missing: 404"),
+        ("missing", RestError, "/3.1/missing: 404"),
         ("fails", RestError, "/3.1/fails: 500"),
         ("broken", RestError, "/3.1/broken: the answer is not JSON"),
         ("array", RestError, "/3.1/array: the answer is not a JSON object but list"),

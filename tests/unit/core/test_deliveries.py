@@ -85,7 +85,7 @@ def test_a_message_that_mailman_refuses_leaves_no_trace(queue):
     assert queue.take()
 
 
-STEPS = [("fsync", number) for number in range(1, 6)] + [("rename", 1), ("rename", 2)]
+STEPS = [("fsync", number) for number in range(1, 6)] + [("replace", 1), ("rename", 1)]
 """Every call that makes something durable; `test_the_steps_are_all_there_are` counts them."""
 
 
@@ -105,14 +105,14 @@ def test_a_crash_before_any_step_neither_loses_nor_doubles(queue, monkeypatch, c
     assert posts + len(queue.messages) == 1
 
 
-@pytest.mark.parametrize("call", ["fsync", "rename"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "rename"])
 def test_the_steps_are_all_there_are(queue, monkeypatch, call):
     crash_at(monkeypatch, call, sum(step[0] == call for step in STEPS) + 1)
     assert queue.take()
 
 
 def test_a_start_commits_what_a_crash_left_between_claim_and_commit(queue, monkeypatch):
-    crash_at(monkeypatch, "rename", 2)
+    crash_at(monkeypatch, "rename", 1)
     with pytest.raises(Crash):
         queue.take()
     monkeypatch.undo()
@@ -132,8 +132,8 @@ def test_a_full_disk_takes_nothing(queue):
 
 
 def crash_at(monkeypatch, call, occurrence):
-    """Let the process die before the `occurrence`-th fsync, or before the n-th rename."""
-    owner = {"fsync": os, "rename": Path}[call]
+    """Let the process die before the `occurrence`-th call."""
+    owner = {"fsync": os, "replace": Path, "rename": Path}[call]
     real, count = getattr(owner, call), 0
 
     def dying(*arguments):

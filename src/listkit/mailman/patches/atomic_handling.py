@@ -20,13 +20,13 @@ from __future__ import annotations
 import copy
 import functools
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from listkit.common.durable import append_durably
 from listkit.common.patching import Patch, Target
 from listkit.mailman.temporary_errors import is_temporary
 
@@ -103,10 +103,8 @@ class Handling:
             return  # no queue file that a restarted process would deliver again
         try:
             self._accepted_directory.mkdir(mode=0o750, exist_ok=True)
-            with self._record.open("a", encoding="utf-8", errors="surrogatepass") as record:
-                record.writelines(f"{recipient}\n" for recipient in recipients)
-                record.flush()
-                os.fsync(record.fileno())
+            lines = "".join(f"{recipient}\n" for recipient in recipients)
+            append_durably(self._record, lines.encode(errors="surrogatepass"))
         except OSError as error:
             # They have it: to fail now would shunt the message, and it would go to them again.
             log.error("%s can't be written; a kill of this process sends some posts twice: %s", self._record, error)
