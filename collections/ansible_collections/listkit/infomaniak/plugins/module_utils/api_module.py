@@ -72,17 +72,22 @@ def connect(params: dict[str, Any]) -> Client:
 
 def run(module: AnsibleModule, converge: Converge) -> None:
     """Run `converge` and end the module with its outcome."""
-    client = None
     try:
         client = connect(module.params)
+        _run_with(client, module, converge)
+    except (ApiError, NotApplied, ValueError) as error:
+        module.fail_json(msg=str(error))
+
+
+def _run_with(client: Client, module: AnsibleModule, converge: Converge) -> None:
+    try:
         outcome = converge(module, client)
     except Incomplete as error:
         module.fail_json(msg=str(error), **_answer(error.outcome, client))
-    except (ApiError, NotApplied, ValueError) as error:
-        module.fail_json(msg=str(error))
-    for warning in outcome.warnings:
-        module.warn(warning)
-    module.exit_json(**_answer(outcome, client))
+    else:
+        for warning in outcome.warnings:
+            module.warn(warning)
+        module.exit_json(**_answer(outcome, client))
 
 
 def read(module: AnsibleModule, find: Callable[[AnsibleModule, Client], dict[str, Any]]) -> None:

@@ -120,20 +120,27 @@ def wanted(have: list[Record], declared: Iterable[Record], absent: bool, exclusi
     With `exclusive`, the declared records are the only ones of their name and type. One that is replaced keeps its id,
     so that it is changed instead of removed and made.
     """
-    declared = {record.key: record for record in declared}
+    named = {record.key: record for record in declared}
     if absent:
-        return [record for record in have if record.key not in declared]
-    after = [replace(record, ttl=declared.get(record.key, record).ttl) for record in have]
+        return [record for record in have if record.key not in named]
+    after = [replace(record, ttl=named.get(record.key, record).ttl) for record in have]
     there = {record.key for record in have}
-    for record in (record for key, record in declared.items() if key not in there):
-        others = (place for place, other in enumerate(after) if other.set == record.set and other.key not in declared)
-        replaced = next(others, None) if exclusive else None
-        if replaced is None:
-            after.append(record)
-        else:
-            after[replaced] = replace(record, id=after[replaced].id)
-    sets = {record.set for record in declared.values()} if exclusive else set()
-    return [record for record in after if record.key in declared or record.set not in sets]
+    new = [record for key, record in named.items() if key not in there]
+    if not exclusive:
+        return [*after, *new]
+    sets = {record.set for record in named.values()}
+    surplus = [record for record in after if record.set in sets and record.key not in named]
+    kept = [record for record in after if record not in surplus]
+    return [*kept, *(_with_id_of_another(record, surplus) for record in new)]
+
+
+def _with_id_of_another(record: Record, surplus: list[Record]) -> Record:
+    """Return `record` with the id of a surplus one of its set, which it replaces and which leaves `surplus`."""
+    other = next((other for other in surplus if other.set == record.set), None)
+    if other is None:
+        return record
+    surplus.remove(other)
+    return replace(record, id=other.id)
 
 
 def converge(client: Client, zone: str, have: list[Record], after: list[Record]) -> list[Record]:

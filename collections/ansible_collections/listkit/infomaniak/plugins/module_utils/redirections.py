@@ -120,7 +120,8 @@ def outcome(before: dict[str, Redirection], after: dict[str, Redirection], decla
     """Return what the module answers, with a warning for each declared target that hasn't agreed."""
     named = [after[redirection.name] for redirection in declared if redirection.name in after]
     return Outcome(
-        *({name: _state(redirections, name) for name in sorted(redirections)} for redirections in (before, after)),
+        {name: _state(before, name) for name in sorted(before)},
+        {name: _state(after, name) for name in sorted(after)},
         results={
             "redirections": [redirection.as_result() for _name, redirection in sorted(after.items())],
             "undeclared": sorted(set(after) - {redirection.name for redirection in declared}),
