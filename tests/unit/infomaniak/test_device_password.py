@@ -91,6 +91,7 @@ def test_an_answer_without_a_password(run, api, mailbox, dest, regenerate):
     with pytest.raises(Failed, match="returned no password"):
         run(device_password, **WHERE, dest=str(dest), regenerate=regenerate)
     assert dest.read_text() == "the old one\n"
+    assert [file.name for file in dest.parent.iterdir()] == ["mail_password"]
 
 
 def test_a_removal_that_changed_nothing(run, api, old):

@@ -72,6 +72,13 @@ def test_exclusive_changes_the_one_there_and_removes_others_of_its_name_and_type
     assert "lists 3600 A 192.0.2.8" in result["diff"]["before"]
 
 
+def test_exclusive_changes_each_old_one_once(run, zone):
+    zone.add("lists", "A", "192.0.2.9")
+    both = [WANTED[0], {**WANTED[0], "target": "192.0.2.2"}]
+    run(dns_record, zone="example.org", records=both, exclusive=True)
+    assert zone.lines() == ["lists A 192.0.2.1", "lists A 192.0.2.2"]
+
+
 def test_exclusive_with_several_of_one_set(run, zone):
     zone.add("lists", "A", "192.0.2.2")
     zone.add("lists", "A", "192.0.2.9")

@@ -82,6 +82,13 @@ def test_too_many_aliases_say_which_lists_lack_room_and_what_helps(run, mailbox)
     assert "Lists that don't fit: extra." in result["msg"] and "extra-owner" in result["msg"]
 
 
+def test_an_outage_half_way_says_how_far_it_came(run, api, mailbox):
+    api.switches.requests_per_minute = 3
+    with pytest.raises(Failed, match=r"too many requests .* Not added: choir\.") as caught:
+        run(mail_alias, **WHERE, aliases=["news", "board", "choir"], api_wait=0)
+    assert caught.value.result["created"] == ["board", "news"] and mailbox.aliases == ["news", "board"]
+
+
 def test_the_free_plan(run, api):
     with pytest.raises(Failed, match=r"The mailbox has 1 aliases\. Lists that don't fit: news"):
         run(mail_alias, mail_hosting=1, mailbox="mailman", aliases=list_aliases("news"))

@@ -50,6 +50,8 @@ def test_everything_is_put_right_but_what_only_a_person_can(run, all_wrong, api)
     assert result["settings"]["unblock_url"] == "https://manager.example/unblock"
     assert not all_wrong.replies_now() and all_wrong.forwardings == [] and all_wrong.dkim
     assert not all_wrong.move_spam and not all_wrong.mail_filtering
+    replies = [request for request in api.requests if request.startswith("PATCH") and "/auto_reply/model/" in request]
+    assert len(replies) == 1, "only the active one is changed"
     assert result["diff"]["before"]["move_spam"] is True and result["diff"]["after"]["move_spam"] is False
     assert not run(mailbox_settings, **WHERE, **RIGHT)["changed"]
 
@@ -91,6 +93,12 @@ def test_a_setting_that_is_not_answered_is_not_guessed(run, api, monkeypatch):
     assert [problem["setting"] for problem in result["problems"]] == ["promotion_filter", "external_mail_flag"]
     with pytest.raises(Failed, match="Infomaniak doesn't answer move_spam for this mailbox"):
         run(mailbox_settings, **WHERE, move_spam=False)
+
+
+def test_a_way_to_unblock_means_blocked(run, mailbox, monkeypatch):
+    monkeypatch.setattr("infomaniak_api.account.ON_REQUEST", ("smtpban_url",))
+    mailbox.smtpban = True
+    assert run(mailbox_settings_info, **WHERE)["settings"]["sending_blocked"] is True
 
 
 @pytest.mark.parametrize(

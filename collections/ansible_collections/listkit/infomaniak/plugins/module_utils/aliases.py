@@ -76,7 +76,10 @@ def _remove(client: Client, path: str) -> Written:
 
 
 def _incomplete(client: Client, mailbox: str, todo: Plan, made: list[str], error: ApiError) -> Incomplete:
-    have = find(client, mailbox) if made or todo.remove else todo.have
+    try:
+        have = find(client, mailbox)
+    except ApiError:
+        have = [alias for alias in [*todo.have, *made] if alias not in todo.remove]
     missing = [alias for alias in todo.add if alias not in have]
     lists = lists_without_room([*todo.have, *todo.add], missing)
     message = f"{error} Not added: {', '.join(missing)}."
