@@ -15,10 +15,9 @@ import threading
 import time
 from datetime import UTC, datetime
 from multiprocessing import Value
-from pathlib import Path
 
 from listkit.common.patching import Patching
-from listkit.web import patches
+from listkit.web import patches, search_index
 from listkit.web.patches import archive_policies, job_queue
 
 PAUSE_AFTER_FAILURE_SECONDS = 10
@@ -27,8 +26,8 @@ GATHER_SECONDS = 5
 GRACE_SECONDS = 30
 """So long after its limit a job that couldn't be ended takes the process with it."""
 INDEX_EVERY_SECONDS = 20
-LOCK_SECONDS = 1
-"""So long the search index's lock is waited for: enough to break one that has run out."""
+INDEX_POSTS_AT_ONCE = 1000
+"""Jobs wait while the index is updated."""
 POLICIES_EVERY_SECONDS = 300
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -153,50 +152,20 @@ def release_leftovers() -> int:
     return OrmQ.objects.update(lock=LONG_AGO)
 
 
-def break_dead_lock(lock: Path) -> None:
-    """Remove the index's lock where a killed process left it: it would hold for a quarter of an hour.
-
-    The lock is a hard link to its owner's claim, whose name says which process that is.
-    """
-    for claim in lock.parent.glob(f"{lock.name}|*"):
-        owner = claim.name.split("|")[-2]
-        if Path("/proc", owner).exists():
-            continue
-        if lock.exists() and lock.samefile(claim):
-            log.warning("process %s died while it updated the search index: its lock is removed", owner)
-            lock.unlink()
-        claim.unlink()
-
-
 def chores() -> list[Chore]:
     """Return what is done beside the jobs."""
-    from django.conf import settings
-    from flufl.lock import Lock, TimeOutError
-    from hyperkitty.models import Email
-    from hyperkitty.search_indexes import update_index
-
-    def newest_post() -> int | None:
-        return Email.objects.order_by("-id").values_list("id", flat=True).first()
 
     def update_search() -> bool:
-        # HyperKitty's own way waits for as long as another process holds the lock, and every job would wait with it.
-        break_dead_lock(Path(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE))
-        lock = Lock(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE)
+        """Return whether the index is complete."""
         try:
-            lock.lock(timeout=LOCK_SECONDS)
-        except TimeOutError:
-            log.warning("another process updates the search index; this one tries again in %d s", INDEX_EVERY_SECONDS)
-            return False
-        try:
-            update_index()
+            return search_index.update(INDEX_POSTS_AT_ONCE) == 0
+        except search_index.IndexBusy as error:
+            log.info("%s; this one tries again in %d s", error, INDEX_EVERY_SECONDS)
         except Exception:
-            log.exception("the search index couldn't be updated; it is tried again in %d seconds", INDEX_EVERY_SECONDS)
-            return False
-        finally:
-            lock.unlock(unconditionally=True)
-        return True
+            log.exception("the search index couldn't be updated; next try in %d s", INDEX_EVERY_SECONDS)
+        return False
 
-    return [Chore(update_search, INDEX_EVERY_SECONDS, newest_post)]
+    return [Chore(update_search, INDEX_EVERY_SECONDS, search_index.state)]
 
 
 def take_turn(jobs: Worker, others: list[Chore], most: int) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import inspect
-import os
 import sys
 import threading
 import time
@@ -14,7 +13,6 @@ from listkit.common.patching import Mismatch
 from listkit.web import queue
 from listkit.web.patches import job_queue
 
-NOBODY = 2**22 + 1
 """A process number beyond the highest one that Linux gives."""
 
 
@@ -164,24 +162,6 @@ def test_a_job_in_time_does_not_end_the_process():
     assert all(timer.finished.is_set() for timer in threading.enumerate() if isinstance(timer, threading.Timer))
 
 
-@pytest.mark.parametrize(("owner", "stays"), [(os.getpid(), True), (NOBODY, False)], ids=["alive", "dead"])
-def test_the_lock_of_a_dead_process_is_removed(tmp_path, owner, stays):
-    lock, claim = tmp_path / "index.lock", tmp_path / f"index.lock|host|{owner}|1234"
-    claim.touch()
-    lock.hardlink_to(claim)
-    queue.break_dead_lock(lock)
-    assert (lock.exists(), claim.exists()) == (stays, stays)
-
-
-def test_the_lock_of_a_living_process_survives_a_dead_ones_claim(tmp_path):
-    lock, claim = tmp_path / "index.lock", tmp_path / f"index.lock|host|{os.getpid()}|1234"
-    claim.touch()
-    lock.hardlink_to(claim)
-    (tmp_path / f"index.lock|host|{NOBODY}|1").touch()
-    queue.break_dead_lock(lock)
-    assert sorted(tmp_path.iterdir()) == [lock, claim]
-
-
 def module(**functions):
     made = types.ModuleType("made")
     for name, function in functions.items():
@@ -280,57 +260,23 @@ class TestChore:
 
 
 class TestTheSearch:
-    """With HyperKitty's part played by the test, and flufl.lock's: its lock is as in the versions 5 and 8."""
+    @pytest.fixture
+    def index(self, monkeypatch):
+        index = types.SimpleNamespace(state=(1, 1), remaining=[0], updates=0)
+
+        def update(most):
+            index.updates += 1
+            outcome = index.remaining.pop(0) if len(index.remaining) > 1 else index.remaining[0]
+            if isinstance(outcome, Exception):
+                raise outcome
+            return outcome
+
+        monkeypatch.setattr(queue.search_index, "state", lambda: index.state)
+        monkeypatch.setattr(queue.search_index, "update", update)
+        return index
 
     @pytest.fixture
-    def hyperkitty(self, monkeypatch, tmp_path):
-        settings = types.SimpleNamespace(HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE=str(tmp_path / "index.lock"))
-        state = types.SimpleNamespace(newest=1, locked=False, fails=False, updates=0, held=False)
-
-        class Lock:
-            def __init__(self, path):
-                assert path == str(tmp_path / "index.lock")
-
-            def lock(self, timeout=None):
-                assert timeout is not None, "it would wait"
-                if state.locked:
-                    raise TimeoutError
-                state.held = True
-
-            def unlock(self, *, unconditionally=False):
-                state.held = False
-
-        def update_index(remove=False, listname=None, verbosity=0):
-            assert state.held
-            if state.fails:
-                raise OSError("no space left")
-            state.updates += 1
-
-        class Posts(list):
-            def order_by(self, field):
-                assert field == "-id"
-                return self
-
-            def values_list(self, *fields, flat):
-                return Posts([state.newest])
-
-            def first(self):
-                return self[0]
-
-        for name, contents in {
-            "hyperkitty": {},
-            "django": {},
-            "django.conf": {"settings": settings},
-            "flufl": {},
-            "flufl.lock": {"Lock": Lock, "TimeOutError": TimeoutError},
-            "hyperkitty.models": {"Email": types.SimpleNamespace(objects=Posts())},
-            "hyperkitty.search_indexes": {"update_index": update_index},
-        }.items():
-            monkeypatch.setitem(sys.modules, name, module(**contents))
-        return state
-
-    @pytest.fixture
-    def search(self, hyperkitty):
+    def search(self, index):
         chore = queue.chores()[0]
         now = [100.0]
         chore._clock = lambda: now[0]
@@ -341,21 +287,22 @@ class TestTheSearch:
 
         return look
 
-    def test_a_new_post_is_taken_up_once(self, hyperkitty, search):
+    def test_a_new_post_is_indexed_once(self, index, search):
         assert [search(), search()] == [True, False]
-        hyperkitty.newest = 2
+        index.state = (2, 2)
         assert search()
-        assert hyperkitty.updates == 2
+        assert index.updates == 2
 
-    @pytest.mark.parametrize("trouble", ["locked", "fails"])
-    def test_a_post_that_could_not_be_taken_up_is_taken_up_later(self, hyperkitty, search, trouble):
-        setattr(hyperkitty, trouble, True)
-        assert not search()
-        assert not hyperkitty.held
-        setattr(hyperkitty, trouble, False)
+    def test_a_post_that_a_slow_transaction_adds_below_the_newest_one_is_indexed(self, index, search):
+        index.state = (7, 5)
         assert search()
-        assert hyperkitty.updates == 1
-        assert not hyperkitty.held
+        index.state = (7, 6)
+        assert search()
+
+    @pytest.mark.parametrize("trouble", [queue.search_index.IndexBusy("another process"), OSError("no space"), 500])
+    def test_what_could_not_be_indexed_is_tried_again(self, index, search, trouble):
+        index.remaining = [trouble, 0]
+        assert [search(), search(), search()] == [False, True, False]
 
 
 class TestATurn:

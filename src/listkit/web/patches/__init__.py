@@ -7,6 +7,8 @@ a patch is applied.
 from listkit.web.patches import (
     admin_login,
     archive_api,
+    archive_export,
+    archive_import,
     archive_policies,
     archive_search,
     cache_culling,
@@ -19,6 +21,7 @@ from listkit.web.patches import (
 DJANGO = (
     admin_login.PATCH,
     archive_api.PATCH,
+    archive_export.PATCH,
     archive_search.PATCH,
     cache_culling.PATCH,
     connection_health.PATCH,
@@ -30,4 +33,7 @@ DJANGO = (
 QUEUE = (job_queue.PATCH, archive_policies.PATCH)
 """Applied by the job queue, which Django's applications needn't know."""
 
-PATCHES = (*DJANGO, *QUEUE)
+IMPORT = (archive_import.PATCH,)
+"""Applied by `listkit archive import`."""
+
+PATCHES = (*DJANGO, *QUEUE, *IMPORT)

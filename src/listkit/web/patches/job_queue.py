@@ -58,7 +58,11 @@ PATCH = Patch(
         Target("django_q.signing:SignedPackage.loads"),
         Target("django_q.models:OrmQ"),
         Target("flufl.lock:Lock.lock"),
-        Target("hyperkitty.search_indexes:update_index", "(remove=False, listname=None, verbosity=0)"),
+        Target("haystack:connections"),
+        Target("hyperkitty.search_indexes:EmailIndex"),
+        Target("xapian_backend:TERM_PREFIXES"),
+        Target("xapian_backend:XapianSearchBackend.update"),
+        Target("xapian_backend:XapianSearchBackend.remove"),
     ),
     apply=_apply,
 )

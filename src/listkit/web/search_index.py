@@ -1,0 +1,218 @@
+"""The archive's search index, brought in line with the database.
+
+HyperKitty adds the posts that were archived since the newest one in the index; what an import or a late transaction
+adds with an earlier date is never found, and one post from the future keeps out all others. Here the posts in the
+index are compared with those in the database. That takes a second for a million posts, and an octet of memory for each.
+
+Needs Django to be loaded.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+BATCH_POSTS = 200
+LOCK_SECONDS = 1
+"""How long to wait for the lock by default: enough to break one that has expired."""
+LOCK_LIFETIME = timedelta(minutes=5)
+
+_IN_DATABASE = 1
+_IN_INDEX = 2
+
+_unindexable: set[int] = set()
+
+log = logging.getLogger("hyperkitty.search_index")
+
+
+class IndexBusy(Exception):
+    """Another process updates the index."""
+
+
+class IndexDamaged(Exception):
+    """The index can't be read; the text says why."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Posts by their numbers in the database. missing: not in the index, the newest first. surplus: only there."""
+
+    missing: tuple[int, ...]
+    surplus: tuple[int, ...]
+
+
+def state() -> tuple[int, int] | None:
+    """Return what changes whenever posts are added or removed; None without posts."""
+    from django.db.models import Count, Max
+    from hyperkitty.models import Email
+
+    found = Email.objects.aggregate(newest=Max("id"), count=Count("id"))
+    return (found["newest"], found["count"]) if found["count"] else None
+
+
+def compare(stored: Iterable[int], indexed: Iterable[int]) -> Difference:
+    """Compare the numbers in the database with those in the index."""
+    marks = bytearray()
+    for numbers, mark in ((stored, _IN_DATABASE), (indexed, _IN_INDEX)):
+        for number in numbers:
+            if number >= len(marks):
+                marks.extend(bytes(number + 1 - len(marks) + 4096))
+            marks[number] |= mark
+    missing = tuple(number for number in range(len(marks) - 1, -1, -1) if marks[number] == _IN_DATABASE)
+    surplus = tuple(number for number, mark in enumerate(marks) if mark == _IN_INDEX)
+    return Difference(missing, surplus)
+
+
+def difference() -> Difference:
+    """Return in what the index differs from the database. Raises IndexDamaged."""
+    from hyperkitty.models import Email
+
+    # The index first: a post that comes in between is missing then, never surplus.
+    indexed = list(_indexed())
+    return compare(Email.objects.values_list("id", flat=True).iterator(), indexed)
+
+
+def update(most: int | None = None) -> int:
+    """Index missing posts, the newest first, and remove surplus ones; return how many remain to be done.
+
+    A post that can't be indexed is logged once, and not tried again by this process.
+
+    most: how many posts to index at most. Raises IndexBusy, IndexDamaged.
+    """
+    with locked():
+        found = difference()
+        remove(found.surplus)
+        missing = [number for number in found.missing if number not in _unindexable]
+        chosen = missing[:most]
+        for start in range(0, len(chosen), BATCH_POSTS):
+            _unindexable.update(add(chosen[start : start + BATCH_POSTS]))
+        return len(missing) - len(chosen)
+
+
+def add(numbers: Iterable[int]) -> set[int]:
+    """Index these posts, or index them again; return those that can't be."""
+    from hyperkitty.models import Email
+
+    posts = list(Email.objects.filter(id__in=list(numbers)).select_related("mailinglist", "thread", "sender"))
+    backend, index = _backend()
+    try:
+        backend.update(index, posts)
+    except Exception as error:
+        log.warning("%s posts are indexed one by one: %s", len(posts), error)
+    # The backend drops all that follow one that it can't index, and may not say so.
+    for post in _not_indexed(posts):
+        try:
+            backend.update(index, [post])
+        except Exception:
+            log.exception("post %s of %s can't be indexed", post.message_id, post.mailinglist.name)
+    return {post.id for post in _not_indexed(posts)}
+
+
+def _not_indexed(posts: Iterable) -> list:
+    import xapian
+
+    database = xapian.Database(str(_path()))
+    return [post for post in posts if not database.term_exists(f"{_term_prefix()}{post.id}")]
+
+
+def remove(numbers: Iterable[int]) -> None:
+    """Remove posts that are no longer in the database."""
+    backend, _ = _backend()
+    for number in numbers:
+        backend.remove(f"{_label()}.{number}")
+
+
+def rebuild() -> None:
+    """Begin with an empty index. Raises IndexBusy."""
+    with locked():
+        backend, _ = _backend()
+        backend.clear()
+        _empty_index(_path())
+
+
+def _empty_index(path: Path) -> None:
+    import xapian
+
+    path.mkdir(exist_ok=True)
+    xapian.WritableDatabase(str(path), xapian.DB_CREATE_OR_OPEN).close()
+
+
+@contextlib.contextmanager
+def locked(seconds: float = LOCK_SECONDS) -> Iterator[None]:
+    """Hold the lock that HyperKitty's own jobs have, too. Raises IndexBusy after `seconds`."""
+    from django.conf import settings
+    from flufl.lock import Lock, TimeOutError
+
+    path = Path(settings.HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE)
+    break_dead_lock(path)
+    lock = Lock(str(path), lifetime=LOCK_LIFETIME)
+    try:
+        lock.lock(timeout=seconds)
+    except TimeOutError as error:
+        raise IndexBusy("another process updates the search index") from error
+    try:
+        yield
+    finally:
+        lock.unlock(unconditionally=True)
+
+
+def break_dead_lock(lock: Path) -> None:
+    """Remove the index's lock where a killed process left it: it would hold for a quarter of an hour.
+
+    The lock is a hard link to its owner's claim, whose name says which process that is.
+    """
+    for claim in lock.parent.glob(f"{lock.name}|*"):
+        owner = claim.name.split("|")[-2]
+        if Path("/proc", owner).exists():
+            continue
+        if lock.exists() and lock.samefile(claim):
+            log.warning("process %s died while it updated the search index: its lock is removed", owner)
+            lock.unlink()
+        claim.unlink()
+
+
+def _indexed() -> Iterator[int]:
+    """Yield the numbers of the posts in the index: each document has a term with its post's."""
+    import xapian
+
+    prefix = _term_prefix()
+    try:
+        database = xapian.Database(str(_path()))
+        for item in database.allterms(prefix):
+            yield int(item.term[len(prefix) :])
+    except xapian.DatabaseNotFoundError:
+        _empty_index(_path())
+    except xapian.Error as error:
+        raise IndexDamaged(str(error)) from error
+
+
+def _term_prefix() -> str:
+    """Return what the term begins with that names a document's post."""
+    from xapian_backend import ID, TERM_PREFIXES
+
+    return f"{TERM_PREFIXES[ID]}{_label()}."
+
+
+def _label() -> str:
+    from hyperkitty.models import Email
+
+    return Email._meta.label_lower
+
+
+def _path() -> Path:
+    from django.conf import settings
+
+    return Path(settings.HAYSTACK_CONNECTIONS["default"]["PATH"])
+
+
+def _backend():
+    """Return haystack's backend, and HyperKitty's description of what of a post is indexed."""
+    from haystack import connections
+    from hyperkitty.models import Email
+
+    connection = connections["default"]
+    return connection.get_backend(), connection.get_unified_index().get_index(Email)

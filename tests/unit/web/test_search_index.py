@@ -1,0 +1,175 @@
+"""The search index has what the database has, whatever the dates of the posts and the order in which they came."""
+
+import logging
+import os
+import sys
+import types
+
+import pytest
+
+from listkit.web import search_index
+
+NO_PROCESS = 2**22 + 1
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """A database and an index. `refused`: posts that the index does not accept; `held`: whether the lock is."""
+    site = types.SimpleNamespace(stored=set(), indexed=set(), refused=set(), order=[], held=False)
+
+    class Lock:
+        def __enter__(self):
+            site.held = True
+
+        def __exit__(self, *_):
+            site.held = False
+
+    def add(numbers):
+        assert site.held
+        site.order.append(list(numbers))
+        site.indexed.update(set(numbers) - site.refused)
+        return set(numbers) & site.refused
+
+    monkeypatch.setattr(search_index, "_unindexable", set())
+    monkeypatch.setattr(search_index, "locked", Lock)
+    monkeypatch.setattr(search_index, "difference", lambda: search_index.compare(site.stored, site.indexed))
+    monkeypatch.setattr(search_index, "add", add)
+    monkeypatch.setattr(search_index, "remove", lambda numbers: site.indexed.difference_update(numbers))
+    return site
+
+
+def test_the_difference_is_told_in_both_directions_and_the_newest_missing_post_comes_first():
+    found = search_index.compare(stored=[1, 4, 9_000, 3], indexed=[3, 2, 10_000])
+    assert found == search_index.Difference(missing=(9_000, 4, 1), surplus=(2, 10_000))
+    assert search_index.compare([], []) == search_index.Difference((), ())
+
+
+def test_a_post_below_those_in_the_index_is_found(site):
+    site.stored, site.indexed = {1, 2, 3}, {1, 3}
+    assert search_index.update() == 0
+    assert site.indexed == site.stored
+
+
+def test_a_post_that_was_removed_from_the_archive_is_removed_from_the_index(site):
+    site.stored, site.indexed = {1}, {1, 2}
+    search_index.update()
+    assert site.indexed == {1}
+
+
+def test_the_newest_posts_are_indexed_before_those_of_an_import(site):
+    site.stored = set(range(1, 1001))
+    assert search_index.update(most=300) == 700
+    assert site.indexed == set(range(701, 1001))
+    assert max(map(len, site.order)) == search_index.BATCH_POSTS
+
+
+def test_a_post_that_cannot_be_indexed_does_not_keep_others_out_and_is_tried_once(site):
+    site.stored, site.refused = {1, 2, 3}, {3}
+    assert search_index.update(most=1) == 2
+    assert search_index.update(most=1) == 1
+    assert search_index.update(most=1) == 0
+    assert site.indexed == {1, 2}
+    assert site.order == [[3], [2], [1]]
+
+
+class TestABackendThatRefusesAPost:
+    """The backend may raise an exception, or drop what follows, silently."""
+
+    @pytest.fixture(params=[None, ValueError("Term too long (> 245)")], ids=["silent", "raises"])
+    def index(self, monkeypatch, request):
+        index = types.SimpleNamespace(posts={}, error=request.param)
+
+        class Posts(list):
+            def filter(self, id__in):
+                return Posts(post for post in self if post.id in id__in)
+
+            def select_related(self, *names):
+                return self
+
+        posts = Posts(
+            types.SimpleNamespace(id=number, message_id=f"{number}@x", mailinglist=types.SimpleNamespace(name="l@x"))
+            for number in range(1, 5)
+        )
+
+        class Backend:
+            def update(self, description, chosen):
+                for post in chosen:
+                    if post.id == 2:
+                        if index.error:
+                            raise index.error
+                        return
+                    index.posts[post.id] = post
+
+        models = types.ModuleType("hyperkitty.models")
+        models.Email = types.SimpleNamespace(objects=posts)
+        monkeypatch.setitem(sys.modules, "hyperkitty", types.ModuleType("hyperkitty"))
+        monkeypatch.setitem(sys.modules, "hyperkitty.models", models)
+        monkeypatch.setattr(search_index, "_backend", lambda: (Backend(), None))
+        monkeypatch.setattr(search_index, "_not_indexed", lambda all: [one for one in all if one.id not in index.posts])
+        return index
+
+    def test_the_others_are_indexed_and_the_refused_one_is_named(self, index, caplog):
+        with caplog.at_level(logging.ERROR):
+            assert search_index.add([1, 2, 3, 4]) == {2}
+        assert set(index.posts) == {1, 3, 4}
+        assert not index.error or "post 2@x of l@x can't be indexed" in caplog.text
+
+
+class TestTheLock:
+    """With flufl.lock's part played by the test: its lock is as in the versions 5 and 8."""
+
+    @pytest.fixture
+    def lock(self, monkeypatch, tmp_path):
+        state = types.SimpleNamespace(path=tmp_path / "index.lock", taken=False, held=False)
+
+        class Lock:
+            def __init__(self, path, lifetime=None):
+                assert path == str(state.path)
+
+            def lock(self, timeout=None):
+                assert timeout is not None, "it would wait"
+                if state.taken:
+                    raise TimeoutError
+                state.held = True
+
+            def unlock(self, *, unconditionally=False):
+                state.held = False
+
+        settings = types.SimpleNamespace(HYPERKITTY_JOBS_UPDATE_INDEX_LOCKFILE=str(state.path))
+        for name, contents in {
+            "django": {},
+            "django.conf": {"settings": settings},
+            "flufl": {},
+            "flufl.lock": {"Lock": Lock, "TimeOutError": TimeoutError},
+        }.items():
+            made = types.ModuleType(name)
+            vars(made).update(contents)
+            monkeypatch.setitem(sys.modules, name, made)
+        return state
+
+    def test_it_is_held_and_released_after_a_failure_too(self, lock):
+        with pytest.raises(OSError, match="no space"), search_index.locked():
+            assert lock.held
+            raise OSError("no space")
+        assert not lock.held
+
+    def test_another_process_is_not_waited_for(self, lock):
+        lock.taken = True
+        with pytest.raises(search_index.IndexBusy), search_index.locked():
+            pytest.fail("it was entered")
+
+    @pytest.mark.parametrize(("owner", "stays"), [(os.getpid(), True), (NO_PROCESS, False)], ids=["alive", "dead"])
+    def test_the_lock_of_a_dead_process_is_removed(self, lock, owner, stays):
+        claim = lock.path.with_name(f"index.lock|host|{owner}|1234")
+        claim.touch()
+        lock.path.hardlink_to(claim)
+        search_index.break_dead_lock(lock.path)
+        assert (lock.path.exists(), claim.exists()) == (stays, stays)
+
+    def test_the_lock_of_a_living_process_survives_a_dead_ones_claim(self, lock):
+        claim = lock.path.with_name(f"index.lock|host|{os.getpid()}|1234")
+        claim.touch()
+        lock.path.hardlink_to(claim)
+        lock.path.with_name(f"index.lock|host|{NO_PROCESS}|1").touch()
+        search_index.break_dead_lock(lock.path)
+        assert sorted(lock.path.parent.iterdir()) == [lock.path, claim]
