@@ -129,7 +129,7 @@ def test_removal_shows_what_is_lost(mailman, params, check):
     lost = {"list": "press@example.org", "members": 3, "held_messages": 2}
     assert module.result["removed"] == [lost] and module.result["diff"][0]["before"] == lost
     verb = "would remove" if check else "removed"
-    assert module.warning == f"list press@example.org: {verb} 3 members and 2 held messages"
+    assert module.warning == f"list press@example.org: {verb} 3 members and 2 held messages; the archive is kept"
     assert list(mailman.lists) == (["press@example.org"] if check else [])
 
 

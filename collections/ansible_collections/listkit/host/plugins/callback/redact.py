@@ -8,6 +8,7 @@ name: redact
 type: aggregate
 short_description: Hide the values of secret variables in all output
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Collects the values of variables and dictionary keys with the names of secrets, and hides them wherever they would
     be printed or logged, at every verbosity and in diffs.

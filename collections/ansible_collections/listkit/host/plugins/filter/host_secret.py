@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 name: host_secret
 short_description: Return the marker of a secret that is created on the host
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns a marker. M(listkit.host.config_files) replaces it on the host with the content of
     C(/etc/listkit/secrets/<name>), and creates that file with a random value if it is missing. The value never leaves

@@ -8,6 +8,7 @@ name: inventory_errors
 type: notification
 short_description: Name the file and the line of an error in group_vars and host_vars
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Ansible ends with the error alone, before the first task.
 requirements:

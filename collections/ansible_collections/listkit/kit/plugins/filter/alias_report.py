@@ -5,8 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: alias_report
-short_description: The aliases that must exist at the mail service
+short_description: List the aliases that must exist at the mail service
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns, as text, the aliases that each mailbox of the site needs, and advice if they are too many.
 options:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: budget_accounts
-short_description: The relay's accounts without their passwords, with the demand of each list
+short_description: Return the relay's accounts without their passwords, with the demand of each list
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns the accounts in the form that C(listkit budget) reads from its configuration file.
 options:

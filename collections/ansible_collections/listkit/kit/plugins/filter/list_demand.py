@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 name: list_demand
 short_description: Return recipients per day of the declared lists
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns, by full address, how many recipients each list sends to per day, V(expected_members) times
     V(posts_per_day). Lists without these are left out.

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: list_expectations
-short_description: The default settings that each declared list must have
+short_description: Return the default settings that each declared list must have
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns, by full address, the defaults that the list's own declaration doesn't override.
 options:

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: planned_accounts
-short_description: The site's mail accounts with their limits and lists
+short_description: Return the site's mail accounts with their limits and lists
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns the accounts, the site's own first, each with its limit and the full addresses of its lists.
   - Lists that the operator didn't assign to an account get one with enough aliases and recipients. If none has enough,

@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 name: topology
 short_description: Return the components of a host, and its connections to others
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Reads the groups C(mailman), C(mailman_web) and C(database). The component of a missing group is on the host
     C(mailman). Without the last two groups, every host of C(mailman) is a site of its own.

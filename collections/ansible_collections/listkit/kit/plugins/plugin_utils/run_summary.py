@@ -51,7 +51,8 @@ def list_warnings(lists: Mapping[str, Any], check_mode: bool = False) -> list[st
     removed = "would be removed" if check_mode else "was removed"
     drift = {item["list"]: item["settings"] for item in lists.get("drift", [])}
     found = [
-        f"{item['list']} {removed}, with {item['members']} members and {item['held_messages']} held messages"
+        f"{item['list']} {removed}, with {item['members']} members and {item['held_messages']} held messages;"
+        " its archive is kept"
         for item in lists.get("removed", [])
     ]
     for address in lists.get("undeclared", []):

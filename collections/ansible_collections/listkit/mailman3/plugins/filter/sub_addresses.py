@@ -7,6 +7,7 @@ DOCUMENTATION = r"""
 name: sub_addresses
 short_description: The sub-addresses that every list has
 version_added: 0.1.0
+author: The kit's authors (@listkit)
 description:
   - Returns what Mailman puts behind a list's name and a dash, such as V(owner) and V(bounces).
 options:

@@ -28,7 +28,8 @@ def run(module: AnsibleModule, converge: Converge) -> None:
 
 def _loss(change: Change, check: bool) -> str:
     members, held = change.before["members"], change.before["held_messages"]
-    return f"{change.what}: {'would remove' if check else 'removed'} {members} members and {held} held messages"
+    verb = "would remove" if check else "removed"
+    return f"{change.what}: {verb} {members} members and {held} held messages; the archive is kept"
 
 
 def _connect(module: AnsibleModule) -> Api:
