@@ -209,8 +209,8 @@ def _folders(table: Table) -> Folders:
 
 
 def _keep_days(table: Table) -> KeepDays:
-    fields = KeepDays.__dataclass_fields__.values()
-    keep = KeepDays(**{field.name: table.integer(field.name, 0, 10_000, default=field.default) for field in fields})
+    names = KeepDays.__dataclass_fields__
+    keep = KeepDays(**{name: table.integer(name, 0, 10_000, default=getattr(KeepDays, name)) for name in names})
     if keep.delivered and keep.delivered <= keep.processed:
         table.problem("delivered", "must be more than keep_days.processed", keep.processed + 30)
     return keep

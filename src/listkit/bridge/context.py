@@ -83,7 +83,7 @@ class MailboxContext:
 
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter of this mailbox."""
-        self.metrics.add(name, mailbox=self.account, **labels)
+        self.metrics.add(name, 1, mailbox=self.account, **labels)
 
     def record_contact(self) -> None:
         """Record that the mail service answered."""

@@ -7,12 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge import owner
 from listkit.bridge.address import AddressBook
 from listkit.bridge.cleaning import CleanMessage, clean
-from listkit.bridge.config import Configuration, Mailbox
+from listkit.bridge.config import Configuration, Mailbox, SiteOwner
 from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
@@ -54,7 +54,7 @@ class Incoming:
     replay: see `delivery_id`.
     """
 
-    spool: BinaryIO
+    spool: IO[bytes]
     internal_date: str
     seen: float
     beat: Callable[[], None] = lambda: None
@@ -293,7 +293,7 @@ class DeliveryAgent:
 
         def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:
             try:
-                reply = self._send_on(message, site_owner.address)
+                reply = self._send_on(message, site_owner)
             except SmtpError as error:
                 return DeliveryStatus.DEFERRED, error
             return delivery_status(reply.code, list_exists=False, times_550=0), reply
@@ -303,12 +303,12 @@ class DeliveryAgent:
             self._metrics.add("owner_total", mailbox=self._mailbox.account)
         return [decided]
 
-    def _send_on(self, message: _Message, address: str) -> Reply:
-        relay = self._configuration.site_owner.relay
+    def _send_on(self, message: _Message, site_owner: SiteOwner) -> Reply:
+        relay = site_owner.relay
         connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
             blocks = owner.forwarded(message.clean, message.incoming.spool, self._mailbox.account)
-            reply = connection.deliver(self._mailbox.account, address, blocks)
+            reply = connection.deliver(self._mailbox.account, site_owner.address, blocks)
         except BaseException:
             connection.drop()
             raise

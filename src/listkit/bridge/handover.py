@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge.cleaning import CleanMessage
 from listkit.bridge.message import DELIVERY_HEADER
@@ -14,7 +14,7 @@ def made_message_id(identity: bytes, domain: str) -> str:
     return f"<{identity.hex()[:32]}@{domain}>"
 
 
-def rendered(message: CleanMessage, spool: BinaryIO, delivery: str, made_id: str) -> Iterator[bytes]:
+def rendered(message: CleanMessage, spool: IO[bytes], delivery: str, made_id: str) -> Iterator[bytes]:
     """Yield the message in blocks of whole lines; `made_id` is the Message-ID of one that has none.
 
     The delivery header stands on top and nowhere else: a stranger who writes one can't make Mailman believe that it has

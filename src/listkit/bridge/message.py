@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 DELIVERY_HEADER = "X-Listkit-Delivery"
 
@@ -133,7 +133,7 @@ class Header:
         return next((field.value for field in self.fields if field.name == name), "")
 
 
-def read_header(spool: BinaryIO) -> Header:
+def read_header(spool: IO[bytes]) -> Header:
     """Read the header from the beginning of a normalised message.
 
     The header ends at the first line that is neither a field nor a continuation, as in Python's own parser. Fields with
@@ -168,7 +168,7 @@ def read_header(spool: BinaryIO) -> Header:
     return Header(tuple(Field(name, b"".join(lines)) for name, lines in fields), offset)
 
 
-def content_identity(header: Header, spool: BinaryIO, internal_date: str) -> bytes:
+def content_identity(header: Header, spool: IO[bytes], internal_date: str) -> bytes:
     """Name a message by its content, so that its copies have one name and any other message has another.
 
     Two copies that the mail service made of one sending agree in what the author wrote, and in nothing that was added

@@ -7,7 +7,7 @@ From becomes the account, and the stranger stands in Reply-To.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge.address import addresses_in
 from listkit.bridge.cleaning import CleanMessage
@@ -33,7 +33,7 @@ def reason_to_keep(header: Header) -> str:
     return ""
 
 
-def forwarded(message: CleanMessage, spool: BinaryIO, account: str) -> Iterator[bytes]:
+def forwarded(message: CleanMessage, spool: IO[bytes], account: str) -> Iterator[bytes]:
     """Yield the message as the site owner gets it, in blocks of whole lines."""
     senders = addresses_in(message.first("from"))
     answers = addresses_in(message.first("reply-to")) or senders

@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge.backlog import Backlog
 from listkit.bridge.context import MailboxContext, MessageRef
@@ -136,11 +136,11 @@ class MessageProcessor:
         return ""
 
     @contextlib.contextmanager
-    def _spooled(self, server: Imap, uid: int) -> Iterator[tuple[BinaryIO, str]]:
+    def _spooled(self, server: Imap, uid: int) -> Iterator[tuple[IO[bytes], str]]:
         """Fetch the whole message before anything is done with it: a broken connection never makes half a post."""
         normaliser = LineNormaliser()
         internal_date = ""
-        with tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_OCTETS, dir=self._context.configuration.state) as spool:
+        with tempfile.SpooledTemporaryFile(_SPOOL_MEMORY_OCTETS, dir=str(self._context.configuration.state)) as spool:
             for piece in server.slices(uid):
                 internal_date = piece.internal_date
                 spool.write(normaliser.feed(piece.octets))

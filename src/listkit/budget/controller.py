@@ -204,7 +204,9 @@ class QueueController:
         failures = before.failures + 1 if before else 1
         suspect = bool(before and before.suspect) or (reason.concerns_account and failures >= SUSPECT_AFTER)
         backoff = RETRIES.get(reason) or (SUSPECT_RETRY if suspect else None)
-        as_before = before and before.reason.concerns_recipient == reason.concerns_recipient
+        since = now
+        if before and before.reason.concerns_recipient == reason.concerns_recipient:
+            since = before.since
         concerns_more = reason.concerns_account or reason is RefusalReason.CONTENT
         if before and before.reason is RefusalReason.RECIPIENT_LATER and concerns_more:
             # It is still true that other recipients have received it.
@@ -215,7 +217,7 @@ class QueueController:
                 charge.account,
                 reason,
                 reply,
-                before.since if as_before else now,
+                since,
                 now + backoff.delay(failures) if backoff else now,
                 failures,
                 suspect,

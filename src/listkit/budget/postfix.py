@@ -109,7 +109,7 @@ class Queue:
         # The listing has every recipient of the whole queue: read it line by line.
         argv = ["timeout", str(TIMEOUT_SECONDS), "postqueue", "-j"]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, errors="replace") as listing:
-            for line in listing.stdout:
+            for line in listing.stdout or ():
                 queue_id = line.partition('"queue_id": "')[2].partition('"')[0]
                 if queue_id in queue_ids:
                     found[queue_id] = {

@@ -126,17 +126,18 @@ def predict_releases(
     queues: dict[tuple[str, bool], list[Waiting]] = defaultdict(list)
     for message in sorted(waiting, key=place):
         queues[message.list, message.urgent].append(message)
-    found, missing, moment = {}, {address for address, _ in queues}, start
+    found: dict[str, float] = {}
+    missing, moment = {address for address, _ in queues}, start
     for _ in range(PREDICTED_RELEASES):
         heads = [queue[0] for queue in queues.values() if queue]
-        if message := next_message(heads, charges, limits, InDelivery(), None, moment):
-            queues[message.list, message.urgent].pop(0)
-            charges.append(Charge(message.recipients, message.list, message.urgent, spent_at=moment))
-            found.setdefault(message.list, moment)
-            missing.discard(message.list)
+        if chosen := next_message(heads, charges, limits, InDelivery(), None, moment):
+            queues[chosen.list, chosen.urgent].pop(0)
+            charges.append(Charge(chosen.recipients, chosen.list, chosen.urgent, spent_at=moment))
+            found.setdefault(chosen.list, moment)
+            missing.discard(chosen.list)
         if not missing:
             break
-        if not message:
+        if not chosen:
             opens = next_opening(heads, charges, limits, None, moment)
             tries = [head.not_before for head in heads if head.not_before > moment]
             moment = min(tries if opens is None else [*tries, opens])

@@ -39,9 +39,14 @@ class Limits:
 class Mail(Protocol):
     """The attributes of a message that the window needs."""
 
-    recipients: int
-    list: str
-    urgent: bool
+    @property
+    def recipients(self) -> int: ...
+
+    @property
+    def list(self) -> str: ...
+
+    @property
+    def urgent(self) -> bool: ...
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class StagingSwitchboards:
 
     def __init__(self, directory: Path):
         self._directory = directory
-        self.staged = None
-        self.error = None
+        self.staged: tuple[str, str] | None = None
+        self.error: Exception | None = None
 
     def __getitem__(self, queue):
         return _StagingSwitchboard(queue, self)

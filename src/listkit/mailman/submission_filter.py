@@ -20,7 +20,7 @@ from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import IO
 
 CONFIGURATION = Path("/etc/listkit/submission-filter.json")
 # What Mailman adds to a message on its way out: headers, header and footer of the list.
@@ -47,7 +47,7 @@ class Allowance:
     def __init__(self, size: int) -> None:
         self._left = size
 
-    def unpack(self, stream: BinaryIO) -> bytes:
+    def unpack(self, stream: IO[bytes] | gzip.GzipFile) -> bytes:
         """What `stream` holds, cut off where nothing more is allowed."""
         content = stream.read(self._left)
         self._left -= len(content)
@@ -87,7 +87,8 @@ def forbidden_files(message: Message, extensions: Iterable[str]) -> Iterator[lis
         name = part.get_filename()
         if name is None:
             continue
-        for path in _names([_decoded(name)], part.get_payload(decode=True) or b"", 0, allowance):
+        content = part.get_payload(decode=True)
+        for path in _names([_decoded(name)], content if isinstance(content, bytes) else b"", 0, allowance):
             if _extension(path[-1]) in forbidden:
                 yield path
 
@@ -130,13 +131,13 @@ def _members(content: bytes, allowance: Allowance) -> Iterator[tuple[str, bytes]
         if content[:2] == b"\x1f\x8b":
             # tarfile would unpack all of it to find the last name, however little of it is read.
             stream = io.BytesIO(allowance.unpack(gzip.GzipFile(fileobj=io.BytesIO(content))))
-        if stream.getbuffer()[257:262] == b"ustar":
+        if bytes(stream.getbuffer()[257:262]) == b"ustar":
             stream.seek(0)
-            with tarfile.open(fileobj=stream, mode="r:") as archive:
-                for entry in archive:
+            with tarfile.open(fileobj=stream, mode="r:") as tar:
+                for member in tar:
                     # The holes of a sparse file would be unpacked, too.
-                    is_plain = entry.isfile() and not entry.issparse()
-                    yield entry.name, archive.extractfile(entry).read() if is_plain else b""
+                    inner = tar.extractfile(member) if member.isfile() and not member.issparse() else None
+                    yield member.name, inner.read() if inner else b""
     except UNREADABLE as error:
         raise Unreadable(str(error)) from error
 

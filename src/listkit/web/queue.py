@@ -76,7 +76,8 @@ class Worker:
         return len(batch)
 
     def _do(self, task: dict) -> None:
-        todo, done = queue.SimpleQueue(), queue.SimpleQueue()
+        todo: queue.SimpleQueue[dict | str] = queue.SimpleQueue()
+        done: queue.SimpleQueue[dict | str] = queue.SimpleQueue()
         todo.put(task)
         todo.put("STOP")
         # The master starts a new process, and the job is tried again.

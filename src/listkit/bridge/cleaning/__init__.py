@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge.cleaning.fields import FieldCleaner
 from listkit.bridge.cleaning.header import cleaned
@@ -40,12 +40,12 @@ class CleanMessage:
         """The value of the top-most field of this name (in lower case), empty when there is none."""
         return next((field.value for field in self.fields if field.name == name), "")
 
-    def body(self, spool: BinaryIO) -> Iterator[bytes]:
+    def body(self, spool: IO[bytes]) -> Iterator[bytes]:
         """Yield the body in blocks of whole lines."""
         return applied(self.edits, spool, self.body_offset)
 
 
-def clean(header: Header, spool: BinaryIO, internal_date: str, domain: str) -> CleanMessage:
+def clean(header: Header, spool: IO[bytes], internal_date: str, domain: str) -> CleanMessage:
     """Clean a spooled message that arrived at a mailbox of `domain`; never raises for what is in it."""
     cleaner = FieldCleaner(domain, envelope_sender(header))
     fields = cleaned(header.fields, cleaner, internal_date)

@@ -89,7 +89,7 @@ def is_sound(octets: bytes, parsed: Parameterised) -> bool:
         return False
 
 
-def _python_reads(message: Message, name: str) -> str:
+def _python_reads(message: Message, name: str) -> str | None:
     value = message.get_param(name)
     if isinstance(value, tuple):
         charset, _language, octets = value

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 from listkit.bridge.cleaning import parameters, text
 from listkit.bridge.cleaning.parameters import Parameterised
@@ -123,7 +123,7 @@ class _Level:
 class Scanner:
     """Scans one message; `edits` is what must be changed below its header, and `top` its repaired header."""
 
-    def __init__(self, spool: BinaryIO, fields: list[Field], body_offset: int, clean: FieldCleaner) -> None:
+    def __init__(self, spool: IO[bytes], fields: list[Field], body_offset: int, clean: FieldCleaner) -> None:
         """clean: returns a header field as it may stay, or None when it must go."""
         self._spool = spool
         self._clean = clean
@@ -168,10 +168,11 @@ class Scanner:
         """Take a multipart's boundary from its first part, because its header names none."""
         if not self._awaiting_boundary or any(level.boundary == boundary for level in self._levels):
             return
-        entity, entity.type = self._awaiting_boundary
+        entity, content_type = self._awaiting_boundary
+        entity.type = content_type
         self._awaiting_boundary = None
-        entity.type.parameters["boundary"] = boundary.decode("ascii")
-        entity.set("Content-Type", entity.type.rendered())
+        content_type.parameters["boundary"] = boundary.decode("ascii")
+        entity.set("Content-Type", content_type.rendered())
         self._text = None
         entity.guess = None
         self._levels.append(_Level(entity, boundary, is_opaque=False))
@@ -368,7 +369,7 @@ class Scanner:
         self._levels.clear()
 
 
-def applied(edits: list[Edit], spool: BinaryIO, offset: int) -> Iterator[bytes]:
+def applied(edits: Iterable[Edit], spool: IO[bytes], offset: int) -> Iterator[bytes]:
     """Yield the message from `offset` on with its edits, in blocks of whole lines."""
     for edit in edits:
         yield from _blocks(spool, offset, edit.start)
@@ -378,7 +379,7 @@ def applied(edits: list[Edit], spool: BinaryIO, offset: int) -> Iterator[bytes]:
     yield from _blocks(spool, offset, None)
 
 
-def _blocks(spool: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:
+def _blocks(spool: IO[bytes], start: int, end: int | None) -> Iterator[bytes]:
     spool.seek(start)
     left = -1 if end is None else end - start
     while left and (lines := spool.readlines(_BLOCK_OCTETS if left < 0 else min(left, _BLOCK_OCTETS))):

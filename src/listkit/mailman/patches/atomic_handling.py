@@ -172,7 +172,8 @@ def _enqueue(original, handling):
     @functools.wraps(original)
     def enqueue_in_transaction(self, *arguments, **more):
         """See `ISwitchboard`. Refuses to shunt what can be retried, so that `finish` keeps it."""
-        if self.name == "shunt" and handling.may_be_retried(error := sys.exc_info()[1]):
+        error = sys.exc_info()[1]
+        if error and self.name == "shunt" and handling.may_be_retried(error):
             raise error
         return handling.enqueue(original, self, *arguments, **more)
 
