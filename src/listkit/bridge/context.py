@@ -15,7 +15,11 @@ from listkit.common.backoff import Backoff
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """The waits of a worker; `prune_seconds` lie between two prunings of the folders."""
+    """The waits of a worker.
+
+    prune_seconds: between two prunings of the folders. report_seconds: between two reports of undelivered mail to one
+        addressee. report_delay_seconds: how long further mail is awaited before the first report.
+    """
 
     reconnect: Backoff
     certificate: Backoff
@@ -24,6 +28,8 @@ class Intervals:
     message: Backoff
     idle_without_mail: Backoff
     prune_seconds: float
+    report_seconds: float
+    report_delay_seconds: float
 
 
 INTERVALS = Intervals(
@@ -34,6 +40,8 @@ INTERVALS = Intervals(
     message=Backoff(first=5, longest=900),
     idle_without_mail=Backoff(first=0.1, longest=5),
     prune_seconds=3600,
+    report_seconds=86_400,
+    report_delay_seconds=300,
 )
 
 
@@ -80,6 +88,10 @@ class MailboxContext:
     def gauge(self, name: str, value: float) -> None:
         """Set a figure of this mailbox."""
         self.metrics.set(name, value, mailbox=self.account)
+
+    def gauge_folder(self, folder: str, count: int) -> None:
+        """Set how many messages lie in a folder."""
+        self.metrics.set("folder_messages", count, mailbox=self.account, folder=folder)
 
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter of this mailbox."""

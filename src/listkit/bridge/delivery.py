@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
 from listkit.bridge import owner
-from listkit.bridge.address import AddressBook
-from listkit.bridge.cleaning import CleanMessage, clean
+from listkit.bridge.address import AddressBook, addresses_in
+from listkit.bridge.cleaning import CleanMessage, clean, text
 from listkit.bridge.config import Configuration, Mailbox, SiteOwner
 from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.journal import Journal
@@ -31,6 +31,7 @@ from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
 
 # Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
 _LMTP_TIMEOUT_SECONDS = 300
+_LONGEST_SUBJECT = 200
 _OWNER = "the site owner"
 
 
@@ -68,6 +69,7 @@ class Outcome:
 
     message_id, via (the header that it was routed by) and notes (one for each recipient) are for the log.
     met_550: Mailman answered 550 for a recipient.
+    author, subject and addressee (a list's owners, or nothing for the site owner) are for the report of a refusal.
     """
 
     disposition: Disposition
@@ -75,6 +77,9 @@ class Outcome:
     via: str = ""
     notes: list[str] = field(default_factory=list)
     met_550: bool = False
+    author: str = ""
+    subject: str = ""
+    addressee: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +152,11 @@ class DeliveryAgent:
         except HeaderTooLarge as error:
             return Outcome(Disposition.FAILED, notes=[str(error)])
         outcome = Outcome(Disposition.UNROUTED, message_id=header.first("message-id"))
+        outcome.author = next(iter(addresses_in(header.first("from"))), "")
+        outcome.subject = text.shortened(text.decode(header.first_octets("subject")), _LONGEST_SUBJECT)
         found, certain = self._route(header, incoming.seen)
         outcome.via = found.via
+        outcome.addressee = self._owners_of(found)
         if not found.has_home:
             return self._without_home(outcome, found, certain)
         if len(found.recipients) > RECIPIENTS_AT_MOST:
@@ -169,6 +177,29 @@ class DeliveryAgent:
         identity = content_identity(header, incoming.spool, incoming.internal_date)
         cleaned = clean(header, incoming.spool, incoming.internal_date, self._mailbox.domain)
         return _Message(incoming, header, cleaned, identity)
+
+    def _owners_of(self, found: Route) -> str:
+        """The owners of the first list that a message is for; of a list's own mail, nothing."""
+        if not found.recipients:
+            return ""
+        local, _, domain = self._book().classify(found.recipients[0]).posting_address.rpartition("@")
+        return f"{local}-owner@{domain}"
+
+    def report(self, addressee: str, octets: bytes) -> Reply:
+        """Send a report of undelivered mail to a list's owners, or to the site owner.
+
+        Raises `MailmanUnavailable` and `SmtpError`.
+        """
+        if addressee:
+            try:
+                return self.connect().deliver(self._mailbox.account, addressee, [octets])
+            except SmtpError:
+                self._drop()
+                raise
+        site_owner = self._configuration.site_owner
+        if site_owner is None or self._is_read_here(site_owner.address):
+            return Reply(550, "there is no site owner outside of this mailbox", "report")
+        return self._relay(site_owner, [octets])
 
     def connect(self) -> SmtpConnection:
         """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""
@@ -285,7 +316,7 @@ class DeliveryAgent:
         if site_owner is None:
             return []
         reason = owner.reason_to_keep(message.header)
-        if self._book().classify(site_owner.address).recipient or self._book().is_owner(site_owner.address):
+        if self._is_read_here(site_owner.address):
             reason = f"the bridge itself reads the site owner's address {site_owner.address}"
         if reason:
             outcome.notes.append(f"{_OWNER}: {reason}")
@@ -293,7 +324,8 @@ class DeliveryAgent:
 
         def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:
             try:
-                reply = self._send_on(message, site_owner)
+                blocks = owner.forwarded(message.clean, message.incoming.spool, self._mailbox.account)
+                reply = self._relay(site_owner, blocks)
             except SmtpError as error:
                 return DeliveryStatus.DEFERRED, error
             return delivery_status(reply.code, list_exists=False, times_550=0), reply
@@ -303,11 +335,15 @@ class DeliveryAgent:
             self._metrics.add("owner_total", mailbox=self._mailbox.account)
         return [decided]
 
-    def _send_on(self, message: _Message, site_owner: SiteOwner) -> Reply:
+    def _is_read_here(self, address: str) -> bool:
+        """Whether the bridge itself reads the mail to an address."""
+        return bool(self._book().classify(address).recipient) or self._book().is_owner(address)
+
+    def _relay(self, site_owner: SiteOwner, blocks: Iterable[bytes]) -> Reply:
+        """Send a message to the site owner through the local relay, as the mailbox's account. Raises `SmtpError`."""
         relay = site_owner.relay
         connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
-            blocks = owner.forwarded(message.clean, message.incoming.spool, self._mailbox.account)
             reply = connection.deliver(self._mailbox.account, site_owner.address, blocks)
         except BaseException:
             connection.drop()

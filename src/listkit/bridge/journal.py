@@ -13,6 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from listkit.bridge.imap import Selected
@@ -29,8 +30,24 @@ CREATE TABLE IF NOT EXISTS failed_logins (id INTEGER PRIMARY KEY, mailbox TEXT N
 CREATE TABLE IF NOT EXISTS marks (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, folder TEXT NOT NULL,
     uidvalidity INTEGER NOT NULL, uidnext INTEGER NOT NULL, boot TEXT NOT NULL, monotonic REAL NOT NULL,
     wall REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS refusals (id INTEGER PRIMARY KEY, mailbox TEXT NOT NULL, addressee TEXT NOT NULL,
+    author TEXT NOT NULL, subject TEXT NOT NULL, folder TEXT NOT NULL, reason TEXT NOT NULL, at REAL NOT NULL,
+    reported INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS reports (mailbox TEXT NOT NULL, addressee TEXT NOT NULL, at REAL NOT NULL,
+    PRIMARY KEY (mailbox, addressee)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lists (address TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message that was not delivered: its number, what it says of itself, where it lies now, and why."""
+
+    number: int
+    author: str
+    subject: str
+    folder: str
+    reason: str
 
 
 def is_damage(error: Exception) -> bool:
@@ -151,6 +168,43 @@ class Journal:
             quick.execute("DELETE FROM marks WHERE mailbox = ? AND folder = ? AND id < ?", (*folder[:2], number))
             return uidnext
 
+    def record_refusal(self, mailbox: str, addressee: str, author: str, subject: str, folder: str, reason: str) -> None:
+        """Record that a message was not delivered, for the next report to the addressee."""
+        columns = "mailbox, addressee, author, subject, folder, reason, at"
+        row = (mailbox, addressee, author, subject, folder, reason, time.time())
+        with self._writing() as quick:
+            quick.execute(f"INSERT INTO refusals ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 (constant)
+
+    def due_refusals(self, mailbox: str, interval_seconds: float, delay_seconds: float) -> dict[str, list[Refusal]]:
+        """The refusals that haven't been reported, by addressee.
+
+        Left out are addressees who had a report within the interval, and those whose first refusal is younger than the
+        delay. A clock that was set back holds nothing up.
+        """
+        now = time.time()
+        last = {
+            addressee: at
+            for addressee, at in self._rows("SELECT addressee, at FROM reports WHERE mailbox = ?", mailbox)
+            if at <= now
+        }
+        query = (
+            "SELECT addressee, at, id, author, subject, folder, reason FROM refusals"
+            " WHERE mailbox = ? AND NOT reported ORDER BY id"
+        )
+        due: dict[str, list[Refusal]] = {}
+        for addressee, at, *refusal in self._rows(query, mailbox):
+            is_waiting = addressee not in due and now - delay_seconds < at <= now
+            if not is_waiting and now - last.get(addressee, float("-inf")) >= interval_seconds:
+                due.setdefault(addressee, []).append(Refusal(*refusal))
+        return due
+
+    def mark_reported(self, mailbox: str, addressee: str, refusals: Iterable[Refusal]) -> None:
+        """The refusals were reported to the addressee."""
+        with self._writing() as quick:
+            numbers = [(refusal.number,) for refusal in refusals]
+            quick.executemany("UPDATE refusals SET reported = 1 WHERE id = ?", numbers)
+            quick.execute("INSERT OR REPLACE INTO reports VALUES (?, ?, ?)", (mailbox, addressee, time.time()))
+
     def known_lists(self) -> frozenset[str]:
         """The lists as last remembered."""
         return frozenset(row[0] for row in self._rows("SELECT address FROM lists"))
@@ -169,6 +223,7 @@ class Journal:
         with self._writing() as quick:
             quick.execute("DELETE FROM delivered WHERE at < ?", (before,))
             quick.execute("DELETE FROM attempts WHERE at < ?", (before,))
+            quick.execute("DELETE FROM refusals WHERE at < ?", (before,))
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:

@@ -132,6 +132,10 @@ class Header:
         """The value of the top-most field of this name (in lower case), empty when there is none."""
         return next((field.value for field in self.fields if field.name == name), "")
 
+    def first_octets(self, name: str) -> bytes:
+        """The same as it stands, folded."""
+        return next((field.octets for field in self.fields if field.name == name), b"")
+
 
 def read_header(spool: IO[bytes]) -> Header:
     """Read the header from the beginning of a normalised message.

@@ -174,6 +174,10 @@ class MessageProcessor:
         if is_set_aside:
             self._context.count("set_aside_total", folder=outcome.disposition.value)
         target = batch.target(outcome.disposition)
+        if is_set_aside:
+            self._context.journal.record_refusal(
+                ref.account, outcome.addressee, outcome.author, outcome.subject, target, "; ".join(outcome.notes)[:500]
+            )
         _log_outcome(logging.WARNING if is_set_aside else logging.INFO, ref, outcome, target and f"to {target}")
         # Last: it may carry the batch out, and the connection may break at that.
         batch.add(ref.uid, outcome.disposition)

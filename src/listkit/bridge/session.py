@@ -12,6 +12,7 @@ from listkit.bridge.delivery import DeliveryAgent
 from listkit.bridge.imap import Imap, ImapError, LoginRefused
 from listkit.bridge.policy import Timestamp, login_wait
 from listkit.bridge.pruning import Pruner
+from listkit.bridge.reports import Reporter
 from listkit.bridge.supervision import Stopping
 from listkit.bridge.sweep import FolderSweep
 
@@ -27,11 +28,14 @@ class Session:
     logged_in: when the login succeeded, by `time.monotonic`; infinite before.
     """
 
-    def __init__(self, context: MailboxContext, agent: DeliveryAgent, sweep: FolderSweep, pruner: Pruner) -> None:
+    def __init__(
+        self, context: MailboxContext, agent: DeliveryAgent, sweep: FolderSweep, pruner: Pruner, reporter: Reporter
+    ) -> None:
         self._context = context
         self._agent = agent
         self._sweep = sweep
         self._pruner = pruner
+        self._reporter = reporter
         self.logged_in = float("inf")
 
     def run(self, *, restarted: bool) -> None:
@@ -52,6 +56,7 @@ class Session:
             while True:
                 self._sweep.sweep_all(server)
                 self._pruner.prune_if_due(server)
+                self._reporter.report_if_due()
                 context.record_contact()
                 self._wait_for_mail(server)
         except Stopping:

@@ -57,6 +57,8 @@ class FolderSweep:
                 self._note_empty(folder)
         for folder in folders.report:
             self._report(folder, server.count(folder) or 0)
+        for folder in (folders.rejected, folders.unrouted, folders.failed):
+            self._context.gauge_folder(folder, server.count(folder) or 0)
 
     def sweep(self, server: Imap, folder: str) -> bool:
         """Handle the messages of a folder that are due; return whether there were any.
@@ -125,7 +127,7 @@ class FolderSweep:
 
     def _report(self, folder: str, count: int) -> None:
         account = self._context.account
-        self._context.metrics.set("folder_messages", count, mailbox=account, folder=folder)
+        self._context.gauge_folder(folder, count)
         if count > self._reported.get(folder, 0):
             log.warning("%s: %d messages in %s, which isn't fetched: look at them", account, count, folder)
         self._reported[folder] = count

@@ -12,6 +12,7 @@ from listkit.bridge.delivery import DeliveryAgent
 from listkit.bridge.imap import CertificateRefused, ImapError, LoginRefused
 from listkit.bridge.journal import is_damage
 from listkit.bridge.pruning import Pruner
+from listkit.bridge.reports import Reporter
 from listkit.bridge.session import Session
 from listkit.bridge.supervision import Stopping
 from listkit.bridge.sweep import FolderSweep
@@ -27,6 +28,7 @@ class MailboxWorker:
         self._agent = agent
         self._sweep = FolderSweep(context, agent)
         self._pruner = Pruner(context)
+        self._reporter = Reporter(context, agent)
 
     @property
     def account(self) -> str:
@@ -52,7 +54,7 @@ class MailboxWorker:
         failures = 0
         restarted = True
         while not self._context.stop.is_set():
-            session = Session(self._context, self._agent, self._sweep, self._pruner)
+            session = Session(self._context, self._agent, self._sweep, self._pruner, self._reporter)
             began = time.monotonic()
             try:
                 session.run(restarted=restarted)

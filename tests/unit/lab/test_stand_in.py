@@ -107,6 +107,16 @@ def test_header_rules():
     assert content.matching_header(headers, "^X-Other") is None
 
 
+def test_raw_8_bit_headers_are_no_problem(service):
+    # As libmilter's binding hands them out: UTF-8 decoded, the rest as surrogates.
+    headers = [("Subject", "Grüße"), ("X-Latin", "Gr\udcfc\udcdfe")]
+    octets = content.header_octets(headers)
+    assert octets == "Subject: Grüße\nX-Latin: ".encode() + b"Gr\xfc\xdfe\n"
+    assert content.forbidden_attachment(octets + b"\n") is None
+    service.note(LOGIN, "accepted", 1, "Gr\udcfc\udcdfe")
+    assert service.events()[0]["detail"] == "Gr��e"
+
+
 FACTS = {
     "infomaniak": "198.51.100.2", "strict": "198.51.100.3", "resolvers": ["192.0.2.53"], "selector": "20251103",
     "infomaniak_key": "A" * 392, "strict_key": "B" * 392,

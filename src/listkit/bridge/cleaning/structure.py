@@ -207,10 +207,9 @@ class Scanner:
     def _close_part(self) -> None:
         """End the part that is being read."""
         self._awaiting_boundary = None
-        if self._header:
-            # The header has no end: the delimiter came first.
+        while self._header:
+            # The header has no end: the delimiter came first. Within a message it may be that of another message.
             self._end_header(self._header, blank_line=b"\r\n")
-            self._header = None
         if self._text:
             self._settle_text(self._text)
             self._text = None

@@ -21,6 +21,11 @@ def forbidden_attachment(message: bytes) -> str | None:
     return None
 
 
+def header_octets(headers: list[tuple[str, str]]) -> bytes:
+    """The header as it was sent; libmilter's binding decodes UTF-8, and hands out other octets as surrogates."""
+    return "".join(f"{name}: {value}\n" for name, value in headers).encode("utf-8", "surrogateescape")
+
+
 def matching_header(headers: list[tuple[str, str]], rule: str) -> str | None:
     """The first header line that the rule (a regular expression) matches."""
     pattern = re.compile(rule, re.IGNORECASE)

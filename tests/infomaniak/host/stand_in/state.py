@@ -163,8 +163,9 @@ class State:
     # -- what happened
 
     def note(self, login: str, kind: str, recipients: int, detail: str) -> None:
-        """Remember an event: kind `accepted`, or the reason of a refusal."""
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (time.time(), login, kind, recipients, detail))
+        """Remember an event: kind `accepted`, or the reason of a refusal. Octets that are no UTF-8 are replaced."""
+        readable = detail.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", (time.time(), login, kind, recipients, readable))
 
     def spent(self, login: str) -> int:
         """Recipients accepted from a mailbox within the window."""

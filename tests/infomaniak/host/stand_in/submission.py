@@ -8,7 +8,7 @@ from email.utils import getaddresses
 
 import Milter
 
-from stand_in.content import forbidden_attachment, matching_header
+from stand_in.content import forbidden_attachment, header_octets, matching_header
 from stand_in.state import State
 
 SOCKET = "inet:8890@127.0.0.1"
@@ -98,8 +98,7 @@ class Submission(Milter.Base):
             return self._refuse("from", f"553 5.7.1 <{author}>: From header rejected: not owned by {self._login}")
         if matching_header(self._headers, self._state.get("header_rule")):
             return self._refuse("header", "554 5.7.0 AV: message rejected by header rules filter")
-        top = "".join(f"{name}: {value}\n" for name, value in self._headers)
-        if name := forbidden_attachment(top.encode("ascii", "surrogateescape") + b"\n" + self._body):
+        if name := forbidden_attachment(header_octets(self._headers) + b"\n" + self._body):
             return self._refuse("attachment", f"554 5.7.0 AV: forbidden attachment {name!r}")
         return None
 
@@ -127,7 +126,7 @@ class Submission(Milter.Base):
 
     def _refuse(self, kind: str, reply: str) -> int:
         self._state.note(self._login, kind, self._recipients, reply)
-        code, extended, text = reply.split(" ", 2)
+        code, extended, text = reply.encode("ascii", "replace").decode().split(" ", 2)
         self.setreply(code, extended, text)
         return Milter.TEMPFAIL if code.startswith("4") else Milter.REJECT
 

@@ -1,0 +1,156 @@
+"""Strange mail from the wild: each message is posted, readable and archived, or its end is a known one.
+
+The cases are in `cases/`. Each arrives as it would from the internet: to the mailbox, octet by octet.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from email.header import decode_header, make_header
+from pathlib import Path
+
+import pytest
+
+from e2e.mailing import MailingList, person
+from e2e.test_bridge import folders_of, put_each
+from e2e.website import WebSite
+from infomaniak import Received
+from lab.commands import wait_for
+
+pytestmark = [pytest.mark.lab, pytest.mark.every_release]
+
+CASES = Path(__file__).resolve().parent / "cases"
+PATIENCE_SECONDS = 240
+# The two that Mailman discards as automatic replies, and the command that no program may give.
+DISCARDED = ("f1-oof-exchange", "f3-dsn-to-list", "s4-abwesend-confirms")
+# A moderator decides.
+HELD = ("t16-listpost-own",)
+# Needs two lists of its own; see test_loops.
+ELSEWHERE = ("u2-loop",)
+# What readers see as the subject, where it isn't the case's own.
+SUBJECTS = {
+    "b1-subject-b64-1char": "a",
+    "b2-subject-utf8-broken": "café zu Bern",
+    "b4-subject-unknown-charset": "CafŽ",
+    "m16-subject-nul-b64": "Hello world",
+    "t4-subject-raw-utf8": "Grüße aus Zürich",
+}
+POSTED = sorted({path.stem for path in CASES.glob("*.eml")} - {*DISCARDED, *HELD, *ELSEWHERE})
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case as it is sent to one list: with the list's address, and a word in its Message-ID or body to find it by."""
+
+    name: str
+    octets: bytes
+
+    @classmethod
+    def to(cls, mailing_list: MailingList, name: str, author: str) -> Case:
+        """Read a case and address it."""
+        octets = (CASES / f"{name}.eml").read_bytes()
+        octets = octets.replace(b"ops@mailman.test", mailing_list.address.encode())
+        octets = octets.replace(b"ops.mailman.test", mailing_list.list_id.encode())
+        octets = octets.replace(b"bea@plain.test", author.encode())
+        envelope = f"Return-Path: <{author}>\r\nDelivered-To: {mailing_list.address}\r\n".encode()
+        return cls(name, envelope + octets)
+
+    @property
+    def subject(self) -> str:
+        """What readers should see."""
+        return SUBJECTS.get(self.name, self.name)
+
+
+def subject_of(mail: Received) -> str:
+    """The subject without the list's prefix, decoded."""
+    return str(make_header(decode_header(str(mail["Subject"])))).partition("] ")[2] or mail["Subject"]
+
+
+def set_aside(mailing_list: MailingList) -> str:
+    """What lies in Mailman's queues for what it couldn't handle, and in the archiver's spool."""
+    places = "/var/lib/mailman3/queue/shunt /var/lib/mailman3/queue/bad /var/lib/mailman3/archives/hyperkitty/spool"
+    return mailing_list.site.host.run(f"find {places} -type f 2>/dev/null || true").strip()
+
+
+@pytest.fixture
+def strange_list(mailing_list: MailingList, public_list: str) -> MailingList:
+    """A list with an archive, which takes posts without asking a moderator."""
+    mailing_list.configure(max_message_size=0, require_explicit_destination=False, administrivia=False)
+    return mailing_list
+
+
+def test_every_case_is_posted_once_and_archived(strange_list: MailingList, website: WebSite):
+    author, reader = person("bea", "plain.test"), person("reader")
+    strange_list.add(author, reader, send_welcome_message=False)
+    cases = [Case.to(strange_list, name, author) for name in POSTED]
+    put_each(strange_list, *(case.octets for case in cases))
+
+    def received() -> list[Received]:
+        return strange_list.deployment.stand_in.received(reader)
+
+    wait_for(lambda: len(received()) >= len(cases), "every case to arrive", PATIENCE_SECONDS, every=2)
+    strange_list.settle()
+    posts = received()
+    assert sorted(map(subject_of, posts)) == sorted(case.subject for case in cases)
+    for post in posts:
+        assert b"unknown-8bit" not in post.raw
+        assert "localdomain" not in post["To"] + post["Cc"]
+        assert re.search(r"@[\w.-]+>?$", post["From"])
+        assert post["X-Spam-Flag"] == ""
+    # Message by message: the link in each copy leads to its own text.
+    browser = website.browser()
+    for post in posts:
+        address = post["Archived-At"].strip("<>")
+        page = wait_for(lambda address=address: _page(browser, address), f"the archive of {subject_of(post)}", 120, 1)
+        assert page.status == 200
+        if subject_of(post) in ("t8-same-id-one", "t9-same-id-two"):
+            assert post.text.split()[0] in page.text
+    assert set_aside(strange_list) == ""
+
+
+def _page(browser, address: str):
+    page = browser.get(re.sub(r"^https?://[^/]+", "", address))
+    return page if page.status == 200 else None
+
+
+def test_an_automatic_reply_is_neither_posted_nor_a_command(strange_list: MailingList):
+    author, reader, word = person("bea", "plain.test"), person("reader"), f"last{secrets.token_hex(3)}"
+    strange_list.add(author, reader, send_welcome_message=False)
+    put_each(strange_list, *(Case.to(strange_list, name, author).octets for name in DISCARDED[:2]))
+    strange_list.post(author, word)
+    strange_list.arrives(reader, word)
+    strange_list.settle()
+    assert [subject_of(mail) for mail in strange_list.deployment.stand_in.received(reader)] == [word]
+    assert strange_list.held() == []
+    assert set_aside(strange_list) == ""
+
+
+def test_a_post_that_says_it_has_been_posted_is_held(strange_list: MailingList):
+    author = person("bea", "plain.test")
+    strange_list.add(author, send_welcome_message=False)
+    put_each(strange_list, Case.to(strange_list, "t16-listpost-own", author).octets)
+    (request,) = wait_for(strange_list.held, "the post to be held", PATIENCE_SECONDS, every=1)
+    assert "already been posted" in request["reason"]
+
+
+def test_strange_posts_that_are_held_can_be_seen_and_decided_on(strange_list: MailingList):
+    author, reader = person("bea", "plain.test"), person("reader")
+    strange_list.add(reader, send_welcome_message=False)
+    strange_list.configure(default_nonmember_action="hold")
+    names = ("b1-subject-b64-1char", "b4-subject-unknown-charset", "k12-charset-8bit-param")
+    put_each(strange_list, *(Case.to(strange_list, name, author).octets for name in names))
+    wait_for(lambda: len(strange_list.held()) == len(names), "the posts to be held", PATIENCE_SECONDS, every=1)
+    strange_list.site.host.run("runuser -u list -- mailman notify")
+    for request in strange_list.held():
+        strange_list.moderate(request, "accept")
+    for name in names:
+        strange_list.arrives(reader, SUBJECTS.get(name, name))
+
+
+def test_a_message_that_cannot_be_taken_is_set_aside(strange_list: MailingList):
+    author, word = person("author"), f"fields{secrets.token_hex(3)}"
+    top = f"Return-Path: <{author}>\nDelivered-To: {strange_list.address}\nFrom: {author}\nSubject: {word}\n"
+    put_each(strange_list, top.encode() + b"X: y\n" * 2100 + b"\nHello.\n")
+    wait_for(lambda: folders_of(strange_list, word) == ["Failed"], "the message in Failed", PATIENCE_SECONDS, every=1)

@@ -1,0 +1,113 @@
+"""Somebody hears of every message that was not delivered: reports to a list's owners and to the site owner."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+
+import pytest
+from test_bridge_delivery import ACCOUNT, Bench, post
+
+from listkit.bridge.context import MailboxContext
+from listkit.bridge.journal import Journal, Refusal
+from listkit.bridge.reports import Reporter, composed
+
+DAY = 86_400
+
+
+@pytest.fixture
+def bench(tmp_path):
+    one = Bench(tmp_path)
+    yield one
+    one.agent.disconnect()
+    one.mailman.close()
+    one.relay.close()
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time of the journal and of the reporter; change `clock[0]`."""
+    now = [1_000_000.0]
+    monkeypatch.setattr("listkit.bridge.journal.time.time", lambda: now[0])
+    monkeypatch.setattr("listkit.bridge.reports.time.monotonic", lambda: now[0])
+    return now
+
+
+def reporter(bench: Bench) -> Reporter:
+    context = MailboxContext(bench.configuration, bench.configuration.mailboxes[0], bench.journal, bench.metrics)
+    return Reporter(context, bench.agent)
+
+
+def refuse(journal: Journal, addressee: str = "news-owner@example.org", subject: str = "Grüße") -> None:
+    journal.record_refusal(ACCOUNT, addressee, "ana@example.com", subject, "Rejected", "DATA: 552 too large")
+
+
+def text_of(octets: bytes) -> str:
+    return email.message_from_bytes(octets, policy=email.policy.default).get_content().replace("\r\n", "\n")
+
+
+def test_the_owners_of_a_list_hear_once_a_day(bench, clock):
+    one = reporter(bench)
+    refuse(bench.journal)
+    one.report_if_due()
+    assert bench.recipients == []
+    refuse(bench.journal, subject="Another")
+    clock[0] += 301
+    one.report_if_due()
+    assert bench.recipients == ["news-owner@example.org"]
+    text = text_of(bench.mailman.taken[0].content)
+    assert "2 messages that arrived in the mailbox mailman@example.org" in text
+    assert "From: ana@example.com\n  Subject: Grüße\n  Folder: Rejected\n  Reason: DATA: 552 too large" in text
+    refuse(bench.journal, subject="Later")
+    clock[0] += DAY - 10
+    one.report_if_due()
+    assert len(bench.recipients) == 1
+    clock[0] += 400
+    one.report_if_due()
+    assert len(bench.recipients) == 2
+    assert "1 message that" in text_of(bench.mailman.taken[1].content)
+    clock[0] += 2 * DAY
+    one.report_if_due()
+    assert len(bench.recipients) == 2
+
+
+def test_the_site_owner_hears_of_what_is_for_no_list(bench, clock):
+    refuse(bench.journal, addressee="")
+    clock[0] += 301
+    reporter(bench).report_if_due()
+    (sent,) = bench.relay.taken
+    assert (sent.sender, sent.recipient) == (ACCOUNT, "admin@example.com")
+    assert b"Auto-Submitted: auto-generated" in sent.content
+
+
+def test_a_report_that_cannot_be_sent_is_sent_later(bench, clock):
+    one = reporter(bench)
+    refuse(bench.journal)
+    bench.mailman.answer = lambda _taken: "451 later"
+    clock[0] += 301
+    one.report_if_due()
+    assert bench.recipients == []
+    bench.mailman.answer = lambda _taken: "250 Ok"
+    clock[0] += 301
+    one.report_if_due()
+    assert bench.recipients == ["news-owner@example.org"]
+
+
+def test_a_long_report_is_cut():
+    refusals = [Refusal(n, "a@example.com", f"subject {n}", "Unrouted", "no such address") for n in range(50)]
+    message = composed(ACCOUNT, "", refusals)
+    assert message["Subject"] == "50 messages not delivered"
+    assert "subject 39" in message.get_content()
+    assert "subject 40" not in message.get_content()
+    assert "... and 10 more." in message.get_content()
+
+
+def test_an_outcome_says_whom_to_report_to(bench):
+    bench.mailman.answer = lambda _taken: "552 too large"
+    outcome = bench.handle(post("news@example.org", to="news-bounces@example.org").replace(b"hi", "Grüße".encode()))
+    assert (outcome.author, outcome.subject, outcome.addressee) == (
+        "ana@example.com",
+        "Grüße",
+        "news-owner@example.org",
+    )
+    assert bench.handle(post("x", to="nobody@example.org")).addressee == ""
