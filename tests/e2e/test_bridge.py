@@ -122,12 +122,11 @@ def test_a_hostile_message_is_posted_or_set_aside_and_holds_nothing_up(mailing_l
         "line": (message("line", b"\n" + b"x" * 100_000 + b"\n"), "Processed"),
         "bare": (message("bare", b"\n.\nbare\r.\nline\n.\r\nends\n"), "Processed"),
         "headless": (f"{word}headless has no header at all\n".encode(), "Unrouted"),
-        "deep": (message("deep", nested(1200)), "Rejected"),
+        "deep": (message("deep", nested(1200)), "Processed"),
         "normal": (message("normal", b"Message-ID: <%s@strict.test>\n\nHello.\n" % word.encode()), "Processed"),
     }
     put_each(mailing_list, *(content for content, _folder in fates.values()))
     mailing_list.arrives(reader, f"{word}normal", seconds=60)
-    # Mailman's fifth failure at the deep one is its last: after some 80 seconds of the bridge's patience.
     wait_for(
         lambda: "INBOX" not in folders_of(mailing_list, word), "the mailbox to be empty", PATIENCE_SECONDS, every=2
     )
@@ -137,8 +136,6 @@ def test_a_hostile_message_is_posted_or_set_aside_and_holds_nothing_up(mailing_l
     for name, (_content, folder) in fates.items():
         if folder == "Processed":
             mailing_list.arrives(reader, word + name)
-    said = mailing_list.site.host.run("journalctl --quiet -o cat -u listkit-bridge --since=-10min")
-    assert "554 5.6.0 Mailman cannot handle this message: RecursionError" in said
 
 
 @pytest.mark.every_release("core")
