@@ -43,6 +43,8 @@ class Switches:
     lost_answers: int = 0
     # Error codes that requests of a route are refused with, one after the other.
     refusals: dict[str, list[str]] = field(default_factory=dict)
+    # Whether errors are answered with the status 200; the answer says `error` all the same.
+    errors_with_status_200: bool = False
     seconds_for_each_answer: float = 0
     # Whether aliases are answered as full addresses; the description's example has one, real answers have local parts.
     aliases_as_addresses: bool = False
@@ -143,7 +145,7 @@ class StandInApi:
     def _refused(self, name: str, code: str) -> Answer:
         for status, codes in self._table[name]["errors"].items():
             if code in codes:
-                return _error(int(status), code)
+                return _error(200 if self.switches.errors_with_status_200 else int(status), code)
         # The routes that have no code of their own for what is missing have this one, or none at all.
         return _error(404, "object_not_found")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http.client import IncompleteRead
+
 import pytest
 from ansible_collections.listkit.infomaniak.plugins.module_utils import client as client_module
 from ansible_collections.listkit.infomaniak.plugins.module_utils.client import ApiError, Client, NotApplied, Unreachable
@@ -138,6 +140,27 @@ def test_the_fields_of_a_refused_body_are_named(client):
         client.post(ALIASES, {"alias": "x" * 65})
 
 
+def test_an_error_is_one_whatever_its_status(client, api):
+    api.switches.errors_with_status_200 = True
+    with pytest.raises(ApiError, match="no such alias") as caught:
+        client.delete(f"{ALIASES}/nobody")
+    assert caught.value.code == "alias_does_not_exist"
+
+
+@pytest.mark.parametrize("context", [[], None, {}, {"attribute": "alias"}])
+def test_errors_with_and_without_context(context):
+    assert "(required)" in client_module._fields({"errors": [{"code": "required", "context": context}]})
+
+
+def test_an_answer_that_breaks_off(client, monkeypatch, clock):
+    def break_off(*_arguments, **_options):
+        raise IncompleteRead(b"half")
+
+    monkeypatch.setattr(client._opener, "open", break_off)
+    with pytest.raises(Unreachable, match="IncompleteRead"):
+        client.get(ALIASES)
+
+
 def test_all_pages_are_read(client, monkeypatch):
     pages = {None: {"data": [1, 2], "pages": 3}, 2: {"data": [3, 4], "pages": 3}, 3: {"data": [5], "pages": 3}}
     monkeypatch.setattr(client, "_ready", lambda path, query: pages[(query or {}).get("page")])
@@ -145,7 +168,8 @@ def test_all_pages_are_read(client, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("value", "seconds"), [(None, None), ("7", 7), ("", None), ("Mon, 01 Jan 2001 00:00:00 GMT", 0), ("soon", None)]
+    ("value", "seconds"),
+    [(None, None), ("7", 7), ("", None), ("Mon, 01 Jan 2001 00:00:00 GMT", 0), ("soon", None), ("Mon, soon", None)],
 )
 def test_retry_after(value, seconds):
     assert client_module._retry_after(value) == seconds

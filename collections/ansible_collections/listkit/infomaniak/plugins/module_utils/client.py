@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -93,7 +94,7 @@ class Client:
         return items
 
     def post(self, path: str, body: Mapping[str, Any] | None = None, repeatable: bool = True) -> Written:
-        """Add to the collection at `path`. Without `repeatable`, it is sent once only if its answer may be lost."""
+        """Add to the collection at `path`. Without `repeatable`, it isn't sent again when its answer is lost."""
         return self._write("POST", path, body, repeatable)
 
     def put(self, path: str, body: Mapping[str, Any] | None = None) -> Written:
@@ -174,26 +175,18 @@ class Client:
         )
         try:
             with self._opener.open(sent, timeout=self._timeout) as response:
-                answer = _parsed(response.read())
+                status, answer = response.status, _parsed(response.read())
         except HTTPError as error:
-            raise self._refusal(request, error) from error
-        except (URLError, OSError) as error:
+            raise _refusal(request, error.code, _parsed(error.read()), error.headers.get("Retry-After")) from error
+        except (URLError, HTTPException, OSError) as error:
             reason = getattr(error, "reason", error)
-            raise _Retry(
-                Unreachable(f"No answer to {request} came from {self._url}: {reason}. {NETWORK_ADVICE}")
-            ) from error
+            message = f"No answer to {request} came from {self._url}: {reason}. {NETWORK_ADVICE}"
+            raise _Retry(Unreachable(message)) from error
         if answer is None:
-            raise _Retry(_refused(request, response.status, None, "not JSON"))
+            raise _Retry(_refused(request, status, None, "not JSON"))
+        if answer.get("result") == "error":
+            raise _refusal(request, status, answer)
         return answer
-
-    @staticmethod
-    def _refusal(request: str, error: HTTPError) -> Exception:
-        answer = _parsed(error.read()) or {}
-        found = answer.get("error") or {}
-        code = found.get("code") if isinstance(found, dict) else None
-        refusal = _refused(request, error.code, code, _fields(found))
-        is_temporary = error.code == TOO_MANY_REQUESTS or (error.code >= 500 and error.code != NOT_IMPLEMENTED)
-        return _Retry(refusal, _retry_after(error.headers.get("Retry-After"))) if is_temporary else refusal
 
     def _keep_to_the_rate(self) -> None:
         if len(self._sent) == REQUESTS_PER_WINDOW:
@@ -213,6 +206,17 @@ class _Retry(Exception):
     def __init__(self, error: ApiError, after: float | None = None):
         super().__init__(str(error))
         self.error, self.after = error, after
+
+
+def _refusal(
+    request: str, status: int, answer: dict[str, Any] | None, retry_after: str | None = None
+) -> ApiError | _Retry:
+    """Return the exception for an answer with an error."""
+    found = (answer or {}).get("error")
+    error = found if isinstance(found, dict) else {}
+    refusal = _refused(request, status, error.get("code"), _fields(error))
+    is_temporary = status == TOO_MANY_REQUESTS or (status >= 500 and status != NOT_IMPLEMENTED)
+    return _Retry(refusal, _retry_after(retry_after)) if is_temporary else refusal
 
 
 def _refused(request: str, status: int, code: str | None, details: str) -> ApiError:
@@ -252,8 +256,10 @@ def _retry_after(value: str | None) -> float | None:
         return None
     if value.strip().isdigit():
         return float(value)
-    date = email.utils.parsedate_to_datetime(value) if "," in value else None
-    return max(0.0, date.timestamp() - time.time()) if date else None
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
@@ -264,12 +270,12 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
     return answer if isinstance(answer, dict) else None
 
 
-def _fields(error: Any) -> str:
+def _fields(error: dict[str, Any]) -> str:
     """Return which fields a validation error is about."""
-    errors = error.get("errors") if isinstance(error, dict) else None
-    names = [
-        f"{each.get('context', {}).get('attribute', '?')} ({each.get('code', '?')})"
-        for each in errors or ()
-        if isinstance(each, dict)
-    ]
-    return ", ".join(names)
+    return ", ".join(_field(each) for each in error.get("errors") or () if isinstance(each, dict))
+
+
+def _field(error: dict[str, Any]) -> str:
+    # An empty context is answered as a list.
+    context = error.get("context") or {}
+    return f"{context.get('attribute', '?')} ({error.get('code', '?')})"
