@@ -101,7 +101,7 @@ def declared(kind: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", ["variable", "output"])
 def test_page_documents(kind: str):
     """docs/setup/instance.md repeats the descriptions word for word."""
-    (section,) = re.findall(rf"^## {kind.title()}s\n(.*?)^$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (section,) = re.findall(rf"^## {kind.title()}s\n\n(.*?)^$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     rows = dict(re.findall(r"^\| `(\w+)` \| (?:.* \| )?(.*) \|$", section, re.MULTILINE))
     assert rows == declared(kind)
 
