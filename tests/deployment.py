@@ -148,7 +148,8 @@ class Deployment:
         for host in (host for site in self.sites.values() for host in site.hosts):
             check = host.try_run(f"listkit check --wait {READY_SECONDS}")
             if check.returncode:
-                print(f"{host.name}:\n{check.stdout}", file=sys.stderr, flush=True)
+                wrong = "\n".join(line for line in check.stdout.splitlines() if not line.startswith("ok "))
+                print(f"{host.name}: {wrong}", file=sys.stderr, flush=True)
 
     def deploy(self) -> None:
         """Run the playbook that production runs; raise `LabError` with the path of its log when it fails."""
