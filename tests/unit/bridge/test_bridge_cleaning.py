@@ -278,6 +278,10 @@ def test_parts_nested_beyond_reason_become_text():
     message = multipart(b"multipart/mixed; boundary=BB", b"--BB\r\n" + b"".join(opened) + b"\r\nHello.\r\n")
     depths = sum(part.is_multipart() for part in message.walk())
     assert 30 < depths <= 41
+    # Postfix would take "--b13…" for a delimiter of "b1", and count on.
+    leaf = next(part for part in message.walk() if not part.is_multipart())
+    assert "\n --b138" in leaf.get_content()
+    assert "\n--b" not in leaf.get_content()
     nested = b"Content-Type: message/rfc822\r\n\r\n" * 1200
     assert_readable(cleaned(nested + b"Subject: x\r\n\r\nHello.\r\n"))
 

@@ -20,6 +20,7 @@ DEEPEST = 40
 _PART_HEADER_OCTETS = 65_536
 _MOST_EDIT_OCTETS = 2_097_152
 _BLOCK_OCTETS = 65_536
+_MOST_QUOTED_LINES = 20_000
 
 _OPAQUE = frozenset({"multipart/signed", "multipart/encrypted"})
 _HEADER, _BLANK_LINE, _CLOSING = range(3)
@@ -132,6 +133,9 @@ class Scanner:
         self._edit_octets = 0
         self._header: Entity | None = None  # a part whose header is being read
         self._text: Entity | None = None  # a part whose body's charset must be guessed
+        self._quoted_lines = 0
+        # A part whose lines must not look like delimiters.
+        self._quoted: Entity | None = None
         # A multipart that names no boundary, and its type.
         self._awaiting_boundary: tuple[Entity, Parameterised] | None = None
         self.edits: list[Edit] = []
@@ -159,10 +163,20 @@ class Scanner:
                 self._adopt_boundary(found[1])
             if self._levels and self._at_delimiter(line):
                 return
+            if self._quoted and self._quoted is self._text and self._quoted_lines < _MOST_QUOTED_LINES:
+                self._quote(self._quoted, line)
         if self._header:
             self._header_line(self._header, line)
         elif self._text and self._text.guess:
             self._text.guess.feed(line)
+
+    def _quote(self, entity: Entity, line: bytes) -> None:
+        """Indent a line that looks like a delimiter.
+
+        Postfix compares the beginnings of lines only: it would count the levels within, too, and refuse the message.
+        """
+        self._quoted_lines += 1
+        self._edit(Edit(self._offset, self._offset + len(line), entity.number, _CLOSING, b" " + line))
 
     def _adopt_boundary(self, boundary: bytes) -> None:
         """Take a multipart's boundary from its first part, because its header names none."""
@@ -304,7 +318,7 @@ class Scanner:
         is_open = any(level.boundary == boundary for level in self._levels)
         if entity.depth >= DEEPEST or (boundary and is_open):
             self._make_text(entity)
-            self._text = entity
+            self._text = self._quoted = entity
         elif boundary:
             entity.guess = TextGuess()
             self._text = entity
