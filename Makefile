@@ -85,7 +85,7 @@ STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s uni
 # Side by side: each site is deployed and then tested in a pipeline of its own.
 STAGES += $(foreach site,trixie bookworm split,$(site)/molecule-$(site)='make -s molecule-$(site)' $(site)/e2e-$(site)='make -s e2e-$(site)')
 STAGES += trixie/campaign='make -s campaign'
-STAGES += cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed' cloud/stand-in='make -s stand-in'
+STAGES += cloud/sanity='make -s sanity' cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed' cloud/stand-in='make -s stand-in'
 
 test: setup .cache/chromium .cache/testssl .cache/go ## all tests, each end-to-end test where it matters
 	@$(STAGES)
