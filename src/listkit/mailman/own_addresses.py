@@ -11,13 +11,28 @@ from mailman.interfaces.listmanager import IListManager
 from mailman.runners.lmtp import split_recipient
 from zope.component import getUtility
 
+from listkit.mailman.temporary_errors import is_temporary
+
 TIMEOUT_SECONDS = 60
 
 log = logging.getLogger("mailman.smtp")
 
 
 def of_lists(recipients: Iterable[str]) -> set[str]:
-    """Return those of `recipients` that are addresses of lists, posting or other."""
+    """Return those of `recipients` that are addresses of lists, posting or other; none while the database is away.
+
+    An error here would set the message aside, since its delivery has begun. The relay can deliver it, too.
+    """
+    try:
+        return _of_lists(recipients)
+    except Exception as error:
+        if not is_temporary(error):
+            raise
+        config.db.abort()
+        return set()
+
+
+def _of_lists(recipients: Iterable[str]) -> set[str]:
     lists = set(getUtility(IListManager).names)
     domains = {address.rpartition("@")[2] for address in lists}
     # Few are in those domains, and each look at one is a query.
