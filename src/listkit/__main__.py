@@ -8,6 +8,7 @@ from listkit import __version__
 from listkit.common.commandline import Command, CommandLine
 
 COMMANDS = {
+    "archive": Command("listkit.archive.cli", "import older archives; check the search index"),
     "bridge": Command("listkit.bridge.cli", "fetch mail from the IMAP mailboxes and deliver it to Mailman"),
     "budget": Command("listkit.budget.cli", "show or control how much mail may still leave"),
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),

@@ -7,6 +7,7 @@ import mailbox
 import re
 import secrets
 import shlex
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -205,5 +206,12 @@ def import_mbox(
     for message in messages:
         box.add(message)
     box.close()
-    variables = {"import_list": address, "import_mbox": f"{directory}/import.mbox"}
-    return playbook.run(deployment, release, "playbooks/import-mbox.yml", **variables).stdout
+    return import_archive(deployment, release, address, f"{directory}/import.mbox").stdout
+
+
+def import_archive(
+    deployment: Deployment, release: str, address: str, *paths: str, words: Iterable[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Import files into a list's archive as an operator does."""
+    variables = {"import_list": address, "import_paths": list(paths)}
+    return playbook.run(deployment, release, "playbooks/import_archive.yml", *words, **variables)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import with_last_log_line
@@ -13,12 +16,16 @@ from listkit.check.settings import Settings
 FIRST_PAGE_SECONDS = 10.0
 """The first page after a start takes longer than the others."""
 NAME = "web interface"
+INDEX = "search index"
+STATUS_SECONDS = 60.0
+"""Loading Django takes a second, and many more on a busy host."""
+REINDEX = "`listkit archive reindex`"
 
 
 def checks(settings: Settings) -> list[Check]:
-    """Return the check."""
+    """Return the checks."""
     fqdn = settings.own.host("fqdn")
-    return [Check(NAME, lambda: check_page(fqdn))]
+    return [Check(NAME, lambda: check_page(fqdn)), Check(INDEX, check_index)]
 
 
 def check_page(fqdn: str) -> Iterator[Finding]:
@@ -50,3 +57,32 @@ def fetch_status(fqdn: str) -> str:
     ):
         connection.sendall(request.encode())
         return connection.makefile("rb").readline().decode(errors="replace").strip()
+
+
+def check_index() -> Iterator[Finding]:
+    """The search finds every post of the archive, and none was archived in the future."""
+    command = ["/usr/local/bin/listkit", "archive", "status"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
+    if answer.returncode:
+        reason = answer.stderr.strip().splitlines()[-1:] or [f"status {answer.returncode}"]
+        yield Finding.unknown(INDEX, f"`listkit archive status` failed: {reason[0]}", "`sudo listkit archive status`")
+    else:
+        # Libraries may print when they are imported; the answer is the last line.
+        yield from index_findings(json.loads(answer.stdout.splitlines()[-1]))
+
+
+def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
+    """Judge what `listkit archive status` prints."""
+    if "damaged" in state:
+        remedy = "`listkit archive reindex --rebuild`"
+        yield Finding.critical(INDEX, f"the search fails, the index is damaged: {state['damaged']}", remedy)
+        return
+    if state["missing"]:
+        posts = f"{state['missing']} of {state['posts']} posts, the first since {state['since']}"
+        seen = with_last_log_line(f"the search does not find {posts}", "mailman3-web.service")
+        yield Finding.warning(INDEX, seen, REINDEX)
+    if state["future"]:
+        seen = f"{state['future']} of {state['posts']} posts were archived in the future, the last on {state['last']}"
+        yield Finding.warning(INDEX, seen, REINDEX)
+    if not state["missing"] and not state["future"]:
+        yield Finding.ok(INDEX, f"the search finds all {state['posts']} posts")

@@ -1,0 +1,13 @@
+"""`listkit archive`: bring older archives into HyperKitty, and keep the search index complete.
+
+    cli          options, output, exit status
+    sources      the messages of a file or directory, whatever its form and compression
+    mbox         the messages of an mbox stream
+    dates        dates of messages and separators
+    message      a message of a mailbox, cleaned for the archive
+    importing    which messages are new, in batches; the account of all others
+    report       the account, and progress
+    store        HyperKitty's database
+
+Only `store` needs Django. The index itself is `listkit.web.search_index`: the job queue updates it, too.
+"""

@@ -1,0 +1,267 @@
+"""The messages of a file or directory, whatever its form and compression.
+
+Forms: an mbox, one message, a directory of messages or mboxes, a Maildir, Mailman 2's `archives/private/`, a zip or tar
+file of any of these. Files may be compressed with gzip, bzip2, xz or zstd, and are never unpacked to disk.
+"""
+
+from __future__ import annotations
+
+import bz2
+import contextlib
+import gzip
+import io
+import lzma
+import re
+import shutil
+import subprocess
+import tarfile
+import threading
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from listkit.archive import mbox
+from listkit.archive.mbox import Message
+
+_BEGINNING_OCTETS = 65_536
+_DEEPEST_COMPRESSION = 4
+_TAR_MAGIC = slice(257, 262)
+_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
+MONTHS = (*_MONTHS, "November", "December")
+_PIPERMAIL_MONTH = re.compile(rf"(\d{{4}})-({'|'.join(MONTHS)})\.txt(?:\.gz)?")
+# zipfile raises the last two for encrypted members and unknown compressions.
+_UNREADABLE = (
+    OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError,
+    RuntimeError,
+)  # fmt: skip
+_ONE_MESSAGE = re.compile(r".*\.eml|(?:.*/)?(?:cur|new)/[^/]*")
+_NOT_MAIL = re.compile(r"\..*|.*\.(?:html?|css|js|png|gif|jpe?g|db|dir|pag|lock|ptl|pck|idx|index|log)", re.IGNORECASE)
+
+
+class SourceError(Exception):
+    """A file isn't mail, or can't be read to its end; the text names it and says why."""
+
+
+Found = tuple[str, Message | SourceError]
+"""The name of a file, and a message in it or why there are no (further) ones."""
+
+
+@dataclass
+class Source:
+    """A file that may hold messages. `octets_read`: how far it was read."""
+
+    path: Path
+    name: str
+    octets_read: int = field(default=0, compare=False)
+
+    @property
+    def octets(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size
+
+    def messages(self) -> Iterator[Found]:
+        """Yield each message with the name of the file that it is in, and each problem with a file."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                yield from _messages(io.BufferedReader(_Counted(file, self), _BEGINNING_OCTETS), self.name, 0)
+        except _UNREADABLE as error:
+            reason = "its end is missing" if isinstance(error, EOFError) else getattr(error, "strerror", None) or error
+            yield self.name, SourceError(f"{self.name} can't be read to its end: {reason}")
+
+
+class _Counted(io.RawIOBase):
+    """A file that records how far it was read."""
+
+    def __init__(self, file: io.FileIO, source: Source) -> None:
+        self._file, self._source = file, source
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is: the directory of a zip file is at its end."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in the file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the place in the file."""
+        return self._file.tell()
+
+    def readinto(self, buffer) -> int | None:
+        """Fill the buffer; return how many octets there were."""
+        count = self._file.readinto(buffer)
+        self._source.octets_read = self._file.tell()
+        return count
+
+
+def find(path: Path, list_name: str = "") -> list[Source]:
+    """Return the files below `path` that may hold messages, in order.
+
+    list_name: of a Mailman 2 tree, which list's files; such as "members". Raises SourceError.
+    """
+    if path.is_file():
+        return [Source(path, path.name)]
+    if not path.is_dir():
+        raise SourceError(f"{path} doesn't exist" if not path.exists() else f"{path} is neither a file nor a directory")
+    trees = mailman2_lists(path)
+    files = trees[list_name] if list_name in trees else sorted(_files(path, path)) if not trees else []
+    if not files:
+        reason = f"has no archive of {list_name}; it has {', '.join(sorted(trees))}" if trees else "holds no messages"
+        raise SourceError(f"{path} {reason}")
+    return [Source(file, str(file.relative_to(path))) for file in files]
+
+
+def mailman2_lists(path: Path) -> dict[str, list[Path]]:
+    """Return the files of each list in a Mailman 2 tree (`archives/private/`, or what is below it for one list).
+
+    A list's messages are in `LIST.mbox/LIST.mbox`; where that is missing, the months of `LIST/` have them.
+    """
+    boxes = {box.name.removesuffix(".mbox"): box / box.name for box in sorted(path.glob("*.mbox/"))}
+    lists = {name: [file] for name, file in boxes.items() if file.is_file()}
+    for directory in sorted(path.glob("*/")):
+        if directory.name not in lists and (months := _pipermail_months(directory)):
+            lists[directory.name] = months
+    return lists
+
+
+def _pipermail_months(directory: Path) -> list[Path]:
+    months = {}
+    for file in sorted(directory.iterdir()):
+        if found := _PIPERMAIL_MONTH.fullmatch(file.name):
+            # The compressed form sorts later; one of the two is enough.
+            months.setdefault((int(found[1]), MONTHS.index(found[2])), file)
+    return [months[month] for month in sorted(months)]
+
+
+def _files(path: Path, root: Path) -> Iterator[Path]:
+    for entry in path.iterdir():
+        if entry.is_dir():
+            yield from _files(entry, root)
+        elif (_is_maildir(path.parent) and path.name in ("cur", "new")) or (
+            entry.is_file() and not _NOT_MAIL.fullmatch(entry.name) and path.name != "tmp"
+        ):
+            yield entry
+
+
+def _is_maildir(path: Path) -> bool:
+    return (path / "cur").is_dir() and (path / "new").is_dir()
+
+
+def _messages(stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
+    """Yield what is in `stream`, whose buffer has at least `_BEGINNING_OCTETS` of it, or all."""
+    beginning = stream.peek()
+    if (opened := _container(beginning)) and depth < _DEEPEST_COMPRESSION:
+        with opened(stream) as members:
+            for member, inner in members:
+                yield from _messages(_buffered(inner), f"{name}/{member}" if member else name, depth + 1)
+    elif not beginning.strip():
+        yield name, SourceError(f"{name} is empty")
+    elif mbox.begins_mbox(beginning) and not (_ONE_MESSAGE.fullmatch(name) and mbox.begins_message(beginning)):
+        yield from ((name, message) for message in mbox.messages(stream))
+    elif mbox.begins_message(beginning):
+        octets = stream.read(mbox.LARGEST_MESSAGE)
+        yield name, Message(mbox.unix_lines(octets), is_cut=bool(stream.read(1)))
+    else:
+        start = repr(beginning.lstrip().splitlines()[0][:40])[2:-1]
+        yield name, SourceError(f"{name} is neither a mailbox nor a message; it begins with: {start}")
+
+
+class _Rewound(io.RawIOBase):
+    """A stream whose first octets were read already."""
+
+    def __init__(self, beginning: bytes, stream: BinaryIO) -> None:
+        self._beginning, self._stream = beginning, stream
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer) -> int:
+        """Fill the buffer; return how many octets there were."""
+        data = self._beginning[: len(buffer)] or self._stream.read(len(buffer))
+        self._beginning = self._beginning[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _buffered(stream: BinaryIO) -> io.BufferedReader:
+    beginning = b""
+    while len(beginning) < _BEGINNING_OCTETS and (chunk := stream.read(_BEGINNING_OCTETS - len(beginning))):
+        beginning += chunk
+    buffered = io.BufferedReader(_Rewound(beginning, stream), _BEGINNING_OCTETS)
+    buffered.peek()
+    return buffered
+
+
+Members = Iterator[tuple[str, BinaryIO]]
+
+
+def _container(beginning: bytes) -> Callable[[BinaryIO], contextmanager] | None:
+    """Return what opens a compressed or packed file that begins so."""
+    magics = {
+        b"\x1f\x8b": _single(gzip.GzipFile),
+        b"BZh": _single(bz2.BZ2File),
+        b"\xfd7zXZ\x00": _single(lzma.LZMAFile),
+        b"\x28\xb5\x2f\xfd": _zstd,
+        b"PK\x03\x04": _zip,
+    }
+    if beginning[_TAR_MAGIC] == b"ustar":
+        return _tar
+    return next((opened for magic, opened in magics.items() if beginning.startswith(magic)), None)
+
+
+def _single(decompressor: Callable):
+    @contextmanager
+    def opened(stream: BinaryIO) -> Iterator[Members]:
+        file = decompressor(fileobj=stream) if decompressor is gzip.GzipFile else decompressor(stream)
+        with closing(file):
+            yield iter([("", file)])
+
+    return opened
+
+
+@contextmanager
+def _zstd(stream: BinaryIO) -> Iterator[Members]:
+    """Python has no zstd before 3.14: the program `zstd` reads what `stream` has."""
+    program = shutil.which("zstd")
+    if not program:
+        raise OSError("it is compressed with zstd, and the program zstd is missing; run: apt-get install zstd")
+    with subprocess.Popen([program, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        feeder = threading.Thread(target=_feed, args=(stream, process.stdin), daemon=True)
+        feeder.start()
+        yield iter([("", process.stdout)])
+        # A reader that stopped early must not leave the feeder with a full pipe.
+        process.stdout.close()
+        feeder.join()
+        if process.wait() > 0:
+            raise EOFError
+
+
+def _feed(stream: BinaryIO, pipe: BinaryIO) -> None:
+    with contextlib.suppress(BrokenPipeError), pipe:
+        shutil.copyfileobj(stream, pipe)
+
+
+@contextmanager
+def _zip(stream: BinaryIO) -> Iterator[Members]:
+    with zipfile.ZipFile(stream) as archive:
+        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+        yield ((name, archive.open(name)) for name in names if _may_be_mail(name))
+
+
+@contextmanager
+def _tar(stream: BinaryIO) -> Iterator[Members]:
+    with tarfile.open(fileobj=stream, mode="r|") as archive:
+        yield ((info.name, archive.extractfile(info)) for info in archive if info.isfile() and _may_be_mail(info.name))
+
+
+def _may_be_mail(name: str) -> bool:
+    return not _NOT_MAIL.fullmatch(Path(name).name)

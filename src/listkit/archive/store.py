@@ -1,0 +1,223 @@
+"""HyperKitty's database.
+
+Posts are stored by HyperKitty's own function, a batch to a transaction; what HyperKitty leaves to jobs or to the end of
+its own import (threads' order, replies that came before what they answer) is done in the same transaction, so that an
+import that is stopped leaves nothing to repair. Needs Django to be loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC
+from email.message import EmailMessage
+
+from listkit.archive.importing import Outcome, Stored
+from listkit.archive.message import Post
+from listkit.archive.threads import positions
+from listkit.common.patching import Patching
+from listkit.mailman.archive_fallback import simplified
+from listkit.web import patches
+
+PATCHING = Patching("web/archive")
+_TEXT_CHARACTERS = 2000
+_MEMBERS_PER_PAGE = 500
+
+log = logging.getLogger("hyperkitty.import")
+
+
+class StoreError(Exception):
+    """The archive can't be used; the text says why."""
+
+
+class ListArchive:
+    """The archive of one list; its row is created with the first import."""
+
+    def __init__(self, address: str, *, dry_run: bool = False) -> None:
+        """Raises StoreError if Mailman has no such list. dry_run: create nothing."""
+        from django.conf import settings
+        from hyperkitty.models import MailingList
+
+        # HyperKitty then leaves out the jobs that it starts for each post.
+        settings.HYPERKITTY_BATCH_MODE = True
+        if not PATCHING.apply(patches.IMPORT):
+            raise StoreError("this release of HyperKitty isn't known to the kit; see: listkit check --only patches")
+        _check_list(address)
+        self._list = MailingList.objects.filter(name=address).first() or MailingList(name=address)
+        if not dry_run:
+            self._list.save()
+            self._list.update_from_mailman()
+        self._months: set[tuple[int, int]] = set()
+
+    def stored(self, message_ids: Collection[str]) -> Mapping[str, Stored]:
+        """Return those posts that the archive has, by Message-ID."""
+        from django.db.models.functions import Substr
+        from hyperkitty.models import Email
+
+        # Without a row, the list has no archive yet.
+        rows = Email.objects.filter(mailinglist_id=self._list.pk, message_id__in=list(message_ids)).annotate(
+            beginning=Substr("content", 1, _TEXT_CHARACTERS)
+        )
+        values = rows.values_list("message_id", "date", "subject", "beginning")
+        return {message_id: Stored(date.astimezone(UTC), subject, text) for message_id, date, subject, text in values}
+
+    def add(self, posts: Sequence[Post]) -> Sequence[Outcome]:
+        """Store posts, all in one transaction. Raises StoreError."""
+        from django.db import transaction
+
+        with transaction.atomic():
+            outcomes = [self._add(post) for post in posts]
+            added = [post for post, outcome in zip(posts, outcomes, strict=True) if outcome.is_added]
+            threads = self._arrange([post.message_id for post in added])
+        stored = self.stored([post.message_id for post in added])
+        missing = [post.message_id for post in added if post.message_id not in stored]
+        if missing:
+            raise StoreError(f"the database lost {len(missing)} posts, such as {missing[0]}")
+        self._months.update((post.date.year, post.date.month) for post in added)
+        _forget_threads(threads)
+        return outcomes
+
+    def _add(self, post: Post) -> Outcome:
+        """Store a post; as plain text, if HyperKitty refuses it otherwise."""
+        reason = self._refusal(post.message)
+        if not reason:
+            return Outcome(is_added=True)
+        text = simplified(post.message)
+        text.set_unixfrom(post.message.get_unixfrom())
+        if self._refusal(text):
+            return Outcome(is_added=False, remark=reason)
+        return Outcome(is_added=True, remark=f"without attachments, because the archive refuses the original: {reason}")
+
+    def _refusal(self, message: EmailMessage) -> str:
+        """Store a message; return why HyperKitty refuses it, or ""."""
+        from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+        from hyperkitty.lib.incoming import DuplicateMessage, add_to_list
+
+        try:
+            with transaction.atomic():
+                add_to_list(self._list.name, message, from_import=True)
+        except DuplicateMessage:
+            return "it has a post of the same Message-ID"
+        except (OperationalError, InterfaceError):
+            raise  # The database is away, and not this post's fault.
+        except (
+            DatabaseError,
+            LookupError,
+            ValueError,
+            TypeError,
+            AttributeError,
+            AssertionError,
+            RecursionError,
+        ) as error:
+            log.debug("%s", message["Message-ID"], exc_info=True)
+            return f"{type(error).__name__}: {error.args[0] if error.args else ''}".replace("\n", " ").strip()
+        return ""
+
+    def _arrange(self, message_ids: Collection[str]) -> list[int]:
+        """Complete the threads of these new posts; return the threads' numbers."""
+        for orphan, answered in self._orphans(message_ids):
+            _attach(orphan, answered)
+        posts = self._list.emails.filter(message_id__in=list(message_ids))
+        threads = set(posts.values_list("thread_id", flat=True))
+        _order(threads)
+        return list(threads)
+
+    def _orphans(self, message_ids: Collection[str]) -> Iterable[tuple]:
+        """Yield the posts that answer one of these, and came before it."""
+        from hyperkitty.models import Email
+
+        waiting = self._list.emails.filter(in_reply_to__in=list(message_ids), parent_id__isnull=True)
+        for number, in_reply_to in list(waiting.values_list("id", "in_reply_to")):
+            orphan = Email.objects.get(id=number)
+            answered = self._list.emails.get(message_id=in_reply_to)
+            if orphan.parent_id is None and orphan.id != answered.id:
+                yield orphan, answered
+
+    def finish(self) -> None:
+        """Bring what HyperKitty keeps of lists and senders up to date."""
+        from django.core.cache import cache
+
+        for year, month in self._months:
+            cache.delete(f"MailingList:{self._list.pk}:p_count_for:{year}:{month}")
+        for value in (*self._list.recent_cached_values, self._list.cached_values["first_date"]):
+            value.rebuild()
+        _identify_members()
+
+
+def _check_list(address: str) -> None:
+    from urllib.error import HTTPError
+
+    from django_mailman3.lib.mailman import get_mailman_client
+    from mailmanclient import MailmanConnectionError
+
+    try:
+        get_mailman_client().get_list(address)
+    except HTTPError as error:
+        if error.code != 404:
+            raise StoreError(f"Mailman's REST API fails ({error.code}); see: listkit check --only core") from error
+        raise StoreError(
+            f"Mailman has no list {address}; add it to mailman_lists and run: ansible-playbook playbook.yml"
+        ) from error
+    except MailmanConnectionError as error:
+        raise StoreError(f"Mailman's REST API does not answer: {error}; see: listkit check --only core") from error
+
+
+def _attach(orphan, answered) -> None:
+    """Make a thread's first post an answer in the thread of another."""
+    from django.db import IntegrityError, transaction
+
+    try:
+        with transaction.atomic():
+            orphan.set_parent(answered)
+    except (IntegrityError, RecursionError, ValueError) as error:
+        # It remains the beginning of a thread of its own.
+        log.warning("%s can't be shown as the answer to %s: %s", orphan.message_id, answered.message_id, error)
+
+
+def _order(threads: Iterable[int]) -> None:
+    """Set the first post, the date and the order of the posts of each thread."""
+    from hyperkitty.models import Email, Thread
+
+    for thread in Thread.objects.filter(id__in=list(threads)):
+        posts = list(
+            thread.emails.order_by("date", "id").only("id", "parent_id", "date", "thread_order", "thread_depth")
+        )
+        numbers = {post.id for post in posts}
+        first = next((post for post in posts if post.parent_id not in numbers), posts[0])
+        found = positions([(post.id, post.parent_id) for post in posts], first.id)
+        for post in posts:
+            position = found.get(post.id)
+            if position and (post.thread_order, post.thread_depth) != position:
+                Email.objects.filter(id=post.id).update(thread_order=position.order, thread_depth=position.depth)
+        Thread.objects.filter(id=thread.id).update(
+            starting_email_id=first.id, date_active=max(post.date for post in posts)
+        )
+
+
+def _forget_threads(threads: Iterable[int]) -> None:
+    """Drop what pages remember of these threads."""
+    from django.core.cache import cache
+    from django.core.cache.utils import make_template_fragment_key
+
+    for number in threads:
+        keys = [f"Thread:{number}:{name}" for name in ("participants_count", "emails_count", "subject")]
+        cache.delete_many([*keys, make_template_fragment_key("thread_participants", [number])])
+
+
+def _identify_members() -> None:
+    """Note the Mailman user of senders who are members, with a few requests however many others have written."""
+    from django_mailman3.lib.mailman import get_mailman_client
+    from hyperkitty.models import Sender
+    from mailmanclient import MailmanConnectionError
+
+    unknown = Sender.objects.filter(mailman_id__isnull=True)
+    page = None
+    try:
+        while page is None or page.has_next:
+            page = page.next if page else get_mailman_client().get_member_page(_MEMBERS_PER_PAGE, 1)
+            for member in page:
+                user = str(member.rest_data.get("user", "")).rpartition("/")[2]
+                if user:
+                    unknown.filter(address__iexact=member.rest_data["email"]).update(mailman_id=user)
+    except MailmanConnectionError as error:
+        log.warning("Mailman's REST API does not answer, so posts aren't linked to members' accounts: %s", error)
