@@ -17,11 +17,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from listkit.archive import sources
 from listkit.archive.importing import Import
 from listkit.archive.report import Account, Progress
 from listkit.archive.sources import Source, SourceError
+
+if TYPE_CHECKING:
+    from listkit.archive.store import ListArchive
 
 USER = "www-data"
 NICENESS = 15
@@ -111,7 +116,9 @@ def _targets(options: argparse.Namespace) -> Iterator[tuple[str, list[Source]]]:
             yield f"{name}@{options.domain}".lower(), sources.find(path, name)
 
 
-def _import_one(archive, address: str, found: Sequence[Source], account: Account, options: argparse.Namespace) -> int:
+def _import_one(
+    archive: ListArchive, address: str, found: Sequence[Source], account: Account, options: argparse.Namespace
+) -> int:
     progress = Progress(sum(source.octets for source in found), sys.stderr, options.progress)
 
     def show(_: Source) -> None:
@@ -165,7 +172,7 @@ def reindex_archives(options: argparse.Namespace) -> int:
     return 0
 
 
-def _index(search_index) -> None:
+def _index(search_index: ModuleType) -> None:
     """Index all missing posts of all lists, in pieces: the job queue needs the index, too."""
     while True:
         try:

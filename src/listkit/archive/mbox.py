@@ -134,7 +134,8 @@ def _message(lines: Lines, separator: str | None) -> Message:
 
 def _header(lines: Lines) -> list[bytes]:
     """Read the header with the blank line after it, at most `LARGEST_MESSAGE` octets."""
-    header, octets = [], 0
+    header: list[bytes] = []
+    octets = 0
     while (line := lines.next()) and octets < LARGEST_MESSAGE:
         if line.startswith(b"From ") and header and _is_separator(line, lines.ahead(_LINES_AHEAD), after_blank=False):
             lines.put_back([line])

@@ -19,13 +19,16 @@ import threading
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from listkit.archive import mbox
 from listkit.archive.mbox import Message
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 _BEGINNING_OCTETS = 65_536
 _DEEPEST_COMPRESSION = 4
@@ -95,7 +98,7 @@ class _Counted(io.RawIOBase):
         """Return the place in the file."""
         return self._file.tell()
 
-    def readinto(self, buffer) -> int | None:
+    def readinto(self, buffer: Buffer) -> int | None:
         """Fill the buffer; return how many octets there were."""
         count = self._file.readinto(buffer)
         self._source.octets_read = self._file.tell()
@@ -133,7 +136,7 @@ def mailman2_lists(path: Path) -> dict[str, list[Path]]:
 
 
 def _pipermail_months(directory: Path) -> list[Path]:
-    months = {}
+    months: dict[tuple[int, int], Path] = {}
     for file in sorted(directory.iterdir()):
         if found := _PIPERMAIL_MONTH.fullmatch(file.name):
             # The compressed form sorts later; one of the two is enough.
@@ -177,37 +180,39 @@ def _messages(stream: io.BufferedReader, name: str, depth: int) -> Iterator[Foun
 class _Rewound(io.RawIOBase):
     """A stream whose first octets were read already."""
 
-    def __init__(self, beginning: bytes, stream: BinaryIO) -> None:
+    def __init__(self, beginning: bytes, stream: IO[bytes]) -> None:
         self._beginning, self._stream = beginning, stream
 
     def readable(self) -> bool:
         """It is."""
         return True
 
-    def readinto(self, buffer) -> int:
+    def readinto(self, buffer: Buffer) -> int:
         """Fill the buffer; return how many octets there were."""
-        data = self._beginning[: len(buffer)] or self._stream.read(len(buffer))
-        self._beginning = self._beginning[len(buffer) :]
-        buffer[: len(data)] = data
+        view = memoryview(buffer)
+        data = self._beginning[: len(view)] or self._stream.read(len(view))
+        self._beginning = self._beginning[len(view) :]
+        view[: len(data)] = data
         return len(data)
 
 
-def _buffered(stream: BinaryIO) -> io.BufferedReader:
+def _buffered(stream: IO[bytes]) -> io.BufferedReader:
     beginning = b""
     while len(beginning) < _BEGINNING_OCTETS and (chunk := stream.read(_BEGINNING_OCTETS - len(beginning))):
         beginning += chunk
-    buffered = io.BufferedReader(_Rewound(beginning, stream), _BEGINNING_OCTETS)
+    buffered: io.BufferedReader = io.BufferedReader(_Rewound(beginning, stream), _BEGINNING_OCTETS)
     buffered.peek()
     return buffered
 
 
-Members = Iterator[tuple[str, BinaryIO]]
+Members = Iterator[tuple[str, IO[bytes]]]
+Opened = AbstractContextManager[Members]
 
 
-def _container(beginning: bytes) -> Callable[[BinaryIO], contextmanager] | None:
+def _container(beginning: bytes) -> Callable[[IO[bytes]], Opened] | None:
     """Return what opens a compressed or packed file that begins so."""
     magics = {
-        b"\x1f\x8b": _single(gzip.GzipFile),
+        b"\x1f\x8b": _single(_gunzip),
         b"BZh": _single(bz2.BZ2File),
         b"\xfd7zXZ\x00": _single(lzma.LZMAFile),
         b"\x28\xb5\x2f\xfd": _zstd,
@@ -218,23 +223,28 @@ def _container(beginning: bytes) -> Callable[[BinaryIO], contextmanager] | None:
     return next((opened for magic, opened in magics.items() if beginning.startswith(magic)), None)
 
 
-def _single(decompressor: Callable):
+def _single(decompressor: Callable[[Any], Any]) -> Callable[[IO[bytes]], Opened]:
     @contextmanager
-    def opened(stream: BinaryIO) -> Iterator[Members]:
-        file = decompressor(fileobj=stream) if decompressor is gzip.GzipFile else decompressor(stream)
-        with closing(file):
+    def opened(stream: IO[bytes]) -> Iterator[Members]:
+        with closing(decompressor(stream)) as file:
             yield iter([("", file)])
 
     return opened
 
 
+def _gunzip(stream: IO[bytes]) -> gzip.GzipFile:
+    return gzip.GzipFile(fileobj=stream)
+
+
 @contextmanager
-def _zstd(stream: BinaryIO) -> Iterator[Members]:
+def _zstd(stream: IO[bytes]) -> Iterator[Members]:
     """Python has no zstd before 3.14: the program `zstd` reads what `stream` has."""
     program = shutil.which("zstd")
     if not program:
         raise OSError("it is compressed with zstd, and the program zstd is missing; run: apt-get install zstd")
     with subprocess.Popen([program, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        if process.stdin is None or process.stdout is None:
+            raise OSError("zstd has no pipes")
         feeder = threading.Thread(target=_feed, args=(stream, process.stdin), daemon=True)
         feeder.start()
         yield iter([("", process.stdout)])
@@ -245,22 +255,23 @@ def _zstd(stream: BinaryIO) -> Iterator[Members]:
             raise EOFError
 
 
-def _feed(stream: BinaryIO, pipe: BinaryIO) -> None:
+def _feed(stream: IO[bytes], pipe: IO[bytes]) -> None:
     with contextlib.suppress(BrokenPipeError), pipe:
         shutil.copyfileobj(stream, pipe)
 
 
 @contextmanager
-def _zip(stream: BinaryIO) -> Iterator[Members]:
+def _zip(stream: IO[bytes]) -> Iterator[Members]:
     with zipfile.ZipFile(stream) as archive:
         names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
         yield ((name, archive.open(name)) for name in names if _may_be_mail(name))
 
 
 @contextmanager
-def _tar(stream: BinaryIO) -> Iterator[Members]:
+def _tar(stream: IO[bytes]) -> Iterator[Members]:
     with tarfile.open(fileobj=stream, mode="r|") as archive:
-        yield ((info.name, archive.extractfile(info)) for info in archive if info.isfile() and _may_be_mail(info.name))
+        mail = (info for info in archive if info.isfile() and _may_be_mail(info.name))
+        yield ((info.name, file) for info in mail if (file := archive.extractfile(info)))
 
 
 def _may_be_mail(name: str) -> bool:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC
 from email.message import EmailMessage
+from typing import Any
 
 from listkit.archive.importing import Outcome, Stored
 from listkit.archive.message import Post
@@ -83,7 +84,7 @@ class ListArchive:
         if not reason:
             return Outcome(is_added=True)
         text = simplified(post.message)
-        text.set_unixfrom(post.message.get_unixfrom())
+        text.set_unixfrom(post.message.get_unixfrom() or "")
         if self._refusal(text):
             return Outcome(is_added=False, remark=reason)
         return Outcome(is_added=True, remark=f"without attachments, because the archive refuses the original: {reason}")
@@ -162,7 +163,7 @@ def _check_list(address: str) -> None:
         raise StoreError(f"Mailman's REST API does not answer: {error}; see: listkit check --only core") from error
 
 
-def _attach(orphan, answered) -> None:
+def _attach(orphan: Any, answered: Any) -> None:
     """Make a thread's first post an answer in the thread of another."""
     from django.db import IntegrityError, transaction
 
