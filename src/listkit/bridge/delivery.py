@@ -28,6 +28,7 @@ from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
+from listkit.common import submission_rules
 
 # Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
 _LMTP_TIMEOUT_SECONDS = 300
@@ -69,7 +70,8 @@ class Outcome:
 
     message_id, via (the header that it was routed by) and notes (one for each recipient) are for the log.
     met_550: Mailman answered 550 for a recipient.
-    author, subject and addressee (a list's owners, or nothing for the site owner) are for the report of a refusal.
+    author, subject and addressee (a list's owners, or nothing for the site owner) are for the report of a refusal;
+    is_reported is False for what the report itself may have caused.
     """
 
     disposition: Disposition
@@ -80,6 +82,7 @@ class Outcome:
     author: str = ""
     subject: str = ""
     addressee: str = ""
+    is_reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +323,12 @@ class DeliveryAgent:
             reason = f"the bridge itself reads the site owner's address {site_owner.address}"
         if reason:
             outcome.notes.append(f"{_OWNER}: {reason}")
+            outcome.is_reported = False
+            return []
+
+        forbidden = submission_rules.rules()["forbidden_extensions"]
+        if file := owner.unsendable_file(message.clean.file_names, forbidden):
+            outcome.notes.append(f"{_OWNER}: the mail service would refuse the attachment {file!r}")
             return []
 
         def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:

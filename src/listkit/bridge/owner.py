@@ -6,7 +6,7 @@ From becomes the account, and the stranger stands in Reply-To.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 from listkit.bridge.address import addresses_in
@@ -14,6 +14,7 @@ from listkit.bridge.cleaning import CleanMessage
 from listkit.bridge.message import DELIVERY_HEADER, Header
 
 LOOP_HEADER = "X-Listkit-Owner-Copy"
+_ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "7z", "rar"})
 
 # What would speak for the first sender, or ask the owner's server to answer him.
 _DROPPED = frozenset({
@@ -31,6 +32,16 @@ def reason_to_keep(header: Header) -> str:
     if header.first("auto-submitted").lower().startswith("auto-replied"):
         return "automatic answers aren't sent on to the site owner: they could be to the copy itself"
     return ""
+
+
+def unsendable_file(file_names: Iterable[str], forbidden: Iterable[str]) -> str:
+    """Find a file because of which the mail service would refuse the message, or return an empty string.
+
+    forbidden: extensions. An archive may hold such files; it isn't opened here.
+    """
+    suspect = {extension.lower().lstrip(".") for extension in forbidden}
+    suspect |= _ARCHIVES if suspect else frozenset()
+    return next((name for name in file_names if name.rstrip(". ").rpartition(".")[2].lower() in suspect), "")
 
 
 def forwarded(message: CleanMessage, spool: IO[bytes], account: str) -> Iterator[bytes]:

@@ -174,7 +174,7 @@ class MessageProcessor:
         if is_set_aside:
             self._context.count("set_aside_total", folder=outcome.disposition.value)
         target = batch.target(outcome.disposition)
-        if is_set_aside:
+        if is_set_aside and outcome.is_reported:
             self._context.journal.record_refusal(
                 ref.account, outcome.addressee, outcome.author, outcome.subject, target, "; ".join(outcome.notes)[:500]
             )

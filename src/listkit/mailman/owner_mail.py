@@ -13,6 +13,7 @@ from mailman.interfaces.pipeline import DiscardMessage
 from public import public
 from zope.interface import implementer
 
+from listkit.common import submission_rules
 from listkit.mailman import posted, submission_filter
 
 
@@ -53,6 +54,6 @@ class OwnerMailAuthor:
 
     @staticmethod
     def _leave_out_unsendable_content(msg):
-        rules = submission_filter.configuration()
+        rules = submission_rules.rules()
         if objections := submission_filter.objections(msg, len(msg.as_bytes()), rules):
             submission_filter.withhold_content(msg, objections)

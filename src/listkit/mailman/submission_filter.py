@@ -1,15 +1,9 @@
-"""What the provider's filter would refuse to take from us, known before it costs anything.
-
-Reads `/etc/listkit/submission-filter.json`, which the role `relay` writes:
-
-    {"forbidden_extensions": ["exe", "scr"], "message_size_limit": 52428800}
-"""
+"""What the provider's filter would refuse to take from us, known before it costs anything."""
 
 from __future__ import annotations
 
 import gzip
 import io
-import json
 import lzma
 import struct
 import tarfile
@@ -19,10 +13,9 @@ from collections.abc import Iterable, Iterator
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.message import Message
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO
 
-CONFIGURATION = Path("/etc/listkit/submission-filter.json")
 # What Mailman adds to a message on its way out: headers, header and footer of the list.
 HEADROOM_BYTES = 64 * 1024
 # An archive in an archive in an archive is read; deeper, or unpacked larger, it says nothing good about itself.
@@ -52,14 +45,6 @@ class Allowance:
         content = stream.read(self._left)
         self._left -= len(content)
         return content
-
-
-def configuration(path: Path = CONFIGURATION) -> dict:
-    """What is forbidden here; nothing where the file isn't there."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"forbidden_extensions": [], "message_size_limit": 0}
 
 
 def objections(message: Message, size: int, rules: dict) -> list[str]:

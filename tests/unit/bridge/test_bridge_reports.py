@@ -10,7 +10,9 @@ from test_bridge_delivery import ACCOUNT, Bench, post
 
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.journal import Journal, Refusal
+from listkit.bridge.policy import Disposition
 from listkit.bridge.reports import Reporter, composed
+from listkit.common import submission_rules
 
 DAY = 86_400
 
@@ -102,6 +104,15 @@ def test_a_long_report_is_cut():
     assert "... and 10 more." in message.get_content()
 
 
+@pytest.mark.parametrize("field", ["Return-Path: <>", "Auto-Submitted: auto-replied", "X-Listkit-Owner-Copy: x"])
+def test_what_a_report_may_have_caused_is_not_reported(bench, field):
+    answer = post(ACCOUNT).replace(b"Return-Path: <ana@example.com>\n", b"")
+    outcome = bench.handle(field.encode() + b"\n" + answer)
+    assert outcome.disposition is Disposition.UNROUTED
+    assert not outcome.is_reported
+    assert bench.handle(post("x", to="nobody@example.org")).is_reported
+
+
 def test_an_outcome_says_whom_to_report_to(bench):
     bench.mailman.answer = lambda _taken: "552 too large"
     outcome = bench.handle(post("news@example.org", to="news-bounces@example.org").replace(b"hi", "Grüße".encode()))
@@ -111,3 +122,16 @@ def test_an_outcome_says_whom_to_report_to(bench):
         "news-owner@example.org",
     )
     assert bench.handle(post("x", to="nobody@example.org")).addressee == ""
+
+
+@pytest.mark.parametrize(("name", "is_sent"), [("minutes.pdf", True), ("setup.EXE", False), ("photos.zip", False)])
+def test_what_the_mail_service_would_refuse_is_kept_and_reported(bench, monkeypatch, name, is_sent):
+    monkeypatch.setattr(submission_rules, "rules", lambda: {"forbidden_extensions": ["exe"], "message_size_limit": 0})
+    top, _, _ = post("postorius@example.org", to="postorius@example.org").partition(b"\n\n")
+    part = f'Content-Type: x/y\nContent-Disposition: attachment; filename="{name}"\n\nx\n'
+    mixed = b"\nContent-Type: multipart/mixed; boundary=BB\n\n--BB\n" + part.encode() + b"--BB--\n"
+    outcome = bench.handle(top + mixed)
+    assert len(bench.relay.taken) == is_sent
+    assert outcome.disposition is (Disposition.PROCESSED if is_sent else Disposition.UNROUTED)
+    assert outcome.is_reported
+    assert is_sent or f"would refuse the attachment {name!r}" in outcome.notes[0]

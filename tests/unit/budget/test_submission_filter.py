@@ -20,8 +20,9 @@ sys.path.insert(0, str(ROOT / "tests/infomaniak/host"))
 from stand_in.content import FORBIDDEN as REFUSED  # noqa: E402 -- it lives on its hosts, not on our path
 from stand_in.content import forbidden_attachment  # noqa: E402 -- the path above has to be there first
 
+from listkit.common.submission_rules import rules  # noqa: E402 -- the path above has to be there first
 from listkit.mailman import submission_filter  # noqa: E402 -- the path above has to be there first
-from listkit.mailman.submission_filter import configuration, objections, withhold_content  # noqa: E402 -- the path above has to be there first
+from listkit.mailman.submission_filter import objections, withhold_content  # noqa: E402 -- the path above has to be there first
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/relay/defaults/main.yml").read_text())
 
@@ -180,4 +181,4 @@ def test_the_notice_to_the_poster_passes_the_filter():
 
 
 def test_without_configuration_nothing_is_forbidden(tmp_path):
-    assert objections(message("setup.exe", b"MZ"), 10**9, configuration(tmp_path / "missing.json")) == []
+    assert objections(message("setup.exe", b"MZ"), 10**9, rules(tmp_path / "missing.json")) == []

@@ -30,11 +30,15 @@ from listkit.bridge.message import Field, Header, envelope_sender
 
 @dataclass(frozen=True, slots=True)
 class CleanMessage:
-    """A cleaned message: its header fields, and the edits of the spool that make its body."""
+    """A cleaned message: its header fields, and the edits of the spool that make its body.
+
+    file_names: those of its attachments, but for what is signed or encrypted.
+    """
 
     fields: tuple[Field, ...]
     edits: tuple[Edit, ...]
     body_offset: int
+    file_names: tuple[str, ...] = ()
 
     def first(self, name: str) -> str:
         """The value of the top-most field of this name (in lower case), empty when there is none."""
@@ -51,4 +55,4 @@ def clean(header: Header, spool: IO[bytes], internal_date: str, domain: str) -> 
     fields = cleaned(header.fields, cleaner, internal_date)
     scanner = Scanner(spool, fields, header.body_offset, cleaner.clean)
     scanner.scan()
-    return CleanMessage(tuple(scanner.top.fields), tuple(scanner.edits), header.body_offset)
+    return CleanMessage(tuple(scanner.top.fields), tuple(scanner.edits), header.body_offset, tuple(scanner.file_names))

@@ -21,6 +21,7 @@ _PART_HEADER_OCTETS = 65_536
 _MOST_EDIT_OCTETS = 2_097_152
 _BLOCK_OCTETS = 65_536
 _MOST_QUOTED_LINES = 20_000
+_MOST_FILE_NAMES = 1000
 
 _OPAQUE = frozenset({"multipart/signed", "multipart/encrypted"})
 _HEADER, _BLANK_LINE, _CLOSING = range(3)
@@ -139,6 +140,7 @@ class Scanner:
         # A multipart that names no boundary, and its type.
         self._awaiting_boundary: tuple[Entity, Parameterised] | None = None
         self.edits: list[Edit] = []
+        self.file_names: list[str] = []
         self._entities = 0
         self.top = self._entity(0, "text/plain", 0, fields)
 
@@ -285,6 +287,7 @@ class Scanner:
         written = entity.value("content-type")
         entity.type = parameters.content_type(written) if written else Parameterised(entity.default_type)
         encoding = entity.value("content-transfer-encoding").strip().lower().decode("ascii", "replace")
+        self._note_file_name(entity)
         main_type = entity.type.value.partition("/")[0]
         if main_type == "multipart":
             self._open_multipart(entity)
@@ -303,6 +306,12 @@ class Scanner:
             self._open_text(entity, encoding)
         if self._text is not entity:
             self._settle(entity)
+
+    def _note_file_name(self, entity: Entity) -> None:
+        disposition = parameters.parse(entity.value("content-disposition")).parameters
+        name = disposition.get("filename") or entity.type.parameters.get("name", "")
+        if name and len(self.file_names) < _MOST_FILE_NAMES:
+            self.file_names.append(name)
 
     def _open_status(self, position: int, depth: int) -> None:
         """Begin a block of fields in a delivery report (RFC 3464), which Python's parser makes a message of."""

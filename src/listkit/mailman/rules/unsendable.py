@@ -4,6 +4,7 @@ from mailman.interfaces.rules import IRule
 from public import public
 from zope.interface import implementer
 
+from listkit.common import submission_rules
 from listkit.mailman import submission_filter
 
 
@@ -18,7 +19,7 @@ class Unsendable:
 
     def check(self, mlist, msg, msgdata):
         """See `IRule`."""
-        objections = submission_filter.objections(msg, msg.original_size, submission_filter.configuration())
+        objections = submission_filter.objections(msg, msg.original_size, submission_rules.rules())
         if objections:
             msgdata["moderation_sender"] = msg.sender
             # The author needn't know why it would have been held. Mailman expands $ in reasons; a file's name is no
