@@ -30,7 +30,6 @@ def values(site: Site, names: tuple[str, ...]) -> dict[str, set[str]]:
     return {name: known - {""} for name, known in found.items()}
 
 
-@pytest.mark.split
 def test_new_secrets_replace_the_old_ones(deployment: Deployment, release: str, mailing_list: MailingList):
     site = deployment.sites[release]
     names = OF_EVERY_SITE + (OF_A_SPLIT_SITE if site.split else ())
