@@ -57,10 +57,10 @@ def test_the_stages_of_a_pipeline_run_in_order_and_the_next_group_after_all(run,
 
 def test_after_a_failure_no_stage_of_any_pipeline_starts(run, tmp_path: Path):
     status, output = run(
-        "x/bad=exit 4",
+        f"x/bad=until [ -e {tmp_path}/started ]; do sleep 0.05; done; exit 4",
         "x/next=true",
         # The brackets keep the pattern from matching itself: commands are printed, too.
-        f"y/slow=until grep -q 'failed [(]4' {tmp_path}/output; do sleep 0.05; done",
+        f"y/slow=touch {tmp_path}/started; until grep -q 'failed [(]4' {tmp_path}/output; do sleep 0.05; done",
         "y/later=true",
         "last=true",
     )
