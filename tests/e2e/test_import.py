@@ -8,12 +8,14 @@ import os
 import re
 import shlex
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
 
+from bench.archive import posts, write_mbox
 from deployment import Deployment
 from e2e import playbook
 from e2e.mailing import MailingList
@@ -58,6 +60,7 @@ def act(address, host):
 """
 """Returns which pages of a list's archive are errors."""
 
+OLD_POSTS, LIVE_POSTS = 600, 5
 YEAR_SECONDS = 366 * 86_400
 LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)
 
@@ -143,10 +146,35 @@ def test_reindex_repairs_what_the_search_lost(deployment: Deployment, release: s
     search = f"/mailman3/hyperkitty/search?mlist={public_list}&q={word}"
     wait_for(word, SEARCHABLE_WITHIN_SECONDS, lambda: guest.get(search), lambda page: f"{word} 0" in page.text)
     psql = ["runuser", "-u", "www-data", "--", "psql", "-q", "-v", f"subject={word} 0", "mailman3web"]
-    late = "update hyperkitty_email set archived_date = '2038-01-20' where subject = :'subject'"
+    late = "update hyperkitty_email set archived_date = '2038-01-20' where subject like '%' || :'subject'"
     website.site.database.run(shlex.join(psql), stdin=late)
     checked = website.site.web.run("listkit check --only web; true")
     assert "1 of" in checked and "archived in the future, the last on 2038-01-20" in checked, checked
     website.site.web.run("listkit archive reindex --rebuild")
     assert "search index: the search finds all" in website.site.web.run("listkit check --only web; true")
     assert f"{word} 0" in guest.get(search).text
+
+
+def test_an_import_that_is_killed_continues_and_live_posts_are_found_meanwhile(
+    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
+):
+    host, file = website.site.web, f"/var/lib/mailman3/web/{public_list}.mbox"
+    host.run(f"cat > {file}; chown www-data {file}", stdin=write_mbox(posts(public_list, OLD_POSTS)))
+    command = f"listkit archive import --list {public_list} {file}"
+    host.run(f"systemd-run --quiet --collect --unit test-import {command}")
+    deadline = time.monotonic() + SEARCHABLE_WITHIN_SECONDS
+    while not posts_in_archive(website, public_list):
+        assert time.monotonic() < deadline, "no post was imported"
+        time.sleep(0.2)
+    host.run("systemctl kill --signal KILL test-import")
+    assert 0 < posts_in_archive(website, public_list) < OLD_POSTS
+    with ThreadPoolExecutor(1) as pool:
+        rest = pool.submit(host.run, command)
+        word, guest = burst(website, public_list, LIVE_POSTS), website.browser()
+        search = f"/mailman3/hyperkitty/search?mlist={public_list}&q={word}"
+        last = f"{word} {LIVE_POSTS - 1}"
+        wait_for(last, SEARCHABLE_WITHIN_SECONDS, lambda: guest.get(search), lambda page: last in page.text)
+        assert f"{OLD_POSTS} messages read: " in rest.result()
+    assert posts_in_archive(website, public_list) == OLD_POSTS + LIVE_POSTS
+    assert json.loads(host.run("listkit archive status"))["missing"] == 0
+    host.run(f"rm {file}")

@@ -205,14 +205,18 @@ def print_status(options: argparse.Namespace) -> int:
 def become_web_user() -> None:
     """Continue as the user whom the database knows; root only. Raises Failure for others."""
     user = pwd.getpwnam(USER)
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setgid(user.pw_gid)
-        os.setuid(user.pw_uid)
-    elif os.geteuid() != user.pw_uid:
+    if os.geteuid() == user.pw_uid:
+        return
+    if os.geteuid() != 0:
         raise Failure(f"run it as root or {USER}")
+    os.setgroups([])
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
     # PostgreSQL's library looks for certificates there.
     os.environ["HOME"] = user.pw_dir
+    # A process that only changed its user is hidden from others of that user: the job queue would take it for dead, and
+    # break its lock.
+    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- no shell is wanted
 
 
 def _load_django() -> None:
