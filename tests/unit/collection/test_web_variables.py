@@ -43,7 +43,7 @@ def test_numbers_that_leave_no_room_are_told(playbooks):
         (
             "web_cache_size",
             "64 MB",
-            "is 64 MB, which nginx takes for no size: write a number with k, m or g, such as 64m.",
+            "is 64 MB, which is not a size for nginx; write a number with k, m or g, such as 64m.",
         ),
         (
             "web_time_zone",
