@@ -13,11 +13,13 @@ NO_RECIPIENTS = "undisclosed-recipients:;"
 UNKNOWN_AUTHOR = "unknown@unknown.invalid"
 _LONGEST_ADDRESS = 254
 _MOST_ADDRESSES = 5000
+_DEEPEST_COMMENT = 5
 
 _LOCAL = r"(?:[!#$%&'*+/=?^_`{|}~.0-9A-Za-z-]+|\"[^\"\\\r\n]*\")"
 _DOMAIN = r"[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?"
 _ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 _ATOMS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z -]+")
+_COMMENT = re.compile(r"\(([^()]*)\)")
 _ENCODED_NAME = re.compile(r'"(\s*=\?[^"]*\?=\s*)"')
 
 
@@ -118,8 +120,14 @@ def _name(written: str) -> str:
 
 
 def _without_comments(entry: str) -> tuple[str, str]:
-    comment = re.search(r"\(([^()]*)\)", entry)
-    return re.sub(r"\([^()]*\)", " ", entry), comment[1] if comment else ""
+    """An entry without its comments, and the first of these; comments may be nested a few times."""
+    if entry.startswith('"'):
+        return entry, ""
+    comment = _COMMENT.search(entry)
+    bare = entry
+    for _level in range(_DEEPEST_COMMENT):
+        bare = _COMMENT.sub(" ", bare)
+    return bare.replace("(", " ").replace(")", " "), comment[1] if comment else ""
 
 
 def _split(value: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ _CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 # Python calls these text encodings; no mail program does.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
 # Charsets that every part of Mailman and HyperKitty can decode and encode again.
-_COMMON_CHARSETS = re.compile(r"(?:us-ascii|utf-8|iso-8859-(?:[1-9]|1[0-6])|windows-125[0-8])(?:\*.*)?", re.IGNORECASE)
+_COMMON_CHARSETS = re.compile(r"(?:us-ascii|utf-8|iso-8859-(?:[1-9]|1[0-6])|windows-125[0-8])", re.IGNORECASE)
 
 
 def codec_of(charset: str) -> str | None:
