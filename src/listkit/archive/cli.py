@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 USER = "www-data"
 NICENESS = 15
 """An import gives way to the mail flow and the pages."""
+INDEX_WAIT_SECONDS = 600.0
+"""The job queue may index a thousand posts at once, on a busy host."""
 _ADDRESS = re.compile(r"[a-z0-9._+-]+@[a-z0-9.-]+")
 
 
@@ -164,10 +166,14 @@ def reindex_archives(options: argparse.Namespace) -> int:
     changed = archived_dates.correct()
     if changed:
         print(f"{len(changed)} posts were archived in the future; they have their own date, or today's, now")
-    if options.rebuild:
-        search_index.rebuild()
-    elif changed:
-        search_index.add(changed)
+    try:
+        with search_index.locked(INDEX_WAIT_SECONDS):
+            if options.rebuild:
+                search_index.rebuild()
+            elif changed:
+                search_index.add(changed)
+    except search_index.IndexBusy as error:
+        raise Failure(f"{error}; run it again later") from error
     _index(search_index)
     return 0
 
@@ -176,11 +182,10 @@ def _index(search_index: ModuleType) -> None:
     """Index all missing posts of all lists, in pieces: the job queue needs the index, too."""
     while True:
         try:
-            if not search_index.update(search_index.BATCH_POSTS):
+            if not search_index.update(search_index.BATCH_POSTS, INDEX_WAIT_SECONDS):
                 return
-        except search_index.IndexBusy:
-            # It does what remains to be done here.
-            continue
+        except search_index.IndexBusy as error:
+            raise Failure(f"{error}; run later: listkit archive reindex") from error
         except search_index.IndexDamaged as error:
             raise Failure(f"the search index is damaged: {error}; run: listkit archive reindex --rebuild") from error
 

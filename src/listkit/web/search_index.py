@@ -76,14 +76,14 @@ def difference() -> Difference:
     return compare(Email.objects.values_list("id", flat=True).iterator(), indexed)
 
 
-def update(most: int | None = None) -> int:
+def update(most: int | None = None, wait_seconds: float = LOCK_SECONDS) -> int:
     """Index missing posts, the newest first, and remove surplus ones; return how many remain to be done.
 
     A post that can't be indexed is logged once, and not tried again by this process.
 
-    most: how many posts to index at most. Raises IndexBusy, IndexDamaged.
+    most: how many posts to index at most. Raises IndexBusy after `wait_seconds`, IndexDamaged.
     """
-    with locked():
+    with locked(wait_seconds):
         found = difference()
         remove(found.surplus)
         missing = [number for number in found.missing if number not in _unindexable]
@@ -127,11 +127,10 @@ def remove(numbers: Iterable[int]) -> None:
 
 
 def rebuild() -> None:
-    """Begin with an empty index. Raises IndexBusy."""
-    with locked():
-        backend, _ = _backend()
-        backend.clear()
-        _empty_index(_path())
+    """Begin with an empty index. The caller holds the lock."""
+    backend, _ = _backend()
+    backend.clear()
+    _empty_index(_path())
 
 
 def _empty_index(path: Path) -> None:
@@ -151,7 +150,7 @@ def locked(seconds: float = LOCK_SECONDS) -> Iterator[None]:
     break_dead_lock(path)
     lock = Lock(str(path), lifetime=LOCK_LIFETIME)
     try:
-        lock.lock(timeout=seconds)
+        lock.lock(timeout=timedelta(seconds=seconds))
     except TimeOutError as error:
         raise IndexBusy("another process updates the search index") from error
     try:

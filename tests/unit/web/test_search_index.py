@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import types
+from datetime import timedelta
 
 import pytest
 
@@ -18,6 +19,9 @@ def site(monkeypatch):
     site = types.SimpleNamespace(stored=set(), indexed=set(), refused=set(), order=[], held=False)
 
     class Lock:
+        def __init__(self, seconds):
+            site.waited = seconds
+
         def __enter__(self):
             site.held = True
 
@@ -48,6 +52,13 @@ def test_a_post_below_those_in_the_index_is_found(site):
     site.stored, site.indexed = {1, 2, 3}, {1, 3}
     assert search_index.update() == 0
     assert site.indexed == site.stored
+
+
+def test_the_lock_is_waited_for_as_long_as_the_caller_can(site):
+    search_index.update()
+    assert site.waited == search_index.LOCK_SECONDS
+    search_index.update(wait_seconds=600)
+    assert site.waited == 600
 
 
 def test_a_post_that_was_removed_from_the_archive_is_removed_from_the_index(site):
@@ -127,7 +138,7 @@ class TestTheLock:
                 assert path == str(state.path)
 
             def lock(self, timeout=None):
-                assert timeout is not None, "it would wait"
+                assert isinstance(timeout, timedelta), "flufl.lock refuses a float, and waits indefinitely for None"
                 if state.taken:
                     raise TimeoutError
                 state.held = True
