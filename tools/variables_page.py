@@ -16,7 +16,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "variables.md"
-ROLES = ["site", "base", "tunnel", "database", "relay", "core", "certificate", "web", "bridge", "lists", "check"]
 # Of the operator's names; those of the roles are the components'.
 PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
 HEAD = """\
@@ -58,10 +57,21 @@ def default(name: str, option: dict) -> str:
 
 
 @cache
+def plays() -> list[dict]:
+    """The plays of a deployment."""
+    return yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text())
+
+
+@cache
+def roles() -> list[str]:
+    """The roles in the order of a run."""
+    return list(dict.fromkeys(role["role"] for play in plays() for role in play.get("roles", [])))
+
+
+@cache
 def wired() -> frozenset[str]:
     """What the plays set."""
-    plays = yaml.safe_load((ROOT / "playbooks" / "site.yml").read_text())
-    return frozenset(name for play in plays for name in play.get("vars", {}))
+    return frozenset(name for play in plays() for name in play.get("vars", {}))
 
 
 def named(options: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
@@ -95,8 +105,8 @@ def table(role: str) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write or check the page."""
-    prefixes = ", ".join(f"`{prefix}`" for prefix in (*PREFIXES, *(f"{name}_" for name in ROLES[1:])))
-    page = "\n\n".join([HEAD.format(prefixes=prefixes).rstrip(), *(table(role) for role in ROLES)]) + "\n"
+    prefixes = ", ".join(f"`{prefix}`" for prefix in (*PREFIXES, *(f"{name}_" for name in roles()[1:])))
+    page = "\n\n".join([HEAD.format(prefixes=prefixes).rstrip(), *(table(role) for role in roles())]) + "\n"
     if "--check" in arguments:
         if not PAGE.exists() or PAGE.read_text() != page:
             print(f"{PAGE.relative_to(ROOT)} isn't current: run `make docs`", file=sys.stderr)
