@@ -8,7 +8,9 @@ The groups `mailman`, `mailman_web` and `database` have one host each. The compo
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
@@ -21,6 +23,8 @@ MAIN_GROUP = GROUPS[CORE]
 EXAMPLE_ADDRESS = "private_address=10.0.0.11"
 # A tunnel's port is the daemon's plus this, below the kernel's range of ports for outgoing connections.
 TUNNEL_PORT_OFFSET = 20000
+# The programs on the hosts read the same file.
+ENDPOINTS = json.loads((Path(__file__).resolve().parents[6] / "src/listkit/common/endpoints.json").read_text())
 
 
 class Component(NamedTuple):
@@ -31,13 +35,18 @@ class Component(NamedTuple):
 
 
 class Connection(NamedTuple):
-    """One kind of connection between components: the daemon's port and protocol, and the secret of the two hosts."""
+    """One kind of connection between components: the daemon's endpoint and protocol, and the two hosts' secret."""
 
     client: str
     server: str
-    port: int
+    endpoint: str
     protocol: str
     key: str
+
+    @property
+    def port(self) -> int:
+        """The port that the daemon listens on."""
+        return ENDPOINTS[self.endpoint]["port"]
 
 
 class Shared(NamedTuple):
@@ -49,11 +58,11 @@ class Shared(NamedTuple):
 
 
 CONNECTIONS = (
-    Connection(WEB, CORE, 8001, "http", "tunnel_core_web"),
-    Connection(WEB, CORE, 25, "smtp", "tunnel_core_web"),
-    Connection(CORE, WEB, 8000, "http", "tunnel_core_web"),
-    Connection(CORE, DATABASE, 5432, "postgresql", "tunnel_core_database"),
-    Connection(WEB, DATABASE, 5432, "postgresql", "tunnel_web_database"),
+    Connection(WEB, CORE, "core_rest", "http", "tunnel_core_web"),
+    Connection(WEB, CORE, "relay_smtp", "smtp", "tunnel_core_web"),
+    Connection(CORE, WEB, "archive", "http", "tunnel_core_web"),
+    Connection(CORE, DATABASE, "database", "postgresql", "tunnel_core_database"),
+    Connection(WEB, DATABASE, "database", "postgresql", "tunnel_web_database"),
 )
 SHARED = (
     Shared("rest_password", CORE, WEB),
