@@ -13,10 +13,9 @@ description:
   - A file that a role installs at another path than its template's isn't known here.
 options:
   _terms:
-    description: The names of the roles.
+    description: The names of the roles; all of them if omitted.
     type: list
     elements: str
-    required: true
 """
 
 EXAMPLES = r"""
@@ -42,7 +41,7 @@ class LookupModule(LookupBase):
 
     def run(self, terms, variables=None, **kwargs):
         """Return the paths."""
-        return [sorted(path for role in terms for path in _paths(role))]
+        return [sorted(path for role in terms or roles.names() for path in _paths(role))]
 
 
 def _paths(role):

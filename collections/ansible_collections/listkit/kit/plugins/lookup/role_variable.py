@@ -18,10 +18,9 @@ options:
     elements: str
     required: true
   roles:
-    description: The roles to ask. One that does not define the variable adds nothing.
+    description: The roles to ask; all of them if omitted. One that does not define the variable adds nothing.
     type: list
     elements: str
-    required: true
 """
 
 EXAMPLES = r"""
@@ -47,8 +46,9 @@ class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
         """Return the joined values."""
         self.set_options(var_options=variables, direct=kwargs)
-        names = self.get_option("roles")
-        return [list(dict.fromkeys(value for name in terms for role in names for value in self._value(role, name)))]
+        asked = self.get_option("roles")
+        asked = roles.names() if asked is None else asked
+        return [list(dict.fromkeys(value for name in terms for role in asked for value in self._value(role, name)))]
 
     def _value(self, role, name):
         file = roles.directory(role) / "vars" / "main.yml"

@@ -9,6 +9,11 @@ from ansible import constants as C
 from ansible.errors import AnsibleError
 
 
+def names() -> list[str]:
+    """Return the names of all roles, sorted."""
+    return sorted({path.name for root in C.DEFAULT_ROLES_PATH for path in Path(root).glob("*") if path.is_dir()})
+
+
 def directory(role: str) -> Path:
     """Return the directory of `role`; raises AnsibleError if none of the configured paths has it."""
     found = next((path for path in (Path(root, role) for root in C.DEFAULT_ROLES_PATH) if path.is_dir()), None)
