@@ -139,7 +139,7 @@ def test_one_account_is_banned_and_the_other_flows(two_accounts: TwoAccounts):
     members.post(f"About {members.readers[0]}")
     members.list.arrives(members.readers[0], members.readers[0])
     assert members.status(two_accounts.first.login)["pause"] is None
-    assert news.status(two_accounts.second.login)["pause"]["meaning"] == "ban"
+    assert news.status(two_accounts.second.login)["pause"]["reason"] == "ban"
     assert news.copies() == news.all_have()
     stand_in.set("smtpban", "off")
     news.age(HOUR)

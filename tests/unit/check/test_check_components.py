@@ -96,9 +96,9 @@ class TestOutgoingMail:
         status.write_text(self.numbers())
         assert the(relay.check_outgoing(status)).status is Status.OK
 
-    @pytest.mark.parametrize("meaning", ["quota", "login"])
-    def test_a_refused_account_is_shown_with_the_provider_s_words(self, status, meaning):
-        status.write_text(self.numbers(pause={"meaning": meaning, "reply": "535 no", "advice": "check the password"}))
+    @pytest.mark.parametrize("reason", ["quota", "login"])
+    def test_a_refused_account_is_shown_with_the_provider_s_words(self, status, reason):
+        status.write_text(self.numbers(pause={"reason": reason, "reply": "535 no", "advice": "check the password"}))
         finding = the(relay.check_outgoing(status))
         assert finding.status is Status.CRITICAL
         assert "535 no" in finding.seen
