@@ -88,12 +88,23 @@ BREAKAGES = {
 EXIT_STATUSES = {"warning": 1, "critical": 2, "unknown": 3}
 
 
-@pytest.fixture
-def site(deployment: Deployment, release: str) -> Iterator[Site]:
-    """A deployed site without a failure before the test, and after it."""
+@pytest.fixture(scope="module")
+def healthy_site(deployment: Deployment, release: str) -> Site:
+    """A deployed site without a failure."""
     site = deployment.sites[release]
-    assert [failing(host, wait=180) for host in site.hosts] == [{} for _ in site.hosts]
-    yield site
+    assert_healthy(site)
+    return site
+
+
+@pytest.fixture
+def site(healthy_site: Site) -> Iterator[Site]:
+    """The site, which has no failure after the test either."""
+    yield healthy_site
+    assert_healthy(healthy_site)
+
+
+def assert_healthy(site: Site) -> None:
+    """Fail if a check still fails after three minutes."""
     assert [failing(host, wait=180) for host in site.hosts] == [{} for _ in site.hosts]
 
 
@@ -105,15 +116,6 @@ def failing(host: Host, wait: int = 0) -> dict[str, dict]:
     expected = next((status for status in ("critical", "warning", "unknown") if status in statuses), None)
     assert answer.returncode == EXIT_STATUSES.get(expected, 0)
     return findings
-
-
-def found(host: Host, name: str) -> dict:
-    """The finding of that name, which is shown to people too, with its remedy."""
-    finding = failing(host)[name]
-    text = host.try_run("listkit check").stdout
-    assert f"{name}: {finding['seen'][:20]}" in text
-    assert f"→ {finding['remedy']}" in text
-    return finding
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_breakage_is_found_and_its_remedy_works(site: Site, breakage: str):
     broken, checking = getattr(site, at), getattr(site, by)
     broken.run(harm)
     try:
-        finding = found(checking, name)
+        finding = failing(checking)[name]
         assert seen in finding["seen"]
         repair = repair or finding["remedy"].split("`")[1]
     finally:
@@ -155,7 +157,7 @@ def test_another_name_s_certificate_is_found(site: Site):
         host.run(f"{make} -addext subjectAltName=DNS:other.test -keyout {live}/privkey.pem -out {live}/fullchain.pem")
         shown = "openssl s_client -connect 127.0.0.1:443 < /dev/null 2> /dev/null"
         host.run(f"systemctl reload nginx; until {shown} | grep -q other.test; do sleep 0.2; done")
-        assert "not for lists." in found(host, "certificate")["seen"]
+        assert "not for lists." in failing(host)["certificate"]["seen"]
     finally:
         host.run(f"cp -a {saved}/. {live}/ && rm -r {saved} && systemctl reload nginx")
         host.run("systemctl start listkit-certificate.timer")
@@ -165,11 +167,15 @@ def test_a_declared_list_that_changed_or_went_is_found(site: Site, declared_list
     host = site.host
     declared_list.configure(dmarc_mitigate_action="no_mitigation")
     try:
-        assert declared_list.address in found(host, "settings of the declared lists")["seen"]
+        assert declared_list.address in failing(host)["settings of the declared lists"]["seen"]
     finally:
         declared_list.configure(dmarc_mitigate_action="munge_from")
     host.run('sed -i \'s/"lists": {/&"gone@example.test": {}, /\' /etc/listkit/check.d/lists.json')
     try:
-        assert "gone@example.test" in found(host, "declared lists")["seen"]
+        finding = failing(host)["declared lists"]
+        assert "gone@example.test" in finding["seen"]
+        text = host.try_run("listkit check").stdout
+        assert f"declared lists: {finding['seen']}" in text
+        assert f"→ {finding['remedy']}" in text
     finally:
         host.run("sed -i 's/\"gone@example.test\": {}, //' /etc/listkit/check.d/lists.json")
