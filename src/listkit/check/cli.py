@@ -8,16 +8,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from listkit.check import runner
 from listkit.check.components import EVERYWHERE, MODULES
 from listkit.check.finding import Finding, Status, worst
 
-RETRY_SECONDS = 0.5
 Findings = Sequence[tuple[str, Finding]]
 
 
@@ -33,7 +31,7 @@ def main(argv: list[str]) -> int:
         print(f"{unknown[0]} is not on this host; its components: {', '.join(names)}", file=sys.stderr)
         return Status.UNKNOWN.exit_status
     selected = [component for component in components if not options.only or component.name in options.only]
-    findings = retry(lambda: runner.run(selected), options.wait)
+    findings = runner.run(selected, options.wait)
     print(_as_json(findings) if options.json else "\n".join(_lines(findings)))
     return worst(finding for _, finding in findings).exit_status
 
@@ -60,16 +58,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"check only this component, such as {', '.join(MODULES)}; may be given several times",
     )
     return parser
-
-
-def retry(look: Callable[[], Findings], seconds: float) -> Findings:
-    """Return the findings, as soon as none is critical or unknown, or when `seconds` are over."""
-    deadline = time.monotonic() + seconds
-    while True:
-        findings = look()
-        if worst(finding for _, finding in findings) in (Status.OK, Status.WARNING) or time.monotonic() >= deadline:
-            return findings
-        time.sleep(RETRY_SECONDS)
 
 
 def _as_json(findings: Findings) -> str:

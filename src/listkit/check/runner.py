@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -12,12 +13,13 @@ from pathlib import Path
 
 from listkit.check import units
 from listkit.check.components import EVERYWHERE, MODULES
-from listkit.check.finding import PLAYBOOK, Check, Finding
+from listkit.check.finding import PLAYBOOK, Check, Finding, Status
 from listkit.check.settings import Host, Settings, read
 from listkit.common.configuration import ConfigurationError, Table, load
 
 DIRECTORY = Path("/etc/listkit/check.d")
 AT_ONCE = 16
+RETRY_SECONDS = 0.5
 NEEDS_ROOT = "`sudo listkit check`"
 
 
@@ -42,12 +44,39 @@ def components(directory: Path | None = None) -> list[Component]:
     return found
 
 
-def run(selected: Collection[Component]) -> list[tuple[str, Finding]]:
-    """Run the checks of these components; return the findings with the component's name, in order."""
+def run(selected: Collection[Component], wait: float = 0) -> list[tuple[str, Finding]]:
+    """Run the checks of these components; return the findings with the component's name, in order.
+
+    Failing checks are retried for `wait` seconds, warnings are not.
+    """
     pairs = [(component.name, check) for component in selected for check in component.checks]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = pool.map(perform, [check for _, check in pairs])
-        return [(name, finding) for (name, _), findings in zip(pairs, results, strict=True) for finding in findings]
+        results = retry([partial(perform, check) for _, check in pairs], wait, pool)
+    return [(name, finding) for (name, _), findings in zip(pairs, results, strict=True) for finding in findings]
+
+
+def retry(looks: Sequence[Callable[[], list[Finding]]], wait: float, pool: Executor) -> list[list[Finding]]:
+    """Return the findings of each look. Those that fail are repeated until they pass, or `wait` seconds are over.
+
+    When they have passed, all are repeated once more: in the meantime another one may have begun to fail.
+    """
+    deadline = time.monotonic() + wait
+    results = list(pool.map(_call, looks))
+    while (failing := [place for place, found in enumerate(results) if _fails(found)]) and time.monotonic() < deadline:
+        time.sleep(RETRY_SECONDS)
+        for place, found in zip(failing, pool.map(_call, [looks[place] for place in failing]), strict=True):
+            results[place] = found
+        if not any(map(_fails, results)):
+            results = list(pool.map(_call, looks))
+    return results
+
+
+def _call(look: Callable[[], list[Finding]]) -> list[Finding]:
+    return look()
+
+
+def _fails(findings: list[Finding]) -> bool:
+    return any(finding.status in (Status.CRITICAL, Status.UNKNOWN) for finding in findings)
 
 
 def perform(check: Check) -> list[Finding]:

@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections import Counter
+from functools import partial
 
 import pytest
 
@@ -27,14 +29,9 @@ def settings(tmp_path, monkeypatch):
 
 @pytest.fixture
 def looks(monkeypatch, settings):
-    """Give the findings of each look in turn; the last ones stay."""
+    """Give the findings of a run."""
     (settings / "spare.json").write_text("{}")
-
-    def prepare(*rounds):
-        prepared = list(rounds)
-        monkeypatch.setattr(cli.runner, "run", lambda _: prepared.pop(0) if prepared[1:] else prepared[0])
-
-    return prepare
+    return lambda findings: monkeypatch.setattr(cli.runner, "run", lambda _selected, _wait: findings)
 
 
 @pytest.mark.parametrize(
@@ -77,21 +74,41 @@ def test_json_has_the_component_with_every_finding(looks, capsys):
 class TestWaiting:
     @pytest.fixture(autouse=True)
     def soon(self, monkeypatch):
-        monkeypatch.setattr(cli, "RETRY_SECONDS", 0.001)
+        monkeypatch.setattr(runner, "RETRY_SECONDS", 0.001)
+
+    def run(self, *checks, wait):
+        """Run checks, each with its findings in turn, the last of which stays; return the statuses and the looks."""
+        looks = []
+
+        def look(name, prepared):
+            looks.append(name)
+            return [prepared.pop(0) if prepared[1:] else prepared[0]]
+
+        made = [Check(name, partial(look, name, list(prepared))) for name, *prepared in checks]
+        found = runner.run([runner.Component("core", made)], wait)
+        return [one.status for _, one in found], looks
 
     @pytest.mark.parametrize("failing", [CRITICAL, UNKNOWN])
-    def test_failing_checks_are_tried_again(self, looks, failing):
-        looks([("core", failing)], [("core", failing)], [("core", OK)])
-        assert cli.main(["--wait", "60"]) == 0
+    def test_only_failing_checks_are_retried(self, failing):
+        statuses, looks = self.run(("a", OK), ("b", failing, failing, OK), wait=60)
+        assert statuses == [Status.OK, Status.OK]
+        # Each once, b twice more, and all once more in the end.
+        assert Counter(looks) == {"a": 2, "b": 4}
 
-    def test_a_warning_is_not_waited_for(self, looks):
-        looks([("core", WARNING)], [("core", OK)])
-        assert cli.main(["--wait", "60"]) == 1
+    def test_a_check_that_begins_to_fail_meanwhile_is_retried_too(self):
+        statuses, looks = self.run(("a", OK, CRITICAL, OK), ("b", CRITICAL, OK), wait=60)
+        assert statuses == [Status.OK, Status.OK]
+        assert Counter(looks)["a"] == 4
 
-    def test_the_time_is_limited(self, looks):
-        looks([("core", CRITICAL)])
+    def test_a_warning_is_not_retried(self):
+        statuses, looks = self.run(("a", WARNING, OK), wait=60)
+        assert statuses == [Status.WARNING]
+        assert looks == ["a"]
+
+    def test_the_time_is_limited(self):
         began = time.monotonic()
-        assert cli.main(["--wait", "0.05"]) == 2
+        statuses, _ = self.run(("a", CRITICAL), wait=0.05)
+        assert statuses == [Status.CRITICAL]
         assert time.monotonic() - began < 10
 
 
