@@ -28,20 +28,20 @@ SEED = PurePosixPath("var/lib/cloud/seed/config_drive")
 class Machine(Host):
     """A lab host that cloud-init sets up on its first boot."""
 
-    def _furnish(self, upper: Path) -> None:
-        super()._furnish(upper)
+    def _furnish(self) -> None:
+        super()._furnish()
         for path, content in json.loads((self.directory / "config_drive.json").read_text()).items():
             if path.endswith("/network_data.json"):
                 # The agent sets the interface up, and a container sees the machine's /sys/class/net, not its own.
                 continue
-            file = upper / SEED / path
+            file = self.disk / SEED / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(base64.b64decode(content))
 
     @property
     def output(self) -> str:
         """What stands on the console. A container has none, so cloud-init writes into this log instead."""
-        log = self.directory / "upper/var/log/cloud-init-output.log"
+        log = self.disk / "var/log/cloud-init-output.log"
         return log.read_text(errors="replace") if log.exists() else ""
 
 
