@@ -37,7 +37,7 @@ BACK_WITHIN_SECONDS = 60
 """Generous, for a busy machine: what isn't started again never comes back."""
 JOBS_WITHIN_SECONDS = 420
 """A job that fails is tried again after six minutes."""
-FALLBACK = "falling back to django-q's own cluster"
+FALLBACK = "django-q's own cluster runs instead"
 
 
 def pids(website: WebSite, pattern: str) -> set[str]:
