@@ -25,8 +25,8 @@ OF_A_SPLIT_SITE = (
 
 def values(site: Site, names: tuple[str, ...]) -> dict[str, set[str]]:
     """What each secret is, on the hosts that have it."""
-    read = "cat /etc/listkit/secrets/{} 2>/dev/null || true"
-    found = {name: {host.run(read.format(name)).strip() for host in site.hosts} for name in names}
+    read = "cat /etc/listkit/secrets/{}"
+    found = {name: {host.try_run(read.format(name)).stdout.strip() for host in site.hosts} for name in names}
     return {name: known - {""} for name, known in found.items()}
 
 

@@ -72,7 +72,7 @@ def subject_of(mail: Received) -> str:
 def set_aside(mailing_list: MailingList) -> str:
     """What lies in Mailman's queues for what it couldn't handle, and in the archiver's spool."""
     places = "/var/lib/mailman3/queue/shunt /var/lib/mailman3/queue/bad /var/lib/mailman3/archives/hyperkitty/spool"
-    return mailing_list.site.host.run(f"find {places} -type f 2>/dev/null || true").strip()
+    return mailing_list.site.host.try_run(f"find {places} -type f").stdout.strip()
 
 
 @pytest.fixture

@@ -29,16 +29,16 @@ def name() -> Iterator[str]:
 
 def test_a_restored_lab_is_what_it_was(name: str):
     lab = Lab.up(name)
-    StandIn.up(lab).service.write("/root/written", "before")
+    StandIn.up(lab).service.write("/etc/written", "before")
     snapshots.take(lab, "key")
     # The lab goes on, and what happens from now on isn't in the snapshot.
-    lab.host("infomaniak").write("/root/written", "after")
+    lab.host("infomaniak").write("/etc/written", "after")
     lab.host("infomaniak").run("rm /etc/hostname && apt-get purge -qq -y less")
     lab.down()
 
     restored = snapshots.restore(name, "key")
     stand_in = StandIn.up(restored)
-    assert stand_in.service.run("cat /root/written") == "before"
+    assert stand_in.service.run("cat /etc/written") == "before"
     assert stand_in.service.run("cat /etc/hostname; command -v less").split() == ["infomaniak", "/usr/bin/less"]
     message = compose("ana@strict.test", "ben@strict.test", "Hello")
     stand_in.post("ana@strict.test", "ben@strict.test", message)
