@@ -11,15 +11,14 @@ from email.message import EmailMessage
 from deployment import Deployment, Site
 from e2e import rest
 from infomaniak import Received, compose
-from infomaniak.service import SUFFIXES
+from infomaniak.service import POSTFIX_IDLE, SUFFIXES
 
 DELIVERY_SECONDS = 120
 MAILMAN_IDLE = (
     "[ -z \"$(find /var/lib/mailman3/queue '(' -name '*.pck' -o -name '*.bak' ')'"
     " -not -path '*/shunt/*' -not -path '*/bad/*')\" ]"
 )
-RELAY_IDLE = '[ -z "$(postqueue -j)" ]'
-"""Shell conditions on a host: nothing is on its way there."""
+"""A shell condition on a host: Mailman has nothing to do."""
 
 
 def subject() -> str:
@@ -140,11 +139,11 @@ class MailingList:
         inbox = f"/var/vmail/{self.site.mailbox.login}/Maildir/new /var/vmail/{self.site.mailbox.login}/Maildir/cur"
         # In the order of a message's way, from a sender to a reader.
         conditions = [
-            (stand_in.strict, RELAY_IDLE),
-            (stand_in.service, f'{RELAY_IDLE} && [ -z "$(find {inbox} -type f 2>/dev/null)" ]'),
-            (self.site.host, f"{MAILMAN_IDLE} && {RELAY_IDLE}"),
-            (stand_in.service, RELAY_IDLE),
-            (stand_in.strict, RELAY_IDLE),
+            (stand_in.strict, POSTFIX_IDLE),
+            (stand_in.service, f'{POSTFIX_IDLE} && [ -z "$(find {inbox} -type f 2>/dev/null)" ]'),
+            (self.site.host, f"{MAILMAN_IDLE} && {POSTFIX_IDLE}"),
+            (stand_in.service, POSTFIX_IDLE),
+            (stand_in.strict, POSTFIX_IDLE),
         ]
 
         def idle_at_once() -> bool:

@@ -6,7 +6,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from e2e.mailing import RELAY_IDLE, MailingList
+from e2e.mailing import MailingList
+from infomaniak.service import POSTFIX_IDLE
 
 CONFIGURATION = "/etc/listkit/budget.json"
 DELIVERY_SECONDS = 240
@@ -173,7 +174,7 @@ class Outbound:
     def wait_until_empty(self) -> None:
         """Wait until nothing is queued or on its way, here or at the service."""
         for host in (self.host, self.service.service, self.service.strict):
-            host.wait_until(RELAY_IDLE, f"an empty queue on {host.name}", DELIVERY_SECONDS)
+            host.wait_until(POSTFIX_IDLE, f"an empty queue on {host.name}", DELIVERY_SECONDS)
 
     # -- what came of it
 

@@ -8,6 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from infomaniak import Mailbox, StandIn, compose
+from infomaniak.service import POSTFIX_IDLE
 
 Submit = Callable[..., dict]
 
@@ -25,7 +26,7 @@ def clean(stand_in: StandIn, mailbox: Mailbox) -> Iterator[None]:
     """Every test starts with defaults and empty mailboxes."""
     stand_in.reset()
     for host in (stand_in.service, stand_in.strict):
-        stand_in.wait(lambda host=host: not host.run("postqueue -j"), f"{host.name}'s queue to be empty")
+        host.wait_until(POSTFIX_IDLE, f"an empty queue on {host.name}", 60)
     stand_in.forget()
     stand_in.service.run(f"rm -rf /var/vmail/{mailbox.login}/Maildir")
     yield

@@ -22,6 +22,11 @@ from lab.mounts import nameservers, resolver_file
 T = TypeVar("T")
 HOSTS = {"infomaniak": "services", "strict": "services"}
 LOOK_SECONDS = 60
+# A message that moves on while the folders are read is met in the next one. `postqueue` reads them in another order:
+# under load it has missed messages that went from `deferred` to `active`.
+_QUEUE_FOLDERS = "maildrop hold deferred incoming active deferred hold"
+POSTFIX_IDLE = f'[ -z "$(cd /var/spool/postfix && find {_QUEUE_FOLDERS} -type f -print -quit)" ]'
+"""A shell condition on a host: Postfix has no message queued."""
 SELECTOR = "20251103"
 SUFFIXES = ("", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
 _HOST_FILES = Path(__file__).resolve().parent / "host"
