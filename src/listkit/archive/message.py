@@ -17,8 +17,9 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 from listkit.archive import dates, mbox
-from listkit.bridge.cleaning import clean
-from listkit.bridge.message import Field, Header, HeaderTooLarge, LineNormaliser, read_header
+from listkit.common.message.cleaning import clean
+from listkit.common.message.header import Field, Header, HeaderTooLarge, read_header
+from listkit.common.message.lines import LineNormaliser
 
 # "ana at example.org (Ana)": Mailman 2's archives hide addresses from robots.
 _HIDDEN_ADDRESS = re.compile(r"([^@\s<>\"]+) at ([^@\s<>\"]+)(?: \((.*)\))?")

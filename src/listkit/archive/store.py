@@ -16,8 +16,8 @@ from typing import Any
 from listkit.archive.importing import Outcome, Stored
 from listkit.archive.message import Post
 from listkit.archive.threads import positions
+from listkit.common.message.plain_text import simplified
 from listkit.common.patching import Patching
-from listkit.mailman.archive_fallback import simplified
 from listkit.web import patches
 
 PATCHING = Patching("web/archive")

@@ -11,24 +11,18 @@ from typing import IO
 
 from listkit.bridge import owner
 from listkit.bridge.address import AddressBook, addresses_in
-from listkit.bridge.cleaning import CleanMessage, clean, text
 from listkit.bridge.config import Configuration, Mailbox, SiteOwner
 from listkit.bridge.handover import made_message_id, rendered
+from listkit.bridge.identity import content_identity, delivery_id
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
-from listkit.bridge.message import (
-    Header,
-    HeaderTooLarge,
-    content_identity,
-    delivery_id,
-    envelope_sender,
-    read_header,
-)
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
 from listkit.common import submission_rules
+from listkit.common.message.cleaning import CleanMessage, clean, text
+from listkit.common.message.header import Header, HeaderTooLarge, envelope_sender, read_header
 
 # Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
 _LMTP_TIMEOUT_SECONDS = 300

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from listkit.bridge.cleaning import CleanMessage
-from listkit.bridge.message import DELIVERY_HEADER
+from listkit.bridge.identity import DELIVERY_HEADER
+from listkit.common.message.cleaning import CleanMessage
 
 
 def made_message_id(identity: bytes, domain: str) -> str:

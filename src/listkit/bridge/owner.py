@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from listkit.bridge.address import addresses_in
-from listkit.bridge.cleaning import CleanMessage
-from listkit.bridge.message import DELIVERY_HEADER, Header
+from listkit.bridge.identity import DELIVERY_HEADER
+from listkit.common.message.cleaning import CleanMessage
+from listkit.common.message.header import Header
 
 LOOP_HEADER = "X-Listkit-Owner-Copy"
 _ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "7z", "rar"})

@@ -18,10 +18,10 @@ from listkit.bridge.backlog import Backlog
 from listkit.bridge.context import MailboxContext, MessageRef
 from listkit.bridge.delivery import DeliveryAgent, Incoming, MailmanUnavailable, Outcome
 from listkit.bridge.imap import CommandRefused, Imap, ImapError
-from listkit.bridge.message import LineNormaliser
 from listkit.bridge.moves import MoveBatch, PendingMoves
 from listkit.bridge.policy import CRASHES_ALLOWED, REFUSED_FETCHES_ALLOWED, Disposition, is_poison
 from listkit.bridge.retries import MailmanRetry, MessageRetry, RetryQueue
+from listkit.common.message.lines import LineNormaliser
 
 log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ from listkit.bridge.config import Configuration, Mailbox, Rest, SiteOwner
 from listkit.bridge.delivery import DeliveryAgent, Incoming, InFlight, MailmanUnavailable
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
-from listkit.bridge.message import LineNormaliser
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import Disposition
 from listkit.common.endpoints import Endpoint
+from listkit.common.message.lines import LineNormaliser
 from listkit.common.rest import RestClient
 
 ACCOUNT = "mailman@example.org"

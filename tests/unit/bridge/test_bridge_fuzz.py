@@ -16,17 +16,12 @@ import time
 from test_bridge_routing import BOOK, HEADERS
 
 from listkit.bridge import owner
-from listkit.bridge.cleaning import clean
 from listkit.bridge.handover import made_message_id, rendered
-from listkit.bridge.message import (
-    HeaderTooLarge,
-    LineNormaliser,
-    content_identity,
-    delivery_id,
-    envelope_sender,
-    read_header,
-)
+from listkit.bridge.identity import content_identity, delivery_id
 from listkit.bridge.routing import route
+from listkit.common.message.cleaning import clean
+from listkit.common.message.header import HeaderTooLarge, envelope_sender, read_header
+from listkit.common.message.lines import LineNormaliser
 
 INPUTS = int(os.environ.get("BRIDGE_FUZZ_INPUTS", "3000"))
 SEED = int(os.environ.get("BRIDGE_FUZZ_SEED", str(time.time_ns() % 2**32)))

@@ -13,19 +13,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from listkit.bridge import owner
-from listkit.bridge.cleaning import clean
 from listkit.bridge.handover import made_message_id, rendered
-from listkit.bridge.message import (
-    _LINE_END,
-    HEADER_OCTETS,
-    LINE_OCTETS,
-    HeaderTooLarge,
-    LineNormaliser,
-    content_identity,
-    delivery_id,
-    envelope_sender,
-    read_header,
-)
+from listkit.bridge.identity import content_identity, delivery_id
+from listkit.common.message.cleaning import clean
+from listkit.common.message.header import HEADER_OCTETS, HeaderTooLarge, envelope_sender, read_header
+from listkit.common.message.lines import _LINE_END, LINE_OCTETS, LineNormaliser
 
 POST = (
     b"Return-Path: <ana@example.com>\r\nDelivered-To: news@example.org\r\nReceived: by b\r\nReceived: by a; now\r\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from listkit.mailman.archive_fallback import NOTE, simplified
+from listkit.common.message.plain_text import NOTE, simplified
 from listkit.mailman.patches import archive_spool
 
 

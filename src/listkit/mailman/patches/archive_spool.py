@@ -10,8 +10,8 @@ import logging
 import time
 from pathlib import Path
 
+from listkit.common.message.plain_text import simplified
 from listkit.common.patching import Patch, Target
-from listkit.mailman.archive_fallback import simplified
 
 RETRY_SECONDS = 300
 GIVE_UP_SECONDS = 86_400

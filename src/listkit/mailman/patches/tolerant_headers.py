@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
+from listkit.common.message import decoding
 from listkit.common.patching import Patch, Target
-from listkit.mailman import headers
 
 REPLACED = {
     "mailman.chains.headers": ("decode_header", "make_header"),
@@ -36,7 +36,7 @@ PARAMETERS = {
 def _apply() -> None:
     for module, names in REPLACED.items():
         for name in names:
-            setattr(sys.modules[module], name, getattr(headers, name))
+            setattr(sys.modules[module], name, getattr(decoding, name))
 
 
 PATCH = Patch(

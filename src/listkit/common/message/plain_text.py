@@ -7,7 +7,7 @@ from email.message import EmailMessage, Message
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, parseaddr, parsedate_to_datetime
 
-from listkit.mailman import headers
+from listkit.common.message import decoding
 
 NOTE = "[The archive could not store the original message. This is its text, without attachments.]"
 LONGEST_SUBJECT = 200
@@ -20,10 +20,10 @@ def simplified(message: Message) -> EmailMessage:
     """Return a message with the same Message-ID, a short ASCII-safe header, and the text of `message`."""
     simple = EmailMessage(policy=SMTP)
     simple["Message-ID"] = str(message["message-id"]).strip()
-    name, address = parseaddr(headers.text(message["from"]))
+    name, address = parseaddr(decoding.text(message["from"]))
     address = address if ADDRESS.fullmatch(address) else "unknown@example.com"
     simple["From"] = formataddr((name[:LONGEST_NAME], address))
-    simple["Subject"] = headers.text(message["subject"])[:LONGEST_SUBJECT]
+    simple["Subject"] = decoding.text(message["subject"])[:LONGEST_SUBJECT]
     if date := _date(message):
         simple["Date"] = date
     for field in ("In-Reply-To", "References"):

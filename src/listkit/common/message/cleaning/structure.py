@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO
 
-from listkit.bridge.cleaning import parameters, text
-from listkit.bridge.cleaning.parameters import Parameterised
-from listkit.bridge.message import FIELD_PATTERN, Field
+from listkit.common.message.cleaning import parameters, text
+from listkit.common.message.cleaning.parameters import Parameterised
+from listkit.common.message.header import FIELD_PATTERN, Field
 
 # Python's parser, and whatever walks through its result, calls itself for each level.
 DEEPEST = 40

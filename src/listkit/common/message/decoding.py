@@ -5,11 +5,12 @@ from __future__ import annotations
 import email.header
 import email.utils
 import re
+from typing import Any
 
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-def decode_header(header) -> list[tuple]:
+def decode_header(header: Any) -> list[tuple]:
     """Do what `email.header.decode_header` does; text that it, or `make_header`, cannot decode stays as it is."""
     try:
         pieces = email.header.decode_header(header)
@@ -19,7 +20,7 @@ def decode_header(header) -> list[tuple]:
     return [(_printable(text), None)] if CONTROL_CHARACTERS.search(text) or _has_surrogates(text) else pieces
 
 
-def make_header(pieces, *arguments, **more) -> email.header.Header:
+def make_header(pieces: Any, *arguments: Any, **more: Any) -> email.header.Header:
     """Do what `email.header.make_header` does; the text of unknown charsets is read as UTF-8."""
     try:
         return email.header.make_header(pieces, *arguments, **more)
@@ -28,7 +29,7 @@ def make_header(pieces, *arguments, **more) -> email.header.Header:
         return email.header.make_header([(_printable(text), None)], *arguments, **more)
 
 
-def formataddr(pair: tuple[str, str], *arguments, **more) -> str:
+def formataddr(pair: tuple[str, str], *arguments: Any, **more: Any) -> str:
     """Do what `email.utils.formataddr` does; an address outside ASCII becomes an empty group (RFC 6857)."""
     try:
         return email.utils.formataddr(pair, *arguments, **more)

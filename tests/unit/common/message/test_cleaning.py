@@ -11,10 +11,10 @@ from email.utils import getaddresses
 from pathlib import Path
 
 import pytest
-from test_bridge_cleaning_properties import ARRIVED, DOMAIN, assert_readable, cleaned, spooled
+from test_cleaning_properties import ARRIVED, DOMAIN, assert_readable, cleaned, spooled
 
-from listkit.bridge.cleaning import clean
-from listkit.bridge.message import HEADER_FIELDS, HEADER_OCTETS, HeaderTooLarge, read_header
+from listkit.common.message.cleaning import clean
+from listkit.common.message.header import HEADER_FIELDS, HEADER_OCTETS, HeaderTooLarge, read_header
 
 CASES = Path(__file__).parents[2] / "e2e/cases"
 SOUND = (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 from urllib.parse import quote, unquote_to_bytes
 
-from listkit.bridge.cleaning import text
+from listkit.common.message.cleaning import text
 
 LONGEST_NAME = 180
 _LONGEST_VALUE = 200

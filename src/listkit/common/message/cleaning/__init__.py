@@ -1,4 +1,4 @@
-"""Cleaning at the door: every message leaves the bridge in a form that all that comes after it reads alike.
+"""Cleaning: brings a message, from the bridge or a mailbox, into a form that all programs after it read alike.
 
 Mailman, HyperKitty, Postfix and the mail service each have their own idea of what to do with a header that breaks the
 rules; several end in an exception. What `clean` guarantees of its result:
@@ -22,10 +22,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
-from listkit.bridge.cleaning.fields import FieldCleaner
-from listkit.bridge.cleaning.header import cleaned
-from listkit.bridge.cleaning.structure import Edit, Scanner, applied
-from listkit.bridge.message import Field, Header, envelope_sender
+from listkit.common.message.cleaning.fields import FieldCleaner
+from listkit.common.message.cleaning.header import cleaned
+from listkit.common.message.cleaning.structure import Edit, Scanner, applied
+from listkit.common.message.header import Field, Header, envelope_sender
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from listkit.bridge.cleaning import addresses, dates, message_ids, parameters, text
-from listkit.bridge.message import Field
+from listkit.common.message.cleaning import addresses, dates, message_ids, parameters, text
+from listkit.common.message.header import Field
 
 # They list recipients.
 RECIPIENTS = frozenset({"to", "cc", "bcc", "reply-to", "resent-to", "resent-cc", "resent-bcc", "mail-followup-to"})

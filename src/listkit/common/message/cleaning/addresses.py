@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from email.utils import getaddresses
 
-from listkit.bridge.cleaning import text
+from listkit.common.message.cleaning import text
 
 LONGEST_DISPLAY_NAME = 120
 NO_RECIPIENTS = "undisclosed-recipients:;"

@@ -5,7 +5,7 @@ from email.header import Header
 
 import pytest
 
-from listkit.mailman import headers
+from listkit.common.message import decoding
 
 BROKEN = {
     "=?utf-8?b?a?=": "=?utf-8?b?a?=",
@@ -21,28 +21,28 @@ BROKEN = {
 
 @pytest.mark.parametrize(("value", "read"), BROKEN.items())
 def test_a_header_is_read(value, read):
-    assert headers.text(value) == read
+    assert decoding.text(value) == read
 
 
 def test_raw_octets_are_read():
     message = email.message_from_bytes("Subject: Grüße\n\n".encode())
     assert isinstance(message["subject"], Header)
-    assert headers.text(message["subject"])
+    assert decoding.text(message["subject"])
 
 
 def test_no_header_is_no_text():
-    assert headers.text(None) == ""
+    assert decoding.text(None) == ""
 
 
 @pytest.mark.parametrize("value", BROKEN)
 def test_what_was_decoded_can_be_made_a_header_and_sent(value):
-    made = headers.make_header(headers.decode_header(value), continuation_ws="\t")
+    made = decoding.make_header(decoding.decode_header(value), continuation_ws="\t")
     message = email.message.Message()
     message["Subject"] = made
     assert message.as_bytes()
 
 
 def test_an_address_outside_ascii_is_shown_and_sent_nowhere():
-    group = headers.formataddr(("Jörg", "jörg@example.org"))
+    group = decoding.formataddr(("Jörg", "jörg@example.org"))
     assert group.endswith(":;") and group.isascii()
-    assert headers.formataddr(("Ana", "ana@example.org")) == "Ana <ana@example.org>"
+    assert decoding.formataddr(("Ana", "ana@example.org")) == "Ana <ana@example.org>"

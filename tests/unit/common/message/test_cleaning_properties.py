@@ -11,8 +11,9 @@ from email.utils import formataddr, getaddresses, parsedate_to_datetime
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from listkit.bridge.cleaning import clean
-from listkit.bridge.message import LineNormaliser, read_header
+from listkit.common.message.cleaning import clean
+from listkit.common.message.header import read_header
+from listkit.common.message.lines import LineNormaliser
 
 ARRIVED = "30-Nov-2026 02:00:00 +0000"
 DOMAIN = "example.org"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from listkit.bridge.cleaning import addresses, dates
-from listkit.bridge.cleaning.fields import RECIPIENTS, FieldCleaner, written
-from listkit.bridge.message import Field
+from listkit.common.message.cleaning import addresses, dates
+from listkit.common.message.cleaning.fields import RECIPIENTS, FieldCleaner, written
+from listkit.common.message.header import Field
 
 ORIGINAL_DATE_HEADER = "X-Original-Date"
 ORIGINAL_ID_HEADER = "X-Original-Message-Id"
