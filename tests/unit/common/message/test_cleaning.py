@@ -16,7 +16,7 @@ from test_cleaning_properties import ARRIVED, DOMAIN, assert_readable, cleaned, 
 from listkit.common.message.cleaning import clean
 from listkit.common.message.header import HEADER_FIELDS, HEADER_OCTETS, HeaderTooLarge, read_header
 
-CASES = Path(__file__).parents[2] / "e2e/cases"
+CASES = Path(__file__).parents[3] / "e2e/cases"
 SOUND = (
     b'From: =?utf-8?q?J=C3=B6rg?= <joerg@example.com>\r\nTo: "Ops, all" <ops@example.org>,\r\n ana@example.com\r\n'
     b"Subject: =?iso-8859-1?Q?Gr=FC=DFe?= aus Bern\r\nDate: Mon, 30 Nov 2026 02:00:00 +0100 (CET)\r\n"
