@@ -15,6 +15,7 @@ from listkit.web.patches import (
     connection_health,
     job_queue,
     new_archives,
+    post_rendering,
     tag_suggestions,
 )
 
@@ -26,6 +27,7 @@ DJANGO = (
     cache_culling.PATCH,
     connection_health.PATCH,
     new_archives.PATCH,
+    post_rendering.PATCH,
     tag_suggestions.PATCH,
 )
 """Applied when Django has loaded its applications."""
