@@ -13,6 +13,15 @@ from urllib.parse import parse_qs
 RECORDED = Path(__file__).parent / "recorded"
 PASSWORD = "the-rest-password"
 PREFIX = "/3.1/"
+BULK_PAGE = 1000
+SHOWN = ("display_name", "delivery_mode", "delivery_status")
+# Without all of these, Mailman asks somebody before it subscribes a person, or sends a welcome message.
+PRE_APPROVED = {
+    "pre_verified": "true",
+    "pre_confirmed": "true",
+    "pre_approved": "true",
+    "send_welcome_message": "false",
+}
 
 
 def recorded_config(version: str = "3.3.10") -> dict[str, Any]:
@@ -21,13 +30,21 @@ def recorded_config(version: str = "3.3.10") -> dict[str, Any]:
 
 
 class MailmanDouble:
-    """Holds domains, lists and their people; `url` is where it listens."""
+    """Holds domains, lists and their people; `url` is where it listens.
+
+    people: by list's address and "role address", with the properties that differ from Mailman's defaults.
+    bulk: whether it has the plugin's resource `members`.
+    refused: by address, why it can't be subscribed.
+    """
 
     def __init__(self, version: str = "3.3.10"):
         self.version = version
         self.domains: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, dict[str, Any]] = {}
-        self.people: dict[str, dict[str, str]] = {}
+        self.people: dict[str, dict[str, dict[str, str]]] = {}
+        self.bulk = False
+        self.refused: dict[str, str] = {}
+        self.requests: list[str] = []
         self.held: dict[str, int] = {}
         self.writes: list[str] = []
         double = self
@@ -35,7 +52,9 @@ class MailmanDouble:
         class Handler(BaseHTTPRequestHandler):
             def _answer(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
-                fields = parse_qs(self.rfile.read(length).decode(), keep_blank_values=True)
+                body = self.rfile.read(length).decode()
+                is_json = self.headers["Content-Type"] == "application/json"
+                fields = json.loads(body) if is_json else parse_qs(body, keep_blank_values=True)
                 wanted = "Basic " + base64.b64encode(f"restadmin:{PASSWORD}".encode()).decode()
                 if self.headers["Authorization"] != wanted:
                     status, body = 401, {"title": "401 Unauthorized", "description": "REST API authorization failed"}
@@ -62,16 +81,23 @@ class MailmanDouble:
 
     def answer(self, method: str, path: str, fields: dict[str, list[str]]) -> tuple[int, Any]:
         """Return status and body for one request."""
+        self.requests.append(f"{method} {path}")
         if method != "GET":
             self.writes.append(f"{method} {path}")
+        path, _mark, query = path.partition("?")
         parts = path.split("/")
+        options = {key: values[-1] for key, values in parse_qs(query).items()}
         if path == "system/versions":
             return 200, {"mailman_version": self.version}
         if parts[0] == "domains":
             return self._domain(method, parts[1:], fields)
         if parts[0] == "lists":
-            return self._list(method, parts[1:], fields)
-        return self._member(method, parts[1:], fields)
+            return self._list(method, parts[1:], fields, options)
+        if parts[0] == "plugins":
+            return self._plugin(method, parts[1:], fields, options)
+        if parts[0] == "addresses":
+            return self._rename(parts[1], fields)
+        return self._member(method, parts[1:], fields, options)
 
     def _domain(self, method, parts, fields):
         if method == "POST":
@@ -85,7 +111,7 @@ class MailmanDouble:
             del self.domains[parts[0]]
         return (200, {"description": None, **self.domains[parts[0]]}) if method == "GET" else (204, None)
 
-    def _list(self, method, parts, fields):
+    def _list(self, method, parts, fields, options):
         if method == "POST":
             address = fields["fqdn_listname"][0]
             if address.partition("@")[2] not in self.domains:
@@ -99,10 +125,8 @@ class MailmanDouble:
         if address not in self.lists:
             return 404, {"title": "404 Not Found"}
         if parts[1:2] == ["roster"]:
-            holders = [key for key in self.people.get(address, {}) if key.startswith(parts[2] + " ")]
-            entries = [{"email": key.split()[1], "member_id": f"{address}+{key}".replace(" ", "+")} for key in holders]
-            return 200, {"entries": entries} if entries else {}
-        if parts[1:] == ["held?count=1&page=1"]:
+            return self._roster(method, address, parts[2], fields, options)
+        if parts[1:] == ["held"]:
             return 200, {"total_size": self.held.get(address, 0)}
         if parts[1:] == ["config"]:
             return self._config(method, self.lists[address], fields)
@@ -128,11 +152,89 @@ class MailmanDouble:
                 config[name] = type(old)(values[0])
         return 204, None
 
-    def _member(self, method, parts, fields):
+    def _roster(self, method, address, role, fields, options):
         if method == "DELETE":
+            gone = {email: self.people[address].pop(f"{role} {email}", None) is not None for email in fields["emails"]}
+            return 200, {**gone, "http_etag": "..."}
+        entries = [
+            {"email": key.split()[1], "member_id": f"{address}+{key}".replace(" ", "+"), **_shown(properties)}
+            for key, properties in self.people.get(address, {}).items()
+            if key.startswith(f"{role} ")
+        ]
+        return _page(entries, options)
+
+    def _plugin(self, method, parts, fields, options):
+        address, role = parts[2].replace(".", "@", 1), parts[3]
+        if not self.bulk or address not in self.lists:
+            return 404, {"title": "404 Not Found"}
+        people = self.people.setdefault(address, {})
+        if method == "GET":
+            entries = [
+                {"email": key.split()[1], **_shown(properties)}
+                for key, properties in people.items()
+                if key.startswith(f"{role} ")
+            ]
+            start = int(options["after"])
+            page = entries[start : start + BULK_PAGE]
+            return 200, {"entries": page, "next": str(start + BULK_PAGE) if entries[start + BULK_PAGE :] else None}
+        failed = []
+        for item in fields.get("add", []):
+            if item["email"].lower() in self.refused:
+                failed.append({"email": item["email"], "reason": self.refused[item["email"].lower()]})
+            else:
+                people[f"{role} {item.pop('email').lower()}"] = item
+        for item in fields.get("change", []):
+            people[f"{role} {item.pop('email')}"].update(item)
+        for email in fields.get("remove", []):
+            del people[f"{role} {email}"]
+        return 200, {"failed": failed}
+
+    def _rename(self, email, fields):
+        for people in self.people.values():
+            for key, properties in people.items():
+                if key.split()[1] == email:
+                    properties["display_name"] = fields["display_name"][0]
+        return 204, None
+
+    def _member(self, method, parts, fields, options):
+        if parts == ["find"]:
+            found = [
+                {"email": key.split()[1]}
+                for key, properties in self.people[options["list_id"].replace(".", "@", 1)].items()
+                if key.startswith(f"{options['role']} ")
+                and properties.get("delivery_status") == options["delivery_status"]
+            ]
+            return _page(found, options)
+        if method in ("DELETE", "PATCH"):
             address, role, email = parts[0].split("+")
-            del self.people[address][f"{role} {email}"]
+            if method == "DELETE":
+                del self.people[address][f"{role} {email}"]
+            else:
+                self.people[address][f"{role} {email}"].update({key: values[0] for key, values in fields.items()})
             return 204, None
         address = fields["list_id"][0].replace(".", "@", 1)
-        self.people.setdefault(address, {})[f"{fields['role'][0]} {fields['subscriber'][0]}"] = ""
+        properties = {key: values[0] for key, values in fields.items()}
+        email = properties.pop("subscriber").lower()
+        if email in self.refused:
+            return 400, {"title": "400 Bad Request", "description": self.refused[email]}
+        role = properties.pop("role")
+        expected = PRE_APPROVED if role == "member" else {}
+        if {key: value for key, value in properties.items() if key in PRE_APPROVED} != expected:
+            return 202, {"token": "0123"}
+        kept = {key: value for key, value in properties.items() if key in SHOWN}
+        self.people.setdefault(address, {})[f"{role} {email}"] = kept
         return 201, {}
+
+
+def _shown(properties):
+    values = {"delivery_mode": "regular", "delivery_status": "enabled", **properties}
+    return {key: value for key, value in values.items() if key in SHOWN}
+
+
+def _page(entries, options):
+    """Return one page as Mailman does: without `entries` when there are none. `count` without `page` fails there."""
+    if ("count" in options) != ("page" in options):
+        return 500, {"title": "500 Internal Server Error"}
+    count, page = int(options.get("count", len(entries) or 1)), int(options.get("page", 1))
+    part = entries[(page - 1) * count : page * count]
+    return 200, {"total_size": len(entries), **({"entries": part} if part else {})}

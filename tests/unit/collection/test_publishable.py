@@ -88,20 +88,25 @@ def test_every_module_has_its_page(stranger, name):
     assert names and all(f"MODULE {module}" in page for module in names)
 
 
-def test_a_foreign_playbook_makes_a_list(stranger):
+def test_a_foreign_playbook_makes_a_list_with_members(stranger):
     (stranger.folder / "password").write_text(PASSWORD)
     mailman = MailmanDouble()
+    people = {"state": "exact", "content": "address;name\nana@example.org;Ana Lopez\n"}
     connection = {"api_url": mailman.url, "api_password_file": str(stranger.folder / "password")}
     try:
         output = stranger.play(
             {"listkit.mailman3.domain": {"name": "example.org", **connection}},
             {"listkit.mailman3.mailing_list": {"name": "news@example.org", "description": "News", **connection}},
+            {"listkit.mailman3.members": {"list": "news@example.org", "members": people, **connection}},
+            {"listkit.mailman3.members_info": {"list": "news@example.org", **connection}, "register": "found"},
+            {"ansible.builtin.debug": {"var": "found.rosters.members"}},
             {"ansible.builtin.debug": {"msg": "{{ [] | listkit.mailman3.sub_addresses | join(' ') }}"}},
         )
     finally:
         mailman.close()
     assert list(mailman.lists) == ["news@example.org"]
-    assert "changed=2" in output and "bounces confirm join" in output
+    assert '+        "ana@example.org, Ana Lopez"' in output and '"delivery_status": "enabled"' in output
+    assert "changed=3" in output and "bounces confirm join" in output
 
 
 def test_a_foreign_playbook_manages_a_mailbox_and_a_zone_and_shows_no_secret(stranger):

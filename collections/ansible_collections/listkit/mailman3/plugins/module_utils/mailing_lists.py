@@ -8,11 +8,12 @@ may be None: Mailman has not been deployed yet, and everything is missing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
+from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, segment
 
 ROLES = {"owners": "owner", "moderators": "moderator"}
@@ -26,38 +27,6 @@ ARGUMENTS = {
     "style": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
 }
-
-
-@dataclass(frozen=True)
-class Change:
-    """The declared properties of one domain or list, before and after; of a removed list, its contents before."""
-
-    what: str
-    before: dict[str, Any] = field(default_factory=dict)
-    after: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def created(self) -> bool:
-        """Whether it did not exist before."""
-        return bool(self.after) and not self.before
-
-    @property
-    def removed(self) -> bool:
-        """Whether it does not exist any more."""
-        return bool(self.before) and not self.after
-
-    def __bool__(self) -> bool:
-        return self.before != self.after
-
-    def diff(self) -> dict[str, Any]:
-        """Return it as Ansible displays it."""
-        # An empty text says "nothing"; an empty dictionary would be shown as a value.
-        return {
-            "before_header": self.what,
-            "after_header": self.what,
-            "before": self.before or "",
-            "after": self.after or "",
-        }
 
 
 @dataclass(frozen=True)

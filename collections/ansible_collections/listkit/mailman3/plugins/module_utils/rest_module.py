@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Change
+from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change, Incomplete
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, EmptyApi, RestError, Unreachable
 
 Converge = Callable[[AnsibleModule, Api], tuple[list[Change], dict[str, Any]]]
@@ -19,11 +19,17 @@ def run(module: AnsibleModule, converge: Converge) -> None:
         changes, results = converge(module, _connect(module))
     except (RestError, ValueError) as error:
         module.fail_json(msg=str(error))
+    except Incomplete as error:
+        module.fail_json(msg=str(error), **_outcome(module, error.changes), **error.results)
+    module.exit_json(**_outcome(module, changes), **results)
+
+
+def _outcome(module: AnsibleModule, changes: list[Change]) -> dict[str, Any]:
     done = [change for change in changes if change]
     for change in done:
-        if change.removed and "members" in change.before:
+        if change.removed and "held_messages" in change.before:
             module.warn(_loss(change, module.check_mode))
-    module.exit_json(changed=bool(done), diff=[change.diff() for change in done], **results)
+    return {"changed": bool(done), "diff": [change.diff() for change in done]}
 
 
 def _loss(change: Change, check: bool) -> str:

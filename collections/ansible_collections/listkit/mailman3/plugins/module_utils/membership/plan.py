@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: MIT
+"""What differs between a roster and its declaration, and whether it may be carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import Entry
+
+GUARDED_SIZE = 10
+"""Rosters with fewer people may lose any number of them."""
+LARGEST_SHARE = 0.25
+LARGEST_NUMBER = 20
+"""The most that is removed without `max_removals`: this share, and this number."""
+ROLE_NOUNS = {"member": "members", "owner": "owners", "moderator": "moderators", "nonmember": "nonmembers"}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to change on one roster of one list.
+
+    current: how many people it has now.
+    change: pairs of a person before, and the same person afterwards.
+    last_owner: who would be the last owner to be removed, and stays.
+    """
+
+    address: str
+    role: str
+    current: int
+    add: Sequence[Entry] = ()
+    change: Sequence[tuple[Entry, Entry]] = ()
+    remove: Sequence[Entry] = ()
+    last_owner: Entry | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.add or self.change or self.remove)
+
+    @property
+    def size(self) -> int:
+        """The number of people that it changes."""
+        return len(self.add) + len(self.change) + len(self.remove)
+
+    def before(self) -> list[str]:
+        """Return what changes or disappears, a line for each person."""
+        return sorted(describe(entry) for entry in [*(old for old, _new in self.change), *self.remove])
+
+    def after(self) -> list[str]:
+        """Return what changes or is added, a line for each person."""
+        return sorted(describe(entry) for entry in [*(new for _old, new in self.change), *self.add])
+
+    def lines(self) -> Iterator[str]:
+        """Yield the plan as text: a summary, and a line for each person."""
+        kept = f"; {self.last_owner.address} stays, as the last owner" if self.last_owner else ""
+        yield (
+            f"{self.address}: {self.current} {ROLE_NOUNS[self.role]}; {len(self.add)} to add,"
+            f" {len(self.change)} to change, {len(self.remove)} to remove{kept}"
+        )
+        yield from (f"  + {describe(entry)}" for entry in self.add)
+        yield from (f"  ~ {describe(old)} -> {describe(new)}" for old, new in self.change)
+        yield from (f"  - {describe(entry)}" for entry in self.remove)
+
+
+def describe(entry: Entry) -> str:
+    """Return one line about a person."""
+    return ", ".join([entry.address, *entry.properties().values()])
+
+
+def make_plan(address: str, role: str, current: Iterable[Entry], wanted: Iterable[Entry], *, exact: bool) -> Plan:
+    """Return what makes the roster of `role` on the list `address` have the people `wanted`.
+
+    exact: those who aren't wanted are removed; without it, they stay.
+    Raises ValueError when the list's own address is wanted, which Mailman refuses.
+    """
+    present = {entry.key: entry for entry in current}
+    declared = {entry.key: entry for entry in wanted}
+    if address.lower() in declared and role != "nonmember":
+        raise ValueError(f"{address}: the list's own address can't be a {role}")
+    change = [(present[key], _merged(present[key], new)) for key, new in declared.items() if key in present]
+    remove = [present[key] for key in sorted(present.keys() - declared.keys())] if exact else []
+    last_owner = None
+    if role == "owner" and remove and len(remove) == len(present) and not declared:
+        last_owner, *remove = remove
+    return Plan(
+        address,
+        role,
+        len(present),
+        add=[declared[key] for key in sorted(declared.keys() - present.keys())],
+        change=sorted(((old, new) for old, new in change if old != new), key=lambda pair: pair[0].key),
+        remove=remove,
+        last_owner=last_owner,
+    )
+
+
+def _merged(old: Entry, new: Entry) -> Entry:
+    """Return `old` with what `new` declares; the spelling of the address stays."""
+    return replace(old, **new.properties())
+
+
+def refusal(plan: Plan, max_removals: int | None) -> str | None:
+    """Return why `plan` removes too many people, and how to allow it; None if it doesn't."""
+    removed = len(plan.remove)
+    share = removed / plan.current if plan.current else 0
+    if max_removals is not None:
+        limit = f"the {max_removals} that max_removals allows" if removed > max_removals else None
+    elif plan.current < GUARDED_SIZE:
+        limit = None
+    elif share > LARGEST_SHARE:
+        limit = f"{LARGEST_SHARE:.0%}".replace("%", " %")
+    else:
+        limit = str(LARGEST_NUMBER) if removed > LARGEST_NUMBER else None
+    if limit is None:
+        return None
+    return (
+        f"{plan.address}: {removed} of {plan.current} {ROLE_NOUNS[plan.role]} ({share * 100:.0f} %) would be removed,"
+        f" more than {limit}. Look at the plan above; if it is meant: max_removals: {removed}"
+    )
