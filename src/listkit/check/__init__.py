@@ -13,5 +13,5 @@ its module in `components` documents the other keys.
     components   a module for each component
 
 A new role needs its file, a module `components/ROLE.py` with a function `checks(settings) -> list[Check]`, and its
-name in `components.MODULES`. With `units` and `ports` only it needs no module.
+name in `components.ORDER`. With `units` and `ports` only it needs no module.
 """

@@ -62,7 +62,11 @@ def worst(findings: Iterable[Finding]) -> Status:
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at. `run` may raise; a PermissionError means that root has to look."""
+    """Something to look at. `run` may raise; a PermissionError means that root has to look.
+
+    needs_root: others can't reach what it looks at, and would find it broken.
+    """
 
     name: str
     run: Callable[[], Iterable[Finding]]
+    needs_root: bool = False

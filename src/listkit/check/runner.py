@@ -81,6 +81,8 @@ def _fails(findings: list[Finding]) -> bool:
 
 def perform(check: Check) -> list[Finding]:
     """Run a check. One that cannot be carried out is a finding, and must not keep the others from theirs."""
+    if check.needs_root and os.geteuid():
+        return [Finding.unknown(check.name, "needs root", NEEDS_ROOT)]
     try:
         return list(check.run())
     except PermissionError as error:

@@ -1,9 +1,7 @@
 """The checks of each component."""
 
-MODULES = {
-    name: f"{__name__}.{name}"
-    for name in ("base", "tunnel", "database", "relay", "core", "certificate", "web", "bridge", "lists", "patches")
-}
+ORDER = "base access tunnel database relay core certificate web bridge lists patches"
+MODULES = {name: f"{__name__}.{name}" for name in ORDER.split()}
 """The module of each component, in the order in which its findings are shown: what others need comes first."""
 
 EVERYWHERE = frozenset({"patches"})

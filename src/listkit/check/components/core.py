@@ -29,7 +29,7 @@ BRIDGE = Path("/etc/listkit/bridge.json")
 def checks(settings: Settings) -> list[Check]:
     """Return the checks; there are no settings but units and ports."""
     return [
-        Check("Mailman's LMTP server", check_lmtp),
+        Check("Mailman's LMTP server", check_lmtp, needs_root=True),
         Check("Mailman's REST API", check_rest),
         Check("shunted messages", check_set_aside),
         Check("archive", check_archive),

@@ -18,7 +18,7 @@ BUDGET = "listkit-budget.service"
 
 def checks(settings: Settings) -> list[Check]:
     """Return the checks; there are no settings but units and ports."""
-    return [Check("Postfix", check_postfix), Check("outgoing mail", check_outgoing)]
+    return [Check("Postfix", check_postfix, needs_root=True), Check("outgoing mail", check_outgoing)]
 
 
 def check_postfix(address: tuple[str, int] = RELAY_SMTP.address) -> Iterator[Finding]:

@@ -38,7 +38,7 @@ class Link:
 def checks(settings: Settings) -> list[Check]:
     """Return a check for each link."""
     links = [_link(table) for table in settings.own.tables("links")]
-    return [Check(f"link {link.name}", partial(check_link, link)) for link in links]
+    return [Check(f"link {link.name}", partial(check_link, link), needs_root=True) for link in links]
 
 
 def _link(table: Table) -> Link:
