@@ -197,6 +197,8 @@ class Deployment:
             "mailman_lists": LISTS,
             "organisation_name": ORGANISATION,
             "tls_mode": "selfsigned",
+            # The tests are many strangers; those about the limits set their own.
+            "mail_budget_strangers": 40,
         }
         groups = {
             group: {component(site).name: site.variables(component(site)) for site in self.sites.values()}

@@ -19,7 +19,7 @@ from listkit.budget.schedule import InDelivery, Waiting, next_message
 from listkit.budget.window import Charge, Limits
 
 MEMBERS, ACCOUNTS, LISTS = 10_000, 10, 50
-LIMITS = Limits(1440, 100, 86_400)
+LIMITS = Limits(1440, 100, 86_400, 57)
 HAND_OVER = """
 import smtplib, sys, time
 size, members, domain = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
@@ -41,14 +41,15 @@ from listkit.budget.postfix import Queue
 from listkit.budget.replies import RefusalReason
 from listkit.budget.service import publish
 from listkit.budget.controller import QueueController
+from listkit.budget.answers import AnswerLimits
 from listkit.budget.window import Limits
-domain, limits = sys.argv[1], Limits(1440, 100, 86400)
+domain, limits = sys.argv[1], Limits(1440, 100, 86400, 57)
 accounts = tuple(Account(f"m{n}@{domain}", limits, {f"l{n}@{domain}": 1000}) for n in range(10))
 status = pathlib.Path(tempfile.mkdtemp(), "status.json")
 ledger = Ledger(status.with_name("ledger"))
 for account in accounts:
     ledger.pause(Pause(account.address, RefusalReason.BAN, "", 0, time.time() + 86400, 1))
-controller = QueueController(Site(accounts, (domain,), ("bounces",), 432000), Queue(), ledger)
+controller = QueueController(Site(accounts, (domain,), ("bounces",), 432000, AnswerLimits(2, 10)), Queue(), ledger)
 def look():
     began = time.perf_counter()
     controller.run_cycle(time.time())

@@ -6,11 +6,13 @@ ledger.
 
     window         the arithmetic of the sliding window; pure
     schedule       which message leaves next; pure
+    answers        the limits of automatic answers, which anyone can cause; pure
+    admission      admits automatic answers or drops them, and summarises what was dropped
     replies        the reasons of the provider's refusals: one table
     ledger         charges, pauses and refusals; SQLite
     account_state  what one account has sent, and what waits, at a moment
     postfix        the queue: listing, releasing, holding and expiring messages
-    controller     brings the six together, cycle after cycle
+    controller     brings them together, cycle after cycle
     service        the controller as a process, and its status file
     forecast       what the lists need against the limits of the accounts
     report         the figures as a table, as JSON and as Prometheus metrics

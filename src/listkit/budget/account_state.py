@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from listkit.budget.accounts import Account
 from listkit.budget.ledger import Pause
 from listkit.budget.schedule import InDelivery, Probe, Waiting, next_message, next_opening, predict_releases
-from listkit.budget.window import Charge
+from listkit.budget.window import Charge, Kind
 
 
 @dataclass
@@ -23,8 +23,8 @@ class AccountState:
     @property
     def in_delivery(self) -> InDelivery:
         """The number of its messages that Postfix is delivering."""
-        urgent = [charge.urgent for charge in self.charges if charge.spent_at is None]
-        return InDelivery(bulk=urgent.count(False), urgent=urgent.count(True))
+        kinds = [charge.kind for charge in self.charges if charge.spent_at is None]
+        return InDelivery(kinds.count(Kind.POST), kinds.count(Kind.URGENT), kinds.count(Kind.STRANGER))
 
     @property
     def is_idle(self) -> bool:
@@ -38,7 +38,7 @@ class AccountState:
         message = next_message(self.waiting, self.charges, self.account.limits, self.in_delivery, self.probe, now)
         if message:
             self.waiting.remove(message)
-            self.charges.append(Charge(message.recipients, message.list, message.urgent, spent_at=None))
+            self.charges.append(Charge(message.recipients, message.list, message.kind, spent_at=None))
         return message
 
     def next_release(self, now: float) -> float | None:

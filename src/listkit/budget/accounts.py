@@ -4,7 +4,8 @@ The role `relay` writes the file from the same variables as Postfix's tables:
 
     {"window": 86400, "queue_lifetime": 432000, "list_domains": ["example.org"],
      "sub_addresses": ["bounces", "owner"],
-     "accounts": [{"address": "mailman@example.org", "limit": 1440, "reserve": 100,
+     "answers": {"per_recipient": 2, "per_list_and_hour": 10},
+     "accounts": [{"address": "mailman@example.org", "limit": 1440, "reserve": 100, "strangers": 57,
                    "lists": [{"address": "dev@example.org", "recipients_per_day": 200}]}]}
 
 Mail that belongs to no other account leaves through the first one.
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from listkit.budget.answers import AnswerLimits
 from listkit.budget.window import Limits
 from listkit.common import configuration
 from listkit.common.configuration import DOMAIN, Table
@@ -42,6 +44,7 @@ class Site:
     list_domains: tuple[str, ...]
     sub_addresses: tuple[str, ...]
     queue_lifetime: float
+    answers: AnswerLimits
 
     def account_of(self, address: str) -> Account:
         """Return the account through which the mail of this list, or of this other sender, leaves."""
@@ -84,6 +87,14 @@ def _site(table: Table) -> Site:
         list_domains=table.texts("list_domains", pattern=DOMAIN, example="example.org", may_be_empty=True),
         sub_addresses=table.texts("sub_addresses", pattern=r"[a-z]+", example="bounces"),
         queue_lifetime=table.integer("queue_lifetime", 1, 366 * 86_400),
+        answers=_answers(table.table("answers")),
+    )
+
+
+def _answers(table: Table) -> AnswerLimits:
+    return AnswerLimits(
+        per_recipient=table.integer("per_recipient", 1, MOST_RECIPIENTS),
+        per_list_and_hour=table.integer("per_list_and_hour", 1, MOST_RECIPIENTS),
     )
 
 
@@ -92,6 +103,7 @@ def _account(table: Table, window: int) -> Account:
     if reserve >= limit:
         table.problem("reserve", f"{reserve} is not less than the limit, {limit}", 100)
         reserve = 0
+    strangers = table.integer("strangers", 0, MOST_RECIPIENTS)
     lists = {entry.address("address"): entry.integer("recipients_per_day", 0, MOST_RECIPIENTS)
              for entry in table.tables("lists")}  # fmt: skip
-    return Account(table.address("address"), Limits(limit, reserve, window), lists)
+    return Account(table.address("address"), Limits(limit, reserve, window, strangers), lists)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, replace
 
 from listkit.budget.account_state import AccountState
 from listkit.budget.accounts import Account, Site
+from listkit.budget.admission import Admission
+from listkit.budget.answers import Answered, kind_of, mailbox
 from listkit.budget.ledger import Ledger, OpenCharge, Pause, Refusal
-from listkit.budget.postfix import Envelope, Place, Queue
+from listkit.budget.postfix import Envelope, Place, PostfixError, Queue
 from listkit.budget.replies import MESSAGE_PAUSE, PAUSES, RETRIES, SUSPECT_RETRY, RefusalReason, most_severe
 from listkit.budget.schedule import InDelivery, Probe, Waiting
+from listkit.budget.window import Kind
+from listkit.common.answers import HEADER, Answer, answer_of
 
 # Mail to more recipients is not personal, whatever its headers say.
 MOST_URGENT_RECIPIENTS = 10
@@ -24,7 +29,7 @@ SUSPECT_AFTER = 3
 CONTENT_REFUSALS_IN_A_ROW = 3
 LONGEST_SLEEP_SECONDS = 60
 # Postfix's listing of a message's recipients takes 30 kB, and the service has little memory.
-RETURNED_AT_ONCE = 100
+MESSAGES_AT_ONCE = 100
 # Postfix does not report a delivered message; where the kernel reports no change either, look this often.
 WATCH_SECONDS = 2
 
@@ -33,20 +38,26 @@ log = logging.getLogger("listkit.budget")
 
 @dataclass(frozen=True)
 class HeldMessage:
-    """A message on hold: its account and its cost."""
+    """A message on hold: its account and its cost. `answer`: whom it goes to, if it is an automatic answer."""
 
     queue_id: str
     account: Account
     list: str
     recipients: int
-    urgent: bool
+    kind: Kind
+    answer: Answer | None
+    mailboxes: frozenset[str]
 
     def waiting(self, refusal: Refusal | None, list_not_before: float) -> Waiting:
         """Return the message as the schedule sees it, with the refusal of it or of its list."""
-        message = Waiting(self.queue_id, self.list, self.recipients, self.urgent, list_not_before)
+        message = Waiting(self.queue_id, self.list, self.recipients, self.kind, list_not_before)
         if refusal:
             message = replace(message, not_before=max(refusal.not_before, list_not_before), suspect=refusal.suspect)
         return message
+
+    def answered(self, answer: Answer, now: float) -> Answered:
+        """Return the automatic answer that this message is."""
+        return Answered(self.queue_id, self.account.address, answer, self.list, self.mailboxes, now)
 
 
 class QueueController:
@@ -55,6 +66,7 @@ class QueueController:
     def __init__(self, site: Site, queue: Queue, ledger: Ledger) -> None:
         self.site, self.queue, self.ledger = site, queue, ledger
         self.states = [AccountState(account) for account in site.accounts]
+        self._admission = Admission(site.answers, ledger, max(account.limits.window for account in site.accounts))
         self._held: dict[str, HeldMessage] = {}
         self._free: set[str] = set()
         self._refused: dict[str, Probe] = {}
@@ -63,7 +75,9 @@ class QueueController:
     def run_cycle(self, now: float) -> float:
         """Reconcile ledger and queue once, and release; return when the next cycle is due, unless the queue changes."""
         places = self._settle(self.queue.places(), now)
-        self._look_at_held(places)
+        self._look_at_held(places, now)
+        self._drop_overdue(now)
+        self._summarise(now)
         refusals = self._refusals(places)
         self._expire(refusals, now)
         self._release_free()
@@ -89,8 +103,8 @@ class QueueController:
             with self.ledger.together():
                 for charge in delivered:
                     self._delivered(charge, now)
-        for start in range(0, len(returned), RETURNED_AT_ONCE):
-            self._settle_returned(returned[start : start + RETURNED_AT_ONCE], now)
+        for start in range(0, len(returned), MESSAGES_AT_ONCE):
+            self._settle_returned(returned[start : start + MESSAGES_AT_ONCE], now)
         return places
 
     def _charge_untracked(self, places: dict[str, Place], now: float) -> None:
@@ -181,7 +195,7 @@ class QueueController:
         log.info("%s resumes sending", account)
 
     def _pause(self, charge: OpenCharge, reason: RefusalReason, reply: str, suspect: bool, now: float) -> None:
-        self._refused[charge.account] = Probe(charge.list, charge.urgent)
+        self._refused[charge.account] = Probe(charge.list, charge.kind)
         before = self.ledger.pause_of(charge.account)
         # Several messages that were in delivery when the service began to refuse count as one refusal.
         again = before is not None and before.until <= now
@@ -227,19 +241,54 @@ class QueueController:
 
     # Waiting messages
 
-    def _look_at_held(self, places: dict[str, Place]) -> None:
+    def _look_at_held(self, places: dict[str, Place], now: float) -> None:
         in_delivery = {charge.queue_id for charge in self.ledger.open_charges()}
         present = {queue_id for queue_id, place in places.items() if place is Place.HOLD} - in_delivery
         self._held = {queue_id: held for queue_id, held in self._held.items() if queue_id in present}
-        for envelope in self.queue.envelopes(sorted(present - self._held.keys())):
-            self._held[envelope.queue_id] = self._read_message(envelope)
+        new = sorted(present - self._held.keys())
+        for start in range(0, len(new), MESSAGES_AT_ONCE):
+            messages = [
+                self._read_message(item) for item in self.queue.envelopes(new[start : start + MESSAGES_AT_ONCE])
+            ]
+            with self.ledger.together():
+                admitted = [held for held in messages if self._admits(held, now)]
+            self._held |= {held.queue_id: held for held in admitted}
+            self._drop([held.queue_id for held in messages if held not in admitted])
+
+    def _admits(self, held: HeldMessage, now: float) -> bool:
+        if held.answer is None or not held.recipients:
+            return True
+        return self._admission.admits(held.answered(held.answer, now), held.account.limits)
+
+    def _drop_overdue(self, now: float) -> None:
+        waiting = [self._held[item.queue_id] for item in self._admission.overdue(now) if item.queue_id in self._held]
+        with self.ledger.together():
+            overdue = [held.queue_id for held in waiting if not self._admits(held, now)]
+        self._drop(overdue)
+
+    def _drop(self, queue_ids: list[str]) -> None:
+        if queue_ids:
+            self.queue.delete(queue_ids)
+            for queue_id in queue_ids:
+                self._held.pop(queue_id, None)
+
+    def _summarise(self, now: float) -> None:
+        due = self._admission.summary_due()
+        if due is not None and due <= now:
+            summary = self._admission.take_summary(now)
+            try:
+                self.queue.submit(summary)
+            except (PostfixError, subprocess.SubprocessError) as error:
+                # Other mail has to leave all the same.
+                log.error("the summary of dropped messages is not sent: %s", error)
 
     def _read_message(self, envelope: Envelope) -> HeldMessage:
         list_address = self.site.list_of(envelope.sender)
         cost = self.site.cost(envelope.sender, envelope.recipients)
-        return HeldMessage(
-            envelope.queue_id, self.site.account_of(list_address), list_address, cost, is_urgent(envelope)
-        )
+        account = self.site.account_of(list_address)
+        kind, answer = classify(envelope)
+        mailboxes = frozenset(map(mailbox, envelope.recipients))
+        return HeldMessage(envelope.queue_id, account, list_address, cost, kind, answer, mailboxes)
 
     def _refusals(self, places: dict[str, Place]) -> dict[str, Refusal]:
         """Return the refusals of messages that still exist, and forget the others."""
@@ -304,18 +353,26 @@ class QueueController:
 
     def _charge(self, held: HeldMessage, now: float) -> None:
         account = held.account.address
-        self.ledger.open(OpenCharge(held.queue_id, account, held.list, held.urgent, held.recipients, now))
+        self.ledger.open(OpenCharge(held.queue_id, account, held.list, held.kind, held.recipients, now))
 
     # Timing
 
     def _next_cycle(self, now: float) -> float:
         times = [state.next_release(now) for state in self.states]
         delivering = any(state.in_delivery != InDelivery() for state in self.states)
+        times.append(self._admission.summary_due())
         times.append(now + (WATCH_SECONDS if delivering else LONGEST_SLEEP_SECONDS))
         return min(time for time in times if time is not None and time > now)
 
 
-def is_urgent(envelope: Envelope) -> bool:
+def classify(envelope: Envelope) -> tuple[Kind, Answer | None]:
+    """Return the kind of a message, and whom it goes to if it is an automatic answer."""
+    if answer := answer_of(_header(envelope, HEADER)):
+        return kind_of(answer), answer
+    return Kind.URGENT if _is_urgent(envelope) else Kind.POST, None
+
+
+def _is_urgent(envelope: Envelope) -> bool:
     """Whether a person waits for this message: a confirmation, a password reset, a moderation notice, mail to an owner.
 
     Mailman marks posts and digests with List-Post, its own notices with Precedence: bulk. Where a list's owner has

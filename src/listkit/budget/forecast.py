@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from listkit.budget.accounts import Account
-from listkit.budget.window import Charge
+from listkit.budget.window import Charge, Kind
 
 DAY_SECONDS = 86_400
 OBSERVED_DAYS = 28
@@ -57,11 +57,11 @@ def forecast(account: Account, charges: Iterable[Charge], first_charge: float | 
     days = min(OBSERVED_DAYS, (now - first_charge) / DAY_SECONDS) if first_charge is not None else 0
     sent: Counter[str] = Counter()
     for charge in charges:
-        if not charge.urgent:
+        if charge.kind == Kind.POST:
             sent[charge.list] += charge.recipients
     needs = (
         Need(address, account.lists.get(address, 0), sent[address] / days if days >= 1 else None)
         for address in sorted(account.lists.keys() | sent.keys())
     )
-    per_day = account.limits.maximum(urgent=False) * DAY_SECONDS / account.limits.window
+    per_day = account.limits.maximum(Kind.POST) * DAY_SECONDS / account.limits.window
     return Forecast(account.address, per_day, tuple(needs))

@@ -1,4 +1,4 @@
-"""Charges, pauses and refusals: SQLite, safe against a power cut.
+"""Charges, pauses, refusals and automatic answers: SQLite, safe against a power cut.
 
 The ledger is written before Postfix is told to release a message, and after the message has left Postfix's queue. After
 a crash in between, the open charge remains and `QueueController.run_cycle` compares it with the queue: nothing is
@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from listkit.budget.answers import Answered
 from listkit.budget.replies import RefusalReason
-from listkit.budget.window import Charge
+from listkit.budget.window import Charge, Kind
+from listkit.common.answers import Answer
 
 PATH = Path("/var/lib/listkit/budget/ledger.sqlite3")
 SCHEMA = """
 create table if not exists charge (
-    queue_id text not null, account text not null, list text not null, urgent integer not null,
+    queue_id text not null, account text not null, list text not null, kind integer not null,
     recipients integer not null, spent_at real, released_at real not null
 );
 create unique index if not exists open_charge on charge (queue_id) where spent_at is null;
@@ -32,6 +34,15 @@ create table if not exists refusal (
     queue_id text primary key, account text not null, reason text not null, reply text not null,
     since real not null, not_before real not null, failures integer not null, suspect integer not null
 );
+create table if not exists answer (
+    queue_id text primary key, account text not null, answer text not null, list text not null,
+    recipients text not null, at real not null
+);
+create table if not exists dropped (
+    list text not null, answer text not null, reason text not null, messages integer not null, since real not null,
+    primary key (list, answer, reason)
+);
+create table if not exists summary (sent_at real not null);
 """
 
 
@@ -42,7 +53,7 @@ class OpenCharge:
     queue_id: str
     account: str
     list: str
-    urgent: bool
+    kind: Kind
     recipients: int
     released_at: float
 
@@ -73,6 +84,17 @@ class Refusal:
     suspect: bool
 
 
+@dataclass(frozen=True)
+class Dropped:
+    """The number of automatic answers of a list that were over a limit, and when the first one was."""
+
+    list: str
+    answer: Answer
+    reason: str
+    messages: int
+    since: float
+
+
 class Ledger:
     """One writer, any number of readers. `path` may be ":memory:"."""
 
@@ -83,7 +105,14 @@ class Ledger:
         if not readonly:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
+            self._rename_urgent()
             self._db.executescript(SCHEMA)
+
+    def _rename_urgent(self) -> None:
+        """Adapt a ledger from before there was mail to strangers: 0 and 1 mean the same."""
+        columns = {row["name"] for row in self._db.execute("pragma table_info(charge)")}
+        if "urgent" in columns:
+            self._db.execute("alter table charge rename column urgent to kind")
 
     def close(self) -> None:
         """Release the file."""
@@ -106,7 +135,7 @@ class Ledger:
         """Record that Postfix is about to be told to release a message."""
         self._db.execute(
             "insert into charge values (?, ?, ?, ?, ?, null, ?)",
-            (charge.queue_id, charge.account, charge.list, charge.urgent, charge.recipients, charge.released_at),
+            (charge.queue_id, charge.account, charge.list, charge.kind, charge.recipients, charge.released_at),
         )
 
     def settle(self, queue_id: str, recipients: int, now: float) -> None:
@@ -130,24 +159,25 @@ class Ledger:
     def open_charges(self) -> list[OpenCharge]:
         """Return the messages in delivery."""
         rows = self._db.execute(
-            "select queue_id, account, list, urgent, recipients, released_at from charge where spent_at is null"
+            "select queue_id, account, list, kind, recipients, released_at from charge where spent_at is null"
         )
-        return [OpenCharge(**{**row, "urgent": bool(row["urgent"])}) for row in rows]
+        return [OpenCharge(**{**row, "kind": Kind(row["kind"])}) for row in rows]
 
     def charges(self, account: str, since: float) -> list[Charge]:
         """Return what an account has sent since then, and what is in delivery."""
         # Two queries, because SQLite does not use the index for `or`.
-        query = "select recipients, list, urgent, spent_at from charge where account = ? and spent_at "
+        query = "select recipients, list, kind, spent_at from charge where account = ? and spent_at "
         rows = [*self._db.execute(query + ">= ?", (account, since)), *self._db.execute(query + "is null", (account,))]
-        return [Charge(row[0], row[1], bool(row[2]), row[3]) for row in rows]
+        return [Charge(row[0], row[1], Kind(row[2]), row[3]) for row in rows]
 
     def first_charge(self) -> float | None:
         """Return the time of the oldest charge."""
         return self._db.execute("select min(spent_at) from charge").fetchone()[0]
 
     def prune(self, before: float) -> None:
-        """Delete charges that are too old for any window or forecast."""
+        """Delete charges and answers that are too old for any window or forecast."""
         self._db.execute("delete from charge where spent_at < ?", (before,))
+        self._db.execute("delete from answer where at < ?", (before,))
 
     # Pauses
 
@@ -192,6 +222,47 @@ class Ledger:
     def clear_refusal(self, queue_id: str) -> None:
         """Forget the refusal of a message that has left, or may be tried at once."""
         self._db.execute("delete from refusal where queue_id = ?", (queue_id,))
+
+    # Automatic answers
+
+    def admit(self, answered: Answered) -> None:
+        """Record that an answer may leave."""
+        recipients = " ".join(sorted(answered.recipients))
+        values = (
+            answered.queue_id, answered.account, answered.answer.value, answered.list, recipients, answered.at,
+        )  # fmt: skip
+        self._db.execute("insert or replace into answer values (?, ?, ?, ?, ?, ?)", values)
+
+    def answers(self, since: float) -> list[Answered]:
+        """Return the answers that were admitted since then."""
+        rows = self._db.execute("select * from answer where at > ?", (since,))
+        return [
+            Answered(**{**row, "answer": Answer(row["answer"]), "recipients": frozenset(row["recipients"].split())})
+            for row in rows
+        ]
+
+    def drop(self, list_address: str, answer: Answer, reason: str, now: float) -> None:
+        """Count an answer that is over a limit."""
+        self._db.execute(
+            "insert into dropped values (?, ?, ?, 1, ?) on conflict do update set messages = messages + 1",
+            (list_address, answer.value, reason, now),
+        )
+
+    def dropped(self) -> list[Dropped]:
+        """Return what was dropped since the last summary."""
+        rows = self._db.execute("select * from dropped order by messages desc, list")
+        return [Dropped(**{**row, "answer": Answer(row["answer"])}) for row in rows]
+
+    def summarised_at(self) -> float:
+        """Return when the last summary was sent; 0 if none was."""
+        return self._db.execute("select max(sent_at) from summary").fetchone()[0] or 0
+
+    def summarise(self, now: float) -> None:
+        """Record that a summary of what was dropped is being sent."""
+        with self.together():
+            self._db.execute("delete from dropped")
+            self._db.execute("delete from summary")
+            self._db.execute("insert into summary values (?)", (now,))
 
 
 def _refusal(row: sqlite3.Row) -> Refusal:

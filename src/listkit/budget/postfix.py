@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_string
-from email.message import Message
+from email.message import EmailMessage, Message
 from enum import StrEnum
 from pathlib import Path
 
@@ -134,6 +134,14 @@ class Queue:
         """Return a message to its sender: its remaining recipients bounce."""
         _run(["postsuper", "-f", queue_id])
         _run(["postqueue", "-i", queue_id])
+
+    def delete(self, queue_ids: Iterable[str]) -> None:
+        """Delete messages that are on hold."""
+        _run(["postsuper", "-d", "-", "hold"], "".join(f"{queue_id}\n" for queue_id in queue_ids))
+
+    def submit(self, message: EmailMessage) -> None:
+        """Send a message to the operator, as cron does."""
+        _run(["sendmail", "-i", "root"], message.as_string())
 
 
 def _finished(file: Path) -> bool:

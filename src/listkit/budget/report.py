@@ -5,14 +5,16 @@ from __future__ import annotations
 import time as clock
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from typing import Any
 
 from listkit.budget.account_state import AccountState
+from listkit.budget.admission import SUBJECTS
 from listkit.budget.controller import QueueController
 from listkit.budget.forecast import Forecast
 from listkit.budget.ledger import Refusal
 from listkit.budget.replies import ADVICE
-from listkit.budget.window import available, used
+from listkit.budget.window import Kind, available, used
 from listkit.common.prometheus import Metric, Sample
 
 Snapshot = dict[str, Any]
@@ -26,6 +28,7 @@ def snapshot(controller: QueueController, now: float) -> Snapshot:
         "accounts": [_account(state, now) for state in controller.states],
         "refused_messages": [_refusal(refusal) for refusal in controller.ledger.refusals().values()],
         "unreadable_messages": sorted(controller.queue.unreadable),
+        "dropped_messages": [asdict(dropped) for dropped in controller.ledger.dropped()],
     }
 
 
@@ -37,8 +40,10 @@ def _account(state: AccountState, now: float) -> Snapshot:
         "reserve": account.limits.reserve,
         "window_seconds": account.limits.window,
         "used": used(charges, account.limits, now),
-        "left": available(charges, account.limits, now, urgent=True),
-        "left_for_posts": available(charges, account.limits, now, urgent=False),
+        "left": available(charges, account.limits, now, Kind.URGENT),
+        "left_for_posts": available(charges, account.limits, now, Kind.POST),
+        "strangers_limit": account.limits.maximum(Kind.STRANGER),
+        "strangers_used": used([charge for charge in charges if charge.kind == Kind.STRANGER], account.limits, now),
         "in_delivery": sum(charge.recipients for charge in charges if charge.spent_at is None),
         "queued_messages": len(waiting),
         "queued_recipients": sum(message.recipients for message in waiting),
@@ -113,6 +118,9 @@ def table(figures: Snapshot, now: float) -> Iterator[str]:
         yield f"    → {refusal['advice']}"
     for queue_id in figures["unreadable_messages"]:
         yield f"message {queue_id} is unreadable and stays in the queue: `journalctl -u listkit-budget` has the reason"
+    for dropped in figures["dropped_messages"]:
+        count, subject = dropped["messages"], SUBJECTS[dropped["answer"]]
+        yield f"{dropped['list']}: {count} {subject} dropped; more than {dropped['reason']}"
 
 
 def _when(time: float | None, now: float) -> str:
@@ -193,6 +201,13 @@ def metrics(figures: Snapshot) -> Iterator[Metric]:
         "Messages on hold that Postfix cannot read.",
         of_host(len(figures["unreadable_messages"])),
     )
+    yield metric(
+        "dropped_messages",
+        "Automatic answers that were over a limit, since the last summary.",
+        of_host(sum(dropped["messages"] for dropped in figures["dropped_messages"])),
+    )
+    yield metric("strangers_used_recipients", "Of the used, strangers.", by_account("strangers_used"))
+    yield metric("strangers_limit_recipients", "Strangers that the account may send to.", by_account("strangers_limit"))
     yield metric("list_used_recipients", "Recipients of a list's mail in the window that ends now.", by_list("used"))
     yield metric("list_queued_recipients", "Recipients of a list's mail on hold.", by_list("queued_recipients"))
     yield metric("list_queued_messages", "Messages of a list on hold.", by_list("queued_messages"))

@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from listkit.budget.window import Charge, Limits, fits, opens_at, sent_by_list
+from listkit.budget.window import Charge, Kind, Limits, fits, opens_at, sent_by_list
 
 # One post at a time keeps a list's posts in order, and costs one refusal when the service begins to refuse.
-BULK_AT_ONCE = 1
-URGENT_AT_ONCE = 4
+AT_ONCE = {Kind.URGENT: 4, Kind.POST: 1, Kind.STRANGER: 1}
 # Predicting more releases takes time, and the later ones are guesses.
 PREDICTED_RELEASES = 100
 
@@ -26,7 +25,7 @@ class Waiting:
     queue_id: str
     list: str
     recipients: int
-    urgent: bool
+    kind: Kind
     not_before: float = 0
     suspect: bool = False
 
@@ -35,27 +34,29 @@ class Waiting:
 class InDelivery:
     """The number of an account's messages that Postfix is delivering."""
 
-    bulk: int = 0
+    posts: int = 0
     urgent: int = 0
+    strangers: int = 0
 
     def has_room_for(self, message: Waiting) -> bool:
         """Whether one more of this kind may be delivered at the same time."""
-        return self.urgent < URGENT_AT_ONCE if message.urgent else self.bulk < BULK_AT_ONCE
+        count = {Kind.URGENT: self.urgent, Kind.POST: self.posts, Kind.STRANGER: self.strangers}[message.kind]
+        return count < AT_ONCE[message.kind]
 
 
 @dataclass(frozen=True)
 class Probe:
     """The account was refused: a single message is tried before others follow.
 
-    `list` and `urgent` are those of the last probe. If it was refused because of itself, only another message can show.
+    `list` and `kind` are those of the last probe. If it was refused because of itself, only another message can show.
     """
 
     list: str = ""
-    urgent: bool = False
+    kind: Kind = Kind.POST
 
     def was_like(self, message: Waiting) -> bool:
         """Whether the last probe was of the same list and kind."""
-        return (message.list, message.urgent) == (self.list, self.urgent)
+        return (message.list, message.kind) == (self.list, self.kind)
 
 
 def next_message(
@@ -91,23 +92,26 @@ def candidates(
     """Return the messages that may leave next: the first of each kind, urgent mail before posts.
 
     The first is the oldest message of the list that has used the least of this window for mail of this kind. If it
-    does not fit, no smaller one overtakes it: otherwise large posts would never leave.
+    does not fit, no smaller one overtakes it: otherwise large posts would never leave. Mail to strangers comes when no
+    member's mail waits.
     """
     ready = [message for message in waiting if message.not_before <= now]
     counting = [charge for charge in charges if charge.counts(now, limits.window)]
-    sent = {True: sent_by_list(counting, urgent=True), False: sent_by_list(counting, urgent=False)}
+    sent = {kind: sent_by_list(counting, kind) for kind in Kind}
+    if any(message.kind != Kind.STRANGER for message in ready):
+        ready = [message for message in ready if message.kind != Kind.STRANGER]
 
     def first_of_each_kind(messages: list[Waiting]) -> list[Waiting]:
-        kinds = ([message for message in messages if message.urgent is urgent] for urgent in (True, False))
+        kinds = ([message for message in messages if message.kind == kind] for kind in AT_ONCE)
         return [min(kind, key=place) for kind in kinds if kind]
 
     def place(message: Waiting) -> tuple[bool, int, str]:
-        return message.suspect, sent[message.urgent][message.list], message.queue_id
+        return message.suspect, sent[message.kind][message.list], message.queue_id
 
     if not probe:
         return first_of_each_kind(ready)
     others = first_of_each_kind([message for message in ready if not probe.was_like(message)])
-    others.sort(key=lambda message: message.urgent == probe.urgent)
+    others.sort(key=lambda message: message.kind == probe.kind)
     return others + first_of_each_kind([message for message in ready if probe.was_like(message)])
 
 
@@ -123,16 +127,16 @@ def predict_releases(
     def place(message: Waiting) -> tuple[float, bool, str]:
         return max(start, message.not_before), message.suspect, message.queue_id
 
-    queues: dict[tuple[str, bool], list[Waiting]] = defaultdict(list)
+    queues: dict[tuple[str, Kind], list[Waiting]] = defaultdict(list)
     for message in sorted(waiting, key=place):
-        queues[message.list, message.urgent].append(message)
+        queues[message.list, message.kind].append(message)
     found: dict[str, float] = {}
     missing, moment = {address for address, _ in queues}, start
     for _ in range(PREDICTED_RELEASES):
         heads = [queue[0] for queue in queues.values() if queue]
         if chosen := next_message(heads, charges, limits, InDelivery(), None, moment):
-            queues[chosen.list, chosen.urgent].pop(0)
-            charges.append(Charge(chosen.recipients, chosen.list, chosen.urgent, spent_at=moment))
+            queues[chosen.list, chosen.kind].pop(0)
+            charges.append(Charge(chosen.recipients, chosen.list, chosen.kind, spent_at=moment))
             found.setdefault(chosen.list, moment)
             missing.discard(chosen.list)
         if not missing:

@@ -10,7 +10,19 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
+
+
+class Kind(IntEnum):
+    """What a message is to the window. The ledger has these numbers.
+
+    STRANGER: an automatic answer to an address that belongs to no member.
+    """
+
+    POST = 0
+    URGENT = 1
+    STRANGER = 2
 
 
 @dataclass(frozen=True)
@@ -18,12 +30,13 @@ class Limits:
     """The limits of an account.
 
     `recipients` in any `window` seconds, of which `reserve` are kept for urgent mail: confirmations, password resets,
-    moderation notices, mail to owners.
+    moderation notices, mail to owners. Strangers get at most `strangers` of those that posts may use.
     """
 
     recipients: int
     reserve: int
     window: float
+    strangers: int
 
     def __post_init__(self) -> None:
         if not 0 <= self.reserve < self.recipients:
@@ -31,9 +44,10 @@ class Limits:
         if self.window <= 0:
             raise ValueError(f"window is {self.window}, but must be a positive number of seconds, such as 86400")
 
-    def maximum(self, urgent: bool) -> int:
+    def maximum(self, kind: Kind) -> int:
         """Return the number of recipients that mail of this kind may use of a window at most."""
-        return self.recipients if urgent else self.recipients - self.reserve
+        for_posts = self.recipients - self.reserve
+        return {Kind.URGENT: self.recipients, Kind.POST: for_posts, Kind.STRANGER: min(self.strangers, for_posts)}[kind]
 
 
 class Mail(Protocol):
@@ -46,7 +60,7 @@ class Mail(Protocol):
     def list(self) -> str: ...
 
     @property
-    def urgent(self) -> bool: ...
+    def kind(self) -> Kind: ...
 
 
 @dataclass(frozen=True)
@@ -55,7 +69,7 @@ class Charge:
 
     recipients: int
     list: str
-    urgent: bool
+    kind: Kind
     spent_at: float | None
 
     def counts(self, now: float, window: float) -> bool:
@@ -68,7 +82,7 @@ def used(charges: Iterable[Charge], limits: Limits, now: float) -> int:
     return sum(charge.recipients for charge in charges if charge.counts(now, limits.window))
 
 
-def available(charges: Iterable[Charge], limits: Limits, now: float, urgent: bool, list_address: str = "") -> int:
+def available(charges: Iterable[Charge], limits: Limits, now: float, kind: Kind, list_address: str = "") -> int:
     """Return the number of recipients to which mail of this kind, of this list, may be sent `now`; never negative.
 
     Urgent mail may use all that is left. Other mail never uses more than the limit less the reserve, even if there is
@@ -76,30 +90,32 @@ def available(charges: Iterable[Charge], limits: Limits, now: float, urgent: boo
     welcome messages, or a runaway cron job, leave the reserve to the confirmations of other lists.
     """
     counting = [charge for charge in charges if charge.counts(now, limits.window)]
-    sent = sent_by_list(counting, urgent=True)
-    if urgent:
+    sent = sent_by_list(counting, Kind.URGENT)
+    if kind == Kind.URGENT:
         sent[list_address] += 1
     flooding = {address for address, recipients in sent.items() if recipients > limits.reserve}
     left = limits.recipients - sum(charge.recipients for charge in counting)
-    if not urgent or list_address in flooding:
-        bulk = sum(charge.recipients for charge in counting if not charge.urgent or charge.list in flooding)
-        left = min(left, limits.maximum(urgent=False) - bulk)
+    if kind != Kind.URGENT or list_address in flooding:
+        bulk = sum(charge.recipients for charge in counting if charge.kind != Kind.URGENT or charge.list in flooding)
+        left = min(left, limits.maximum(Kind.POST) - bulk)
+    if kind == Kind.STRANGER:
+        left = min(left, limits.maximum(kind) - sum(sent_by_list(counting, kind).values()))
     return max(0, left)
 
 
-def sent_by_list(charges: Iterable[Charge], urgent: bool) -> Counter[str]:
+def sent_by_list(charges: Iterable[Charge], kind: Kind) -> Counter[str]:
     """Return the number of recipients of mail of this kind, by list."""
     sent: Counter[str] = Counter()
     for charge in charges:
-        if charge.urgent == urgent:
+        if charge.kind == kind:
             sent[charge.list] += charge.recipients
     return sent
 
 
 def fits(charges: Iterable[Charge], limits: Limits, now: float, message: Mail) -> bool:
     """Whether a message may leave `now`. One that is larger than the whole window leaves when that is empty."""
-    needed = min(message.recipients, limits.maximum(message.urgent))
-    return available(charges, limits, now, message.urgent, message.list) >= needed
+    needed = min(message.recipients, limits.maximum(message.kind))
+    return available(charges, limits, now, message.kind, message.list) >= needed
 
 
 def opens_at(charges: Iterable[Charge], limits: Limits, now: float, message: Mail) -> float | None:

@@ -86,6 +86,7 @@ class Postfix:
         self.provider = provider
         self.messages = {}
         self.bounced = []
+        self.submitted = []
         self.crash_in = None
         self.unreadable = set()
         self._number = 0
@@ -178,6 +179,17 @@ class Postfix:
         self.messages[queue_id].expired = True
         self._move(queue_id, Place.HOLD, Place.ACTIVE)
         self._step()
+
+    def delete(self, queue_ids):
+        self._step()
+        for queue_id in queue_ids:
+            assert self.messages[queue_id].place is Place.HOLD
+            del self.messages[queue_id]
+            self._step()
+
+    def submit(self, message):
+        self._step()
+        self.submitted.append(message)
 
     def _move(self, queue_id, origin, target):
         message = self.messages.get(queue_id)

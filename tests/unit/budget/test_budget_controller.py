@@ -19,11 +19,13 @@ from budget_postfix import (
 )
 
 from listkit.budget.accounts import Account, Site
+from listkit.budget.answers import AnswerLimits
 from listkit.budget.controller import QueueController
 from listkit.budget.ledger import Ledger, Refusal
 from listkit.budget.postfix import Place
 from listkit.budget.replies import RefusalReason
 from listkit.budget.window import Limits
+from listkit.common.answers import HEADER
 
 WINDOW = 86_400.0
 DAY = 86_400.0
@@ -32,11 +34,11 @@ DAY = 86_400.0
 class World:
     """A controller, a Postfix and a provider, with a clock."""
 
-    def __init__(self, limit=300, reserve=50, accounts=("mailman@example.org",), lists=()):
+    def __init__(self, limit=300, reserve=50, strangers=20, accounts=("mailman@example.org",), lists=()):
         self.now = 1_000_000.0
         self.provider = Provider(limit, WINDOW)
         self.postfix = Postfix(self.provider)
-        limits = Limits(limit, reserve, WINDOW)
+        limits = Limits(limit, reserve, WINDOW, strangers)
         self.site = Site(
             tuple(
                 Account(address, limits, dict.fromkeys(lists, 0) if number else {})
@@ -45,6 +47,7 @@ class World:
             list_domains=("example.org",),
             sub_addresses=("bounces", "owner", "request"),
             queue_lifetime=5 * DAY,
+            answers=AnswerLimits(per_recipient=2, per_list_and_hour=10),
         )
         self.ledger = Ledger(":memory:")
         self.restart()
@@ -59,6 +62,12 @@ class World:
 
     def notice(self, recipient="ana@example.com", list_name="a"):
         return self.postfix.arrive(f"{list_name}-bounces@example.org", [recipient], post=False)
+
+    def answer(self, answer, recipient="ana@example.com", list_name="a"):
+        """An automatic answer, as Mailman marks it."""
+        queue_id = self.notice(recipient, list_name)
+        self.postfix.messages[queue_id].headers[HEADER] = answer
+        return queue_id
 
     def refuse(self, reply, *queue_ids):
         """Let the provider refuse what is left of these messages."""

@@ -1,18 +1,24 @@
 """Whatever arrives, whatever the provider says and wherever the controller dies: nothing lost, doubled or uncounted."""
 
+from collections import Counter
+
 from budget_postfix import BANNED, BUSY, CUT, DOWN, OVER_QUOTA, Crash, Postfix, Provider
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from listkit.budget.accounts import Account, Site
+from listkit.budget.answers import DAY_SECONDS, AnswerLimits
 from listkit.budget.controller import QueueController
 from listkit.budget.ledger import Ledger
-from listkit.budget.window import Limits, used
+from listkit.budget.window import Kind, Limits, used
+from listkit.common.answers import HEADER, Answer
 
 ACCOUNT = "mailman@example.org"
-LIMITS = Limits(recipients=100, reserve=20, window=1000.0)
-SITE = Site((Account(ACCOUNT, LIMITS),), ("example.org",), ("bounces",), queue_lifetime=1e9)
+LIMITS = Limits(recipients=100, reserve=20, window=1000.0, strangers=10)
+SITE = Site(
+    (Account(ACCOUNT, LIMITS),), ("example.org",), ("bounces",), queue_lifetime=1e9, answers=AnswerLimits(2, 10)
+)
 
 
 class Machine(RuleBasedStateMachine):
@@ -25,8 +31,14 @@ class Machine(RuleBasedStateMachine):
         self.postfix = Postfix(self.provider)
         self.ledger = Ledger(":memory:")
         self.controller = QueueController(SITE, self.postfix, self.ledger)
-        self.expected = set()
+        self.expected, self.answers = set(), set()
         self.booting = False
+
+    @rule(list_name=st.sampled_from("ab"), victim=st.integers(0, 9))
+    def a_stranger_is_answered(self, list_name, victim):
+        queue_id = self.postfix.arrive(f"{list_name}-bounces@example.org", [f"victim{victim}@x.test"], post=False)
+        self.postfix.messages[queue_id].headers[HEADER] = Answer.STRANGER
+        self.answers.add(queue_id)
 
     @rule(
         list_name=st.sampled_from("ab"),
@@ -108,6 +120,14 @@ class Machine(RuleBasedStateMachine):
         assert used(charges, LIMITS, self.now) >= self.provider.spent(self.now)
 
     @invariant()
+    def strangers_keep_to_their_share(self):
+        charges = [charge for charge in self.ledger.charges(ACCOUNT, 0) if charge.kind == Kind.STRANGER]
+        assert used(charges, LIMITS, self.now) <= LIMITS.strangers
+        victims = Counter(recipient for queue_id, recipient in self.provider.received if queue_id in self.answers)
+        days = self.now // DAY_SECONDS - 1e6 // DAY_SECONDS + 1
+        assert all(count <= 2 * (days + 1) for count in victims.values())
+
+    @invariant()
     def only_unknown_recipients_bounce(self):
         assert all(recipient == "unknown@x.test" for _, recipient, _ in self.postfix.bounced)
 
@@ -121,7 +141,8 @@ class Machine(RuleBasedStateMachine):
             self.postfix.work(self.now)
             self.now = due
         assert not self.postfix.messages
-        assert set(self.provider.received) == self.expected
+        received = {entry for entry in self.provider.received if entry[0] not in self.answers}
+        assert received == self.expected
         assert all(count == 1 for count in self.provider.received.values())
 
 

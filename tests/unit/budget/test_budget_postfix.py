@@ -5,8 +5,10 @@ import stat
 
 import pytest
 
-from listkit.budget.controller import is_urgent
+from listkit.budget.controller import classify
 from listkit.budget.postfix import Envelope, Place, PostfixError, Queue, parse_postcat
+from listkit.budget.window import Kind
+from listkit.common.answers import HEADER, Answer
 
 POSTCAT = """\
 *** ENVELOPE RECORDS hold/4jXZcv4fSlz1Y2wr ***
@@ -51,6 +53,10 @@ def test_envelopes_are_read_from_postcat():
     assert (second.sender, second.recipients) == ("", ("cleo@example.com",))
 
 
+def is_urgent(envelope):
+    return classify(envelope) == (Kind.URGENT, None)
+
+
 def test_posts_are_not_urgent_and_notices_are():
     post, notice = parse_postcat(POSTCAT)
     assert not is_urgent(post)
@@ -63,6 +69,21 @@ def test_posts_are_not_urgent_and_notices_are():
     assert is_urgent(notice)
     notice.headers["List-Post"] = "<mailto:a@example.org>"
     assert not is_urgent(notice)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("stranger", (Kind.STRANGER, Answer.STRANGER)),
+        ("member", (Kind.URGENT, Answer.MEMBER)),
+        ("OWNERS ", (Kind.URGENT, Answer.OWNERS)),
+        ("everybody", (Kind.URGENT, None)),
+    ],
+)
+def test_an_automatic_answer_is_what_it_is_marked_as(value, expected):
+    _, notice = parse_postcat(POSTCAT)
+    notice.headers[HEADER] = value
+    assert classify(notice) == expected
 
 
 @pytest.fixture

@@ -11,7 +11,9 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 from jinja2 import Environment, FileSystemLoader
 
 from listkit.budget.accounts import Account, Site
+from listkit.budget.answers import AnswerLimits
 from listkit.budget.window import Limits
+from listkit.common.answers import HEADER
 
 ROLE = Path(__file__).parents[3] / "roles/relay"
 VARIABLES = {
@@ -27,7 +29,7 @@ VARIABLES = {
         {"address": "second@example.org", "password": "y", "lists": ["dev@example.org", "a.b+c@other.test"]},
     ],
 }
-LIMITS = Limits(1440, 100, 86400)
+LIMITS = Limits(1440, 100, 86400, 57)
 SITE = Site(
     (
         Account("mailman@example.org", LIMITS),
@@ -36,6 +38,7 @@ SITE = Site(
     ("example.org", "other.test"),
     SUB_ADDRESSES,
     432000,
+    AnswerLimits(per_recipient=2, per_list_and_hour=10),
 )
 
 
@@ -64,6 +67,11 @@ def look_up(name, key, **changes):
         if found := re.search(pattern, key, re.IGNORECASE):
             return re.sub(r"\$\{(\d)\}", lambda group: found[int(group[1])], result)
     return None
+
+
+def test_the_mark_of_answers_stays_on_the_host():
+    assert look_up("sent_headers", f"{HEADER}: stranger") == "IGNORE"
+    assert look_up("sent_headers", "X-Listkit-Answers: stranger") is None
 
 
 SENDERS = [

@@ -14,7 +14,7 @@ from listkit.budget import accounts, cli, report, service
 from listkit.budget.controller import QueueController
 from listkit.budget.forecast import DAY_SECONDS, forecast
 from listkit.budget.ledger import Ledger, OpenCharge
-from listkit.budget.window import Charge, Limits
+from listkit.budget.window import Charge, Kind, Limits
 from listkit.common.prometheus import render
 
 CONFIGURATION = {
@@ -22,12 +22,14 @@ CONFIGURATION = {
     "queue_lifetime": 432000,
     "list_domains": ["example.org"],
     "sub_addresses": ["bounces", "owner"],
+    "answers": {"per_recipient": 2, "per_list_and_hour": 10},
     "accounts": [
-        {"address": "Mailman@example.org", "limit": 300, "reserve": 50, "lists": []},
+        {"address": "Mailman@example.org", "limit": 300, "reserve": 50, "strangers": 20, "lists": []},
         {
             "address": "second@example.org",
             "limit": 500,
             "reserve": 50,
+            "strangers": 20,
             "lists": [{"address": "b@example.org", "recipients_per_day": 600}],
         },
     ],
@@ -207,16 +209,18 @@ def test_metrics_are_in_prometheus_format(controller):
 
 def test_the_ledger_outlives_its_process(files):
     book = Ledger(files / "ledger")
-    book.open(OpenCharge("1", "mailman@example.org", "a@example.org", False, 10, 0))
+    book.open(OpenCharge("1", "mailman@example.org", "a@example.org", Kind.POST, 10, 0))
     book.settle("1", 10, 100.0)
     book.close()
-    assert Ledger(files / "ledger").charges("mailman@example.org", 0) == [Charge(10, "a@example.org", False, 100.0)]
+    assert Ledger(files / "ledger").charges("mailman@example.org", 0) == [Charge(10, "a@example.org", Kind.POST, 100.0)]
 
 
 def test_a_forecast_reckons_with_what_was_seen_where_that_is_more():
-    account = accounts.Account("x@example.org", Limits(1440, 100, 86400), {"a@example.org": 100, "b@example.org": 100})
+    account = accounts.Account(
+        "x@example.org", Limits(1440, 100, 86400, 57), {"a@example.org": 100, "b@example.org": 100}
+    )
     now = 10 * DAY_SECONDS
-    seen = [Charge(100, "a@example.org", False, time_) for time_ in range(0, 10 * DAY_SECONDS, DAY_SECONDS // 5)]
+    seen = [Charge(100, "a@example.org", Kind.POST, time_) for time_ in range(0, 10 * DAY_SECONDS, DAY_SECONDS // 5)]
     made = forecast(account, seen, first_charge=0, now=now)
     assert {need.list: need.expected for need in made.needs} == {"a@example.org": 500, "b@example.org": 100}
     assert made.fits
@@ -228,8 +232,8 @@ def test_a_forecast_that_does_not_fit_says_what_would(files, controller, capsys)
 
 
 def test_less_than_a_day_is_no_observation():
-    account = accounts.Account("x@example.org", Limits(1440, 100, 86400))
-    made = forecast(account, [Charge(100, "a@example.org", False, 0)], first_charge=0, now=3600)
+    account = accounts.Account("x@example.org", Limits(1440, 100, 86400, 57))
+    made = forecast(account, [Charge(100, "a@example.org", Kind.POST, 0)], first_charge=0, now=3600)
     assert made.needs[0].observed is None
 
 

@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from listkit.budget.schedule import InDelivery, Probe, Waiting, next_message, next_opening, predict_releases
-from listkit.budget.window import Charge, Limits
+from listkit.budget.window import Charge, Kind, Limits
 
-LIMITS = Limits(recipients=300, reserve=50, window=1000)
+LIMITS = Limits(recipients=300, reserve=50, window=1000, strangers=20)
 NONE_ON_THE_WAY = InDelivery()
 
 
 def post(queue_id, recipients=100, list_address="a@example.org", **more):
-    return Waiting(queue_id, list_address, recipients, urgent=False, **more)
+    return Waiting(queue_id, list_address, recipients, kind=Kind.POST, **more)
 
 
 def notice(queue_id, list_address="a@example.org", **more):
-    return Waiting(queue_id, list_address, 1, urgent=True, **more)
+    return Waiting(queue_id, list_address, 1, kind=Kind.URGENT, **more)
 
 
 def pick(waiting, charges=(), in_delivery=NONE_ON_THE_WAY, probe=None, now=0.0):
@@ -25,8 +25,8 @@ def pick(waiting, charges=(), in_delivery=NONE_ON_THE_WAY, probe=None, now=0.0):
     return chosen and chosen.queue_id
 
 
-def sent(recipients, list_address="a@example.org", urgent=False):
-    return Charge(recipients, list_address, urgent, spent_at=0)
+def sent(recipients, list_address="a@example.org", kind=Kind.POST):
+    return Charge(recipients, list_address, kind, spent_at=0)
 
 
 def test_the_oldest_post_goes_first():
@@ -65,21 +65,21 @@ def test_posts_leave_room_for_urgent_mail():
 
 
 def test_one_post_at_a_time():
-    assert pick([post("1")], in_delivery=InDelivery(bulk=1)) is None
+    assert pick([post("1")], in_delivery=InDelivery(posts=1)) is None
 
 
 def test_urgent_mail_does_not_wait_for_a_post_on_its_way():
-    assert pick([notice("1")], in_delivery=InDelivery(bulk=1)) == "1"
+    assert pick([notice("1")], in_delivery=InDelivery(posts=1)) == "1"
 
 
 def test_after_a_refusal_one_message_tries_the_ground():
     assert pick([notice("1")], probe=Probe()) == "1"
     assert pick([notice("1")], probe=Probe(), in_delivery=InDelivery(urgent=1)) is None
-    assert pick([notice("1")], probe=Probe(), in_delivery=InDelivery(bulk=1)) is None
+    assert pick([notice("1")], probe=Probe(), in_delivery=InDelivery(posts=1)) is None
 
 
 def test_the_next_probe_is_of_another_kind_or_else_of_another_list():
-    last = Probe("a@example.org", urgent=True)
+    last = Probe("a@example.org", kind=Kind.URGENT)
     notices = [notice("1"), notice("2"), notice("3", "b@example.org")]
     assert pick([*notices, post("4")], probe=last) == "4"
     assert pick(notices, probe=last) == "3"
@@ -89,14 +89,14 @@ def test_the_next_probe_is_of_another_kind_or_else_of_another_list():
 
 def test_of_urgent_mail_the_list_that_has_had_least_goes_first():
     waiting = [notice("1"), notice("2", "b@example.org")]
-    assert pick(waiting, [sent(1, urgent=True)]) == "2"
+    assert pick(waiting, [sent(1, kind=Kind.URGENT)]) == "2"
 
 
 def test_what_opens_is_what_goes():
     waiting = [post("1", 100), post("2", 10), notice("3", not_before=1000)]
     assert next_opening(waiting, [sent(200)], LIMITS, None, 5) == 1000.001
     assert next_opening(waiting, [sent(150)], LIMITS, None, 5) == 5
-    assert next_opening(waiting, [Charge(200, "a@example.org", False, None)], LIMITS, None, 5) is None
+    assert next_opening(waiting, [Charge(200, "a@example.org", Kind.POST, None)], LIMITS, None, 5) is None
 
 
 def test_a_message_rests_until_its_next_try():
@@ -113,8 +113,10 @@ lists = st.sampled_from(["a", "b", "c"])
 
 
 @given(
-    st.lists(st.tuples(lists, st.integers(1, 100), st.booleans()), max_size=10),
-    st.lists(st.builds(Charge, st.integers(1, 100), lists, st.booleans(), st.none() | st.floats(0, 1000)), max_size=6),
+    st.lists(st.tuples(lists, st.integers(1, 100), st.sampled_from(Kind)), max_size=10),
+    st.lists(
+        st.builds(Charge, st.integers(1, 100), lists, st.sampled_from(Kind), st.none() | st.floats(0, 1000)), max_size=6
+    ),
     st.floats(0, 3000),
 )
 def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history, now):
@@ -124,10 +126,10 @@ def test_what_goes_fits_and_nothing_of_its_list_was_before_it(messages, history,
         return
     counting = [charge for charge in history if charge.counts(now, LIMITS.window)]
     assert sum(charge.recipients for charge in counting) + chosen.recipients <= LIMITS.recipients
-    if not chosen.urgent:
-        bulk = sum(charge.recipients for charge in counting if not charge.urgent)
+    if chosen.kind != Kind.URGENT:
+        bulk = sum(charge.recipients for charge in counting if charge.kind != Kind.URGENT)
         assert bulk + chosen.recipients <= LIMITS.recipients - LIMITS.reserve
-    earlier = [item for item in waiting if item.list == chosen.list and item.urgent == chosen.urgent]
+    earlier = [item for item in waiting if item.list == chosen.list and item.kind == chosen.kind]
     assert chosen.queue_id == min(item.queue_id for item in earlier)
 
 
@@ -137,7 +139,7 @@ def foreseen(waiting, charges=(), now=0.0, start=None):
 
 def test_each_list_is_told_when_its_next_message_may_go():
     waiting = [post("1"), post("2"), post("3", list_address="b@example.org"), notice("4", "c@example.org")]
-    full = [sent(150, "x@example.org"), Charge(100, "x@example.org", False, spent_at=500)]
+    full = [sent(150, "x@example.org"), Charge(100, "x@example.org", Kind.POST, spent_at=500)]
     # Of a, which had as little as b, the older post goes first. Room for the second of both comes with the next charge.
     assert foreseen(waiting, full, now=500) == {
         "c@example.org": 500,
@@ -164,7 +166,7 @@ messages = st.builds(
     st.integers(0, 999).map("{:03}".format),
     st.sampled_from(["a@example.org", "b@example.org", "c@example.org"]),
     st.integers(1, 400),
-    st.booleans(),
+    st.sampled_from(Kind),
     st.sampled_from([0, 0, 0, 50, 1500]),
     st.booleans(),
 )
@@ -173,7 +175,7 @@ histories = st.lists(
         Charge,
         st.integers(1, 100),
         st.sampled_from(["a@example.org", "b@example.org"]),
-        st.booleans(),
+        st.sampled_from(Kind),
         st.one_of(st.none(), st.integers(0, 1000)),
     ),
     max_size=6,

@@ -32,8 +32,10 @@ SERVE = """
 import pathlib, sys
 from listkit.budget import service
 from listkit.budget.accounts import Account, Site
+from listkit.budget.answers import AnswerLimits
 from listkit.budget.window import Limits
-site = Site((Account("mailman@example.org", Limits(1440, 100, 86400)),), ("example.org",), ("bounces",), 432000)
+account = Account("mailman@example.org", Limits(1440, 100, 86400, 57))
+site = Site((account,), ("example.org",), ("bounces",), 432000, AnswerLimits(2, 10))
 service.WAIT_AFTER_FAILURE_SECONDS = 1
 folder = pathlib.Path(sys.argv[1])
 service.serve(site, folder / "ledger", folder / "status.json", folder / "spool")

@@ -14,24 +14,26 @@ def test_the_budget_gets_each_lists_demand_and_no_password():
         {"address": "mailman@example.org", "password": "secret", "limit": 500, "lists": ["members@example.org"]},
         {"address": "lists2@example.org", "password": "secret", "lists": ["press@example.org"]},
     ]
-    assert budget_accounts(accounts, {"members@example.org": 250}, 100) == [
+    assert budget_accounts(accounts, {"members@example.org": 250}, 100, 4) == [
         {
             "address": "mailman@example.org",
             "limit": 500,
             "reserve": 100,
+            "strangers": 20,
             "lists": [{"address": "members@example.org", "recipients_per_day": 250}],
         },
         {
             "address": "lists2@example.org",
             "limit": 1440,
             "reserve": 100,
+            "strangers": 57,
             "lists": [{"address": "press@example.org", "recipients_per_day": 0}],
         },
     ]
 
 
 def test_an_account_without_lists_has_none():
-    (only,) = budget_accounts([{"address": "mailman@example.org"}], {}, 100)
+    (only,) = budget_accounts([{"address": "mailman@example.org"}], {}, 100, 4)
     assert only["lists"] == []
 
 

@@ -24,37 +24,43 @@ options:
     description: Recipients of each window that posts never use.
     type: int
     required: true
+  strangers:
+    description: Percent of each account's limit that answers to strangers may use.
+    type: int
+    required: true
 """
 
 EXAMPLES = r"""
 - name: Show what the budget is made from
   ansible.builtin.debug:
-    msg: "{{ relay_accounts | listkit.kit.budget_accounts(relay_list_demand, relay_budget_reserve) }}"
+    msg: "{{ relay_accounts | listkit.kit.budget_accounts(relay_list_demand, reserve=100, strangers=4) }}"
 """
 
 RETURN = r"""
 _value:
-  description: The accounts, each with V(address), V(limit), V(reserve) and V(lists); a list has V(address) and
-    V(recipients_per_day).
+  description: The accounts, each with V(address), V(limit), V(reserve), V(strangers) in recipients, and V(lists); a
+    list has V(address) and V(recipients_per_day).
   type: list
   elements: dict
   sample:
     - address: mailman@example.org
       limit: 1440
       reserve: 100
+      strangers: 57
       lists: [{address: members@example.org, recipients_per_day: 500}]
 """
 
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules
 
 
-def budget_accounts(accounts, demand, reserve):
+def budget_accounts(accounts, demand, reserve, strangers):
     """Return the accounts without their passwords, with the demand of each list."""
     return [
         {
             "address": account["address"],
             "limit": account.get("limit", Rules.limit),
             "reserve": reserve,
+            "strangers": account.get("limit", Rules.limit) * strangers // 100,
             "lists": [
                 {"address": address, "recipients_per_day": demand.get(address, 0)}
                 for address in account.get("lists", [])

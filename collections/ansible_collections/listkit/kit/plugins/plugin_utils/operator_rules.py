@@ -63,6 +63,8 @@ AT_LEAST_ONE = {
     "mail_account_limit": 1440,
     "mail_budget_window": 86400,
     "mail_recipients_per_message": 100,
+    "mail_budget_answers_per_recipient": 2,
+    "mail_budget_answers_per_hour": 10,
 }
 DEMAND = {"expected_members": "250", "posts_per_day": "0.5"}
 PLAN = {
@@ -199,6 +201,9 @@ def numbers(values: Values) -> Problems:
             yield Problem(name, f"must be at least 1, not {values[name]}", str(example))
     if int(values.get("mail_budget_reserve", 0)) < 0:
         yield Problem("mail_budget_reserve", f"must be at least 0, not {values['mail_budget_reserve']}", "100")
+    if not 1 <= int(values.get("mail_budget_strangers", 4)) <= 100:
+        reason = f"{values['mail_budget_strangers']} is not a percentage from 1 to 100"
+        yield Problem("mail_budget_strangers", reason, "4")
     if int(values.get("mail_account_limit", 0)) >= 1:
         yield from _bad_limit("mail_account_limit", values["mail_account_limit"], values)
     if not 1 <= int(values.get("database_port", 5432)) <= 65535:
