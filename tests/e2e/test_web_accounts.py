@@ -18,13 +18,32 @@ pytestmark = pytest.mark.every_release("web")
 REFUSAL = "Too many failed login attempts"
 
 _LOG_IN = """
-def act(fqdn, name, address, attempts):
+def act(fqdn, name, attempts):
     user = users.create_user(name, f"{name}@example.org", "right")
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    client = Client(HTTP_HOST=fqdn, HTTP_X_FORWARDED_FOR=address)
-    for password in attempts:
-        page = client.post("/accounts/login/", {"login": name, "password": password}, secure=True)
-    return "_auth_user_id" in client.session, page.content.decode()
+    browsers, entered = {}, []
+    for browser, address, login, password in attempts:
+        client = browsers.setdefault(browser, Client(HTTP_HOST=fqdn))
+        client.cookies.pop("sessionid", None)
+        fields = {"login": login.format(name=name), "password": password}
+        page = client.post("/accounts/login/", fields, secure=True, HTTP_X_FORWARDED_FOR=address)
+        entered.append("_auth_user_id" in client.session)
+    return entered, page.content.decode()
+"""
+
+_PASSWORD_LINK = """
+def act(fqdn, name, address):
+    from listkit.web import accounts
+    user = users.create_user(name, f"{name}@example.org", "lost")
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    link = accounts.password_link(address.format(name=name)).removeprefix(f"https://{fqdn}/mailman3")
+    answers = []
+    for client in (Client(HTTP_HOST=fqdn), Client(HTTP_HOST=fqdn)):
+        form = client.get(link, secure=True).headers.get("Location", "/mailman3" + link).removeprefix("/mailman3")
+        fields = {"password1": "Quince-jelly-7", "password2": "Quince-jelly-7"}
+        client.post(form, fields, secure=True)
+        answers.append("_auth_user_id" in client.session)
+    return answers, users.get(username=name).check_password("Quince-jelly-7")
 """
 
 _SIGN_UP = """
@@ -80,22 +99,63 @@ def name() -> str:
     return f"x{secrets.token_hex(4)}"
 
 
-def log_in(website: WebSite, name: str, address: str, *attempts: str) -> tuple[bool, str]:
-    """Make an account and try passwords for it; return whether the last one let in, and the page."""
-    entered, page = in_django(website, _LOG_IN, website.site.fqdn, name, address, attempts)
-    return entered, page
+def log_in(website: WebSite, name: str, *attempts: tuple[str, str, str, str]) -> tuple[list[bool], str]:
+    """Make an account and try to enter it; return for each attempt whether it entered, and the last page.
+
+    attempts: browser, address, login (`{name}` or an address made of it), password.
+    """
+    return in_django(website, _LOG_IN, website.site.fqdn, name, attempts)
 
 
-def test_after_five_wrong_passwords_the_right_one_is_refused(website: WebSite, name: str):
-    entered, page = log_in(website, name, "192.0.2.5", *["wrong"] * 5, "right")
-    assert not entered
+def test_after_five_wrong_passwords_the_right_one_is_refused_there_and_accepted_elsewhere(website: WebSite, name: str):
+    attempts = [("stranger", "192.0.2.5", "{name}", password) for password in [*["wrong"] * 5, "right"]]
+    entered, page = log_in(website, name, *attempts)
+    assert entered == [False] * 6
+    assert REFUSAL in page
+    entered, page = log_in(website, f"{name}2", *attempts, ("owner", "192.0.2.6", "{name}", "right"))
+    assert entered[-1], page
+
+
+def test_after_four_wrong_passwords_the_right_one_is_accepted(website: WebSite, name: str):
+    attempts = [("owner", "192.0.2.4", "{name}", password) for password in [*["wrong"] * 4, "right"]]
+    entered, page = log_in(website, name, *attempts)
+    assert entered[-1]
+    assert REFUSAL not in page
+
+
+def test_ipv6_addresses_of_one_customer_are_counted_together(website: WebSite, name: str):
+    attempts = [("stranger", f"2001:db8:1:2::{number}", "{name}", "wrong") for number in range(5)]
+    entered, page = log_in(website, name, *attempts, ("stranger", "2001:db8:1:2:ffff::1", "{name}", "right"))
+    assert not entered[-1]
+    assert REFUSAL in page
+    entered, _ = log_in(website, f"{name}2", *attempts, ("owner", "2001:db8:1:3::1", "{name}", "right"))
+    assert entered[-1]
+
+
+def test_a_known_browser_is_not_locked_out_by_its_neighbours_and_has_a_limit_too(website: WebSite, name: str):
+    address = "192.0.2.7"
+    own = [("own", address, "{name}", "right")]
+    strangers = [("stranger", address, login, "wrong") for login in ["{name}", "{name}@example.org"] for _ in range(5)]
+    by_address = [("own", address, "{name}@example.org", "right")]
+    guesses = [("own", address, "{name}", "wrong")] * 5
+    entered, page = log_in(website, name, *own, *strangers, *own, *by_address, *guesses, *own)
+    assert entered == [True, *[False] * 10, True, True, *[False] * 6]
     assert REFUSAL in page
 
 
-def test_after_four_wrong_passwords_the_right_one_is_taken(website: WebSite, name: str):
-    entered, page = log_in(website, name, "192.0.2.4", *["wrong"] * 4, "right")
-    assert entered
-    assert REFUSAL not in page
+@pytest.mark.parametrize("address", ["{name}", "{name}@example.org"])
+def test_the_operator_s_link_sets_a_new_password_once_and_logs_in(website: WebSite, name: str, address: str):
+    entered, is_set = in_django(website, _PASSWORD_LINK, website.site.fqdn, name, address)
+    assert entered == [True, False]
+    assert is_set
+
+
+def test_the_operator_s_command_makes_a_link_for_accounts_that_exist(website: WebSite, name: str):
+    made = website.site.web.run("listkit web password-link admin").strip()
+    assert made.startswith(f"https://{website.site.fqdn}/mailman3/accounts/password/reset/key/")
+    refused = website.site.web.try_run(f"listkit web password-link {name}")
+    assert refused.returncode == 1
+    assert f"{name}: no active account" in refused.stderr
 
 
 def test_the_administration_tries_no_passwords_itself(website: WebSite, name: str):

@@ -7,6 +7,9 @@ since it was last done, and prints `{"changed": bool, "changes": [str]}`.
 `sync` has the archive ask Mailman's core about every list: after settings were changed by the REST API, such as who may
 read an archive. Without it that takes up to five minutes.
 
+`password-link NAME` prints a link, which works once, to set a new password for the account of that name or address. It
+also opens an account that is locked after wrong passwords.
+
 `check-nginx FILE` says whether nginx takes a file that is meant for `/etc/nginx/conf.d/`.
 
 Exit status: 0 well, 1 not, 2 the configuration can't be read.
@@ -111,14 +114,22 @@ def carry_out(options: argparse.Namespace) -> int:
         print(json.dumps(set_up(sys.stdin.read().rstrip("\n"), options.check)))
     elif options.command == "sync":
         as_web_user("sync-database")
+    elif options.command == "password-link":
+        print(as_web_user("make-password-link", options.name).splitlines()[-1])
     else:
         # Django: only these sub-commands pay for it.
-        from listkit.web import setup
+        from listkit.web import accounts, setup
         from listkit.web.patches import archive_policies
 
         if options.command == "sync-database":
             setup.load_django()
             archive_policies.update()
+        elif options.command == "make-password-link":
+            setup.load_django()
+            try:
+                print(accounts.password_link(options.name))
+            except accounts.UnknownAccount as error:
+                raise Failure(error) from error
         else:
             wanted = json.loads(CONFIGURATION.read_text())
             changes = setup.apply(wanted, sys.stdin.read(), options.check)
@@ -135,6 +146,8 @@ def main(arguments: list[str]) -> int:
         command.add_argument("--check", action="store_true", help="only say what would change")
     for name in ("sync", "sync-database"):
         commands.add_parser(name, help="have the archive ask core about every list")
+    for name in ("password-link", "make-password-link"):
+        commands.add_parser(name, help="print a link to set a new password").add_argument("name")
     commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))

@@ -108,3 +108,9 @@ def test_a_missing_configuration_ends_with_status_2(monkeypatch, capsys):
     status, said = run(monkeypatch, capsys)
     assert status == 2
     assert "run the playbook" in said
+
+
+def test_a_password_link_is_made_as_the_user_of_the_database(monkeypatch, capsys):
+    monkeypatch.setattr(command, "as_web_user", lambda *words: f"{words}\nhttps://lists.example.org/reset\n")
+    assert command.main(["password-link", "ana"]) == 0
+    assert capsys.readouterr().out == "https://lists.example.org/reset\n"

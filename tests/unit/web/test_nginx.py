@@ -43,4 +43,4 @@ def test_guests_have_a_rate_at_all_pages_but_those_of_accounts(file):
 
 def test_the_bench_has_no_limits_by_address_but_at_the_login(file):
     subprocess.run(["sed", "-i", LIFT, file], check=True)
-    assert set(LIMITS.findall(file.read_text())) == {"listkit_login", "listkit_accounts"}
+    assert set(LIMITS.findall(file.read_text())) == {"listkit_login", "listkit_form", "listkit_accounts"}
