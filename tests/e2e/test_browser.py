@@ -39,6 +39,8 @@ from lab.commands import wait_for
 pytestmark = pytest.mark.every_release("web")
 
 PATIENCE_MS = 60_000
+PERSON_MS = 2500
+"""How long a person takes to fill in a form that robots may not send."""
 TOO_MANY = 429
 SUBSCRIBED_WITHIN_SECONDS = 120
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
@@ -121,6 +123,8 @@ class Visit:
             before = len(self.problems)
             for name, value in fields.items():
                 self.page.fill(f"form [name={name}]", value)
+            if self.page.locator("form [name=moment]").count():
+                self.page.wait_for_timeout(PERSON_MS)
             status = self.leave(lambda: self.page.press(f"form [name={name}]", "Enter"))
             if status in NOT_TAKEN:
                 del self.problems[before:]
@@ -280,7 +284,7 @@ def test_a_new_member_s_visit(chromium: Chromium, deployment: Deployment, site: 
     name, password, another = address.partition("@")[0], secrets.token_urlsafe(12), secrets.token_urlsafe(12)
     with visiting(chromium, site, "desktop") as visit:
         page = visit.page
-        visit.fill_in("accounts/signup/", username=name, email=address, password1=password, password2=password)
+        visit.fill_in("accounts/signup/", email=address, password1=password, password2=password)
         visit.go(mailed_link(deployment, website, address, "accounts/confirm-email/"))
         visit.click("form[action*=confirm-email] [type=submit]")
         visit.log_in(name, password)

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from e2e.mailing import MailingList
-from e2e.website import WebSite, archived, archiving, in_django
+from e2e.mailing import MailingList, person
+from e2e.website import WebSite, archived, archiving, in_django, wait_for
 from infomaniak import compose
 from lab import Host
 
@@ -89,13 +89,80 @@ def test_a_post_that_would_take_minutes_is_plain_text_in_its_thread(website: Web
     assert '<pre style="white-space: pre-wrap">[a](' in thread.text
 
 
+_SIGN_UP = """
+def act(fqdn, name, attempts):
+    import re
+    from listkit.web.patches import public_forms
+    users.create_user("known", f"known-{name}@example.org", "right")
+    client, tokens, answers = Client(HTTP_HOST=fqdn), {}, []
+    for token, min_seconds, address, trap in attempts:
+        if token not in tokens:
+            page = client.get("/accounts/signup/", secure=True).content.decode()
+            assert 'name="username"' not in page
+            tokens[token] = re.search('name="moment" value="([^"]+)"', page)[1]
+        public_forms.MIN_SECONDS = min_seconds
+        fields = {"email": address, "password1": "Quince-jelly-7", "moment": tokens[token], "website": trap}
+        page = client.post("/accounts/signup/", {**fields, "password2": fields["password1"]}, secure=True)
+        answers.append([page.status_code, page.headers.get("Location"), users.filter(email=address).count()])
+    return answers
+"""
+
+_SUBSCRIBE = """
+def act(fqdn, list_id, addresses):
+    import re
+    from listkit.web.patches import public_forms
+    public_forms.MIN_SECONDS = 0
+    client, page, answers = Client(HTTP_HOST=fqdn), f"/postorius/lists/{list_id}/", []
+    for address in addresses:
+        token = re.search('name="moment" value="([^"]+)"', client.get(page, secure=True).content.decode())[1]
+        fields = {"email": address, "display_name": "", "moment": token, "website": ""}
+        answer = client.post(f"{page}anonymous_subscribe", fields, secure=True)
+        shown = client.get(page, secure=True).content.decode()
+        answers.append([answer.status_code, re.findall("alert-(?!dismiss)[a-z]+", shown), "check your inbox" in shown])
+    return answers
+"""
+
+
+def test_a_sign_up_costs_a_robot_time_and_does_not_tell_who_is_there(website: WebSite):
+    name = f"x{secrets.token_hex(4)}"
+    new, again, known = f"{name}@example.org", f"{name}-2@example.org", f"known-{name}@example.org"
+    sent = "/mailman3/accounts/confirm-email/"
+    attempts = {
+        "at once": (("first", 60, new, ""), [200, None, 0]),
+        "later": (("first", 0, new, ""), [302, sent, 1]),
+        "with a used token": (("first", 0, again, ""), [200, None, 0]),
+        "with the trap filled in": (("second", 0, again, "x"), [200, None, 0]),
+        "with the trap empty": (("second", 0, again, ""), [302, sent, 1]),
+        "with a known address": (("third", 0, known, ""), [302, sent, 1]),
+    }
+    answers = in_django(website, _SIGN_UP, website.site.fqdn, name, [attempt for attempt, _ in attempts.values()])
+    assert dict(zip(attempts, answers, strict=True)) == {name: answer for name, (_, answer) in attempts.items()}
+
+
+def test_the_answer_to_a_subscription_does_not_tell_who_is_a_member(website: WebSite, mailing_list: MailingList):
+    member, banned, new = person("member"), person("banned"), person("new")
+    mailing_list.add(member)
+    mailing_list.rest("POST", f"lists/{mailing_list.list_id}/bans", email=banned)
+    answers = in_django(website, _SUBSCRIBE, website.site.fqdn, mailing_list.list_id, [new, new, member, banned])
+    assert answers == [[302, ["alert-success"], True]] * 4
+
+
+def test_one_address_can_not_subscribe_many(website: WebSite, mailing_list: MailingList):
+    browser, summary = website.stranger(), f"/mailman3/postorius/lists/{mailing_list.list_id}/"
+    pages = [wait_for("page", 60, lambda: browser.get(summary), lambda page: page.status == 200) for _ in range(15)]
+    statuses = [browser.submit(page, email=person("victim")).status for page in pages for _ in range(2)]
+    pending = mailing_list.rest("GET", f"lists/{mailing_list.list_id}/requests?token_owner=subscriber")
+    assert statuses.count(429) >= 10
+    assert 1 <= len(pending["entries"]) <= 15
+
+
 _LOG_IN_FROM = """
 import http.client, json, ssl, sys
 server, host, *sources = sys.argv[1:]
 context = ssl._create_unverified_context()
 statuses = []
 for source in sources:
-    connection = http.client.HTTPSConnection(server, context=context, source_address=(source, 0), timeout=30)
+    connection = http.client.HTTPSConnection(f"[{server}]", context=context, source_address=(source, 0), timeout=30)
     connection.request("POST", "/mailman3/accounts/login/", headers={"Host": host})
     statuses.append(connection.getresponse().status)
     connection.close()

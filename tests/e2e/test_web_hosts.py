@@ -138,12 +138,12 @@ def test_core_learns_where_an_archive_is(site: Site, second: Second, letter: str
 
 def test_a_sign_up_s_mail_leads_back_to_its_host(deployment: Deployment, site: Site, second: Second):
     browser, address, password = second.browser(), person("second"), secrets.token_urlsafe(12)
-    fields = {"username": address.partition("@")[0], "email": address, "password1": password, "password2": password}
+    fields = {"email": address, "password1": password, "password2": password}
     submit(browser, browser.get("/mailman3/accounts/signup/"), **fields)
     link = mailed_link(deployment, WebSite.of(site), address, "accounts/confirm-email/", second.fqdn)
     confirm(browser, browser.get(link))
     member = second.browser()
-    log_in(member, fields["username"], password)
+    log_in(member, address, password)
     profile = member.get("/mailman3/user-profile/delete")
     assert profile.url.startswith(f"https://{second.fqdn}/"), profile.url
     confirm(member, profile)

@@ -26,6 +26,9 @@ SEARCHABLE_WITHIN_SECONDS = 240
 RATE_SECONDS = 90
 """How long one may have to wait until a form is taken again: ten a minute and address are."""
 
+TOO_SOON = "Something went wrong. Please try again."
+"""The answer to a form that came faster than a person fills it in."""
+
 _DELIVER = """
 import smtplib, sys
 sender, recipient = sys.argv[1:]
@@ -109,8 +112,12 @@ def confirm(browser: Browser, page: Page) -> Page:
 
 
 def _patiently(send: Callable[[], Page]) -> Page:
-    """Send a form, and again while the host says that too many were sent."""
-    return wait_for("form to be taken", RATE_SECONDS, send, lambda answer: answer.status != 429, every=2)
+    """Send a form, and again while the host says that too many were sent, or this one sooner than a person would."""
+    return wait_for("form to be taken", RATE_SECONDS, send, _is_taken, every=2)
+
+
+def _is_taken(answer: Page) -> bool:
+    return answer.status != 429 and TOO_SOON not in answer.text
 
 
 def log_in(browser: Browser, name: str, password: str) -> Page:

@@ -17,6 +17,8 @@ from listkit.web.patches import (
     login_attempts,
     new_archives,
     post_rendering,
+    public_forms,
+    sign_up_answer,
     tag_suggestions,
 )
 
@@ -30,6 +32,8 @@ DJANGO = (
     login_attempts.PATCH,
     new_archives.PATCH,
     post_rendering.PATCH,
+    public_forms.PATCH,
+    sign_up_answer.PATCH,
     tag_suggestions.PATCH,
 )
 """Applied when Django has loaded its applications."""
