@@ -42,9 +42,10 @@ class Recipe:
 
 def _recipes() -> dict[str, Recipe]:
     made = {}
+    kit = (RECIPES / "kit-packages.txt", RECIPES / "bytecode.sh")
     for release in ("bookworm", "trixie"):
         made[f"base-{release}"] = Recipe(release, RECIPES / "base.sh")
-        made[f"kit-{release}"] = Recipe(release, RECIPES / "kit.sh", f"base-{release}", (RECIPES / "kit-packages.txt",))
+        made[f"kit-{release}"] = Recipe(release, RECIPES / "kit.sh", f"base-{release}", kit)
     made["services"] = Recipe("bookworm", SERVICES / "build.sh", "base-bookworm", (SERVICES / "packages.txt",))
     cloud = sorted(path for path in (OPENSTACK / "image").iterdir() if path.name != "build.sh")
     packages = OPENSTACK / "packages"
