@@ -4,6 +4,8 @@
 reason. `reindex` brings the search index in line with the database, and `status` says whether it is.
 
 Exit status: 0 done, 1 a file could not be read or messages are unaccounted for, 2 refused or failed.
+
+Functions import what they need: `listkit check` runs `status`, and monitoring runs `listkit check` every few minutes.
 """
 
 from __future__ import annotations
@@ -20,12 +22,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from listkit.archive import sources
-from listkit.archive.importing import Import
-from listkit.archive.report import Account, Progress
-from listkit.archive.sources import Source, SourceError
-
 if TYPE_CHECKING:
+    from listkit.archive.report import Account
+    from listkit.archive.sources import Source
     from listkit.archive.store import ListArchive
 
 USER = "www-data"
@@ -45,7 +44,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         return options.carry_out(options)
-    except (Failure, SourceError) as error:
+    except Failure as error:
         print(f"listkit archive: {error}", file=sys.stderr)
     except PermissionError as error:
         print(f"listkit archive: {USER} can't open {error.filename}: {error.strerror}", file=sys.stderr)
@@ -81,7 +80,13 @@ def import_archives(options: argparse.Namespace) -> int:
     """Import the files that `options` name; return the exit status."""
     become_web_user()
     os.nice(NICENESS)
-    targets = list(_targets(options))
+    from listkit.archive.report import Account
+    from listkit.archive.sources import SourceError
+
+    try:
+        targets = list(_targets(options))
+    except SourceError as error:
+        raise Failure(str(error)) from error
     _load_django()
     from listkit.archive.store import ListArchive, StoreError
     from listkit.web import search_index
@@ -104,6 +109,8 @@ def import_archives(options: argparse.Namespace) -> int:
 
 def _targets(options: argparse.Namespace) -> Iterator[tuple[str, list[Source]]]:
     """Yield the address of each list, and what to import into it."""
+    from listkit.archive import sources
+
     if options.list:
         if not _ADDRESS.fullmatch(options.list):
             raise Failure(f"'{options.list}' is not a list's address in lower case, such as members@example.org")
@@ -121,6 +128,9 @@ def _targets(options: argparse.Namespace) -> Iterator[tuple[str, list[Source]]]:
 def _import_one(
     archive: ListArchive, address: str, found: Sequence[Source], account: Account, options: argparse.Namespace
 ) -> int:
+    from listkit.archive.importing import Import
+    from listkit.archive.report import Progress
+
     progress = Progress(sum(source.octets for source in found), sys.stderr, options.progress)
 
     def show(_: Source) -> None:
@@ -193,10 +203,11 @@ def _index(search_index: ModuleType) -> None:
 def print_status(options: argparse.Namespace) -> int:
     """Print what the search index lacks; return the exit status."""
     become_web_user()
-    _load_django()
     from listkit.archive import archived_dates
-    from listkit.web import search_index
+    from listkit.web import search_index, setup
 
+    # The rest of Django takes most of a second to load.
+    setup.choose_settings()
     try:
         found = search_index.difference()
     except search_index.IndexDamaged as error:

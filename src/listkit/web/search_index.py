@@ -4,7 +4,7 @@ HyperKitty adds the posts that were archived since the newest one in the index; 
 adds with an earlier date is never found, and one post from the future keeps out all others. Here the posts in the
 index are compared with those in the database. That takes a second for a million posts, and an octet of memory for each.
 
-Needs Django to be loaded.
+Needs Django's settings; what adds and removes posts needs Django to be loaded.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ BATCH_POSTS = 200
 LOCK_SECONDS = 1
 """How long to wait for the lock by default: enough to break one that has expired."""
 LOCK_LIFETIME = timedelta(minutes=5)
+
+_LABEL = "hyperkitty.email"
+"""What haystack calls HyperKitty's posts in the index."""
 
 _IN_DATABASE = 1
 _IN_INDEX = 2
@@ -47,11 +50,12 @@ class Difference:
 
 def state() -> tuple[int, int] | None:
     """Return what changes whenever posts are added or removed; None without posts."""
-    from django.db.models import Count, Max
-    from hyperkitty.models import Email
+    from django.db import connection
 
-    found = Email.objects.aggregate(newest=Max("id"), count=Count("id"))
-    return (found["newest"], found["count"]) if found["count"] else None
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(id), count(*) FROM hyperkitty_email")
+        newest, count = cursor.fetchone()
+    return (newest, count) if count else None
 
 
 def compare(stored: Iterable[int], indexed: Iterable[int]) -> Difference:
@@ -69,11 +73,13 @@ def compare(stored: Iterable[int], indexed: Iterable[int]) -> Difference:
 
 def difference() -> Difference:
     """Return in what the index differs from the database. Raises IndexDamaged."""
-    from hyperkitty.models import Email
+    from django.db import connection
 
     # The index first: a post that comes in between is missing then, never surplus.
     indexed = list(_indexed())
-    return compare(Email.objects.values_list("id", flat=True).iterator(), indexed)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id FROM hyperkitty_email")
+        return compare((number for (number,) in cursor), indexed)
 
 
 def update(most: int | None = None, wait_seconds: float = LOCK_SECONDS) -> int:
@@ -123,7 +129,7 @@ def remove(numbers: Iterable[int]) -> None:
     """Remove posts that are no longer in the database."""
     backend, _ = _backend()
     for number in numbers:
-        backend.remove(f"{_label()}.{number}")
+        backend.remove(f"{_LABEL}.{number}")
 
 
 def rebuild() -> None:
@@ -193,13 +199,7 @@ def _term_prefix() -> str:
     """Return what the term begins with that names a document's post."""
     from xapian_backend import ID, TERM_PREFIXES
 
-    return f"{TERM_PREFIXES[ID]}{_label()}."
-
-
-def _label() -> str:
-    from hyperkitty.models import Email
-
-    return Email._meta.label_lower
+    return f"{TERM_PREFIXES[ID]}{_LABEL}."
 
 
 def _path() -> Path:

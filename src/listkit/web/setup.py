@@ -17,10 +17,15 @@ class SetupError(ValueError):
     """What is wanted contradicts what is there."""
 
 
-def load_django() -> None:
-    """Make Django and the models of its applications usable in this process."""
+def choose_settings() -> None:
+    """Make Django's settings and its database connection usable in this process, but not the models."""
     sys.path.insert(0, str(PROJECT))
     os.environ["DJANGO_SETTINGS_MODULE"] = SETTINGS_MODULE
+
+
+def load_django() -> None:
+    """Make Django and the models of its applications usable in this process."""
+    choose_settings()
     import django
 
     django.setup()
