@@ -19,6 +19,7 @@ _ASCTIME = re.compile(
     re.IGNORECASE,
 )
 _ZONE = re.compile(r"[+-]\d{4}")
+_WRONG_ZONE = re.compile(r" [+-]\d+\s*$")
 
 
 def first_plausible(texts: Iterable[str], now: datetime) -> datetime | None:
@@ -35,7 +36,7 @@ def parsed(text: str) -> datetime | None:
     """Read a date of a header or a separator, in UTC where it names no zone; None when it can't be read."""
     if len(text) > _LONGEST:
         return None
-    for read in (_of_separator, _of_header):
+    for read in (_of_separator, _of_header, _without_zone):
         try:
             date = read(text)
             if date is None:
@@ -60,3 +61,7 @@ def _of_separator(text: str) -> datetime | None:
 
 def _of_header(text: str) -> datetime:
     return parsedate_to_datetime(re.sub(r"\([^()]*\)", " ", text).encode("ascii", "ignore").decode())
+
+
+def _without_zone(text: str) -> datetime:
+    return _of_header(_WRONG_ZONE.sub("", text))

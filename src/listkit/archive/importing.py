@@ -11,7 +11,7 @@ from typing import Protocol
 from listkit.archive import mbox
 from listkit.archive.message import Post, Refused, Summary, distinct_id, prepared, summary
 from listkit.archive.report import Account, Place
-from listkit.archive.sources import Source, SourceError
+from listkit.archive.sources import EmptyFile, Source, SourceError
 
 BATCH_POSTS = 100
 BATCH_OCTETS = 4 * 1_048_576
@@ -109,11 +109,6 @@ class Import:
             else:
                 self._leave_out(candidate, f"refused by the archive because {outcome.remark}")
 
-    def _store(self, posts: Sequence[Post]) -> Sequence[Outcome]:
-        if self._dry_run or not posts:
-            return [Outcome(is_added=True) for _ in posts]
-        return self._archive.add(posts)
-
     def _new(self, candidate: _Candidate, stored: Mapping[str, Stored]) -> _Candidate | None:
         """Return what is to be stored, perhaps with another Message-ID; None when the archive will have it anyway."""
         post, place = candidate.post, candidate.place
@@ -153,7 +148,9 @@ def _placed(source: Source, account: Account) -> Iterator[tuple[Place, mbox.Mess
     file, number = "", 0
     for name, found in source.messages():
         file, number = name, number + 1 if name == file else 1
-        if isinstance(found, SourceError):
+        if isinstance(found, EmptyFile) and not source.is_named:
+            account.write(f"empty: {file}")
+        elif isinstance(found, SourceError):
             account.problem(str(found))
         else:
             account.read += 1

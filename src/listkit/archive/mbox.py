@@ -12,8 +12,7 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import BinaryIO
+from itertools import dropwhile, islice
 
 LARGEST_MESSAGE = 32 * 1_048_576
 """Octets. A parsed message takes several times as much memory."""
@@ -22,7 +21,9 @@ _CHUNK_OCTETS = 65_536
 _LONGEST_LINE = 1_048_576
 _LINES_AHEAD = 60
 _FEWEST_KNOWN_FIELDS = 2
-_BLANK = (b"\n", b"\r\n")
+_BLANK = (b"\n", b"\r\n", b"\r\r\n")
+# From the beginning of a run of CR only: from each of its octets it would take quadratic time.
+_LINE_END = re.compile(rb"(?<!\r)\r*\n|\r")
 _FIELD = re.compile(rb"([!-9;-~]{1,76})[ \t]*:")
 _MONTH = rb"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _TIME = rb"\d{1,2}:\d{2}(?::\d{2})?"
@@ -54,27 +55,40 @@ class Message:
 class Lines:
     """The lines of a stream, with a view of those ahead. A line longer than 1 MiB comes in pieces."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.BufferedIOBase) -> None:
         self._lines = _lines(stream)
         self._ahead: deque[bytes] = deque()
+        self._failure: OSError | None = None
 
     def next(self) -> bytes:
-        """Return the next line, with its end; empty at the end of the stream."""
-        return self._ahead.popleft() if self._ahead else next(self._lines, b"")
+        """Return the next line, with its end; empty at the end of the stream. Raises OSError where it is damaged."""
+        if not self._ahead:
+            self._fetch(1)
+        if not self._ahead and self._failure:
+            raise self._failure
+        return self._ahead.popleft() if self._ahead else b""
 
     def ahead(self, count: int) -> Iterator[bytes]:
         """Yield up to `count` of the next lines, which remain to be read."""
-        self._ahead.extend(islice(self._lines, max(0, count - len(self._ahead))))
+        self._fetch(count - len(self._ahead))
         return islice(self._ahead, count)
+
+    def _fetch(self, count: int) -> None:
+        try:
+            for line in islice(self._lines, max(0, count)):
+                self._ahead.append(line)
+        except OSError as error:
+            # The lines before the damage are good.
+            self._failure = error
 
     def put_back(self, lines: Iterable[bytes]) -> None:
         """Have these lines read again, in this order, before the others."""
         self._ahead.extendleft(reversed(list(lines)))
 
 
-def _lines(stream: BinaryIO) -> Iterator[bytes]:
+def _lines(stream: io.BufferedIOBase) -> Iterator[bytes]:
     """Yield the lines; where the beginning has no LF, CR ends it (Mac OS before 2001); without a byte order mark."""
-    rest = stream.read(_CHUNK_OCTETS).removeprefix(b"\xef\xbb\xbf")
+    rest = stream.read1(_CHUNK_OCTETS).removeprefix(b"\xef\xbb\xbf")
     is_mac = b"\n" not in rest and b"\r" in rest
     while rest:
         *whole, rest = (rest.replace(b"\r", b"\n") if is_mac else rest).split(b"\n")
@@ -82,13 +96,13 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
         while len(rest) > _LONGEST_LINE:
             yield rest[:_LONGEST_LINE]
             rest = rest[_LONGEST_LINE:]
-        chunk = stream.read(_CHUNK_OCTETS)
+        chunk = stream.read1(_CHUNK_OCTETS)
         if not chunk and rest:
             yield rest
         rest = rest + chunk if chunk else b""
 
 
-def messages(stream: BinaryIO) -> Iterator[Message]:
+def messages(stream: io.BufferedIOBase) -> Iterator[Message]:
     """Yield the messages of an mbox; text before the first separator comes as a message without one."""
     lines = Lines(stream)
     while (first := next(lines.ahead(1), b"")) in _BLANK and first:
@@ -103,9 +117,7 @@ def messages(stream: BinaryIO) -> Iterator[Message]:
 
 def begins_mbox(beginning: bytes) -> bool:
     """Whether the beginning of a file has a separator."""
-    lines = deque(
-        beginning.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").splitlines(True)
-    )
+    lines = deque(_plain_lines(beginning))
     blank = True
     while lines:
         line = lines.popleft()
@@ -117,9 +129,13 @@ def begins_mbox(beginning: bytes) -> bool:
 
 def begins_message(beginning: bytes) -> bool:
     """Whether the beginning of a file is the header of a message."""
-    text = beginning.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
-    fields, known = _fields(text.splitlines(keepends=True))
+    fields, known = _fields(dropwhile(_BLANK.__contains__, _plain_lines(beginning)))
     return fields > 0 and known > 0
+
+
+def _plain_lines(beginning: bytes) -> list[bytes]:
+    """Return lines that end in LF, without a byte order mark."""
+    return _LINE_END.sub(b"\n", beginning.removeprefix(b"\xef\xbb\xbf")).splitlines(keepends=True)
 
 
 def _message(lines: Lines, separator: str | None) -> Message:
@@ -191,19 +207,23 @@ def _scanned_body(lines: Lines, header: list[bytes]) -> tuple[list[bytes], bool]
 
 def _is_separator(line: bytes, following: Iterable[bytes], *, after_blank: bool) -> bool:
     """Decide about a line that begins with "From ", by its shape and its neighbours."""
-    fields, known = _fields(following)
+    lines = list(following)
+    fields, known = _fields(lines)
     if not _DATED.match(line):
         return after_blank and known >= _FEWEST_KNOWN_FIELDS
     if after_blank:
-        return fields != 0
+        return fields > 0 or _begin_empty_message(lines)
     return known >= _FEWEST_KNOWN_FIELDS
 
 
-def _fields(lines: Iterable[bytes]) -> tuple[int, int]:
-    """Count the header fields that `lines` begin with, and those of them that messages commonly have.
+def _begin_empty_message(lines: Iterable[bytes]) -> bool:
+    """Whether nothing but empty lines stands before the next separator or the end."""
+    text = next((line for line in lines if line not in _BLANK), b"")
+    return not text or bool(_DATED.match(text))
 
-    -1 fields: there is no header at all, but an empty line or the end, as after the separator of an empty message.
-    """
+
+def _fields(lines: Iterable[bytes]) -> tuple[int, int]:
+    """Count the header fields that `lines` begin with, and those of them that messages commonly have."""
     names: list[bytes] = []
     for line in lines:
         if line in _BLANK:
@@ -212,7 +232,7 @@ def _fields(lines: Iterable[bytes]) -> tuple[int, int]:
             names.append(found[1].lower())
         elif not (names and line[:1] in b" \t") and not line.startswith(b">From "):
             return len(names), len(_KNOWN_FIELDS.intersection(names))
-    return len(names) or -1, len(_KNOWN_FIELDS.intersection(names))
+    return len(names), len(_KNOWN_FIELDS.intersection(names))
 
 
 def unix_lines(octets: bytes) -> bytes:

@@ -25,6 +25,8 @@ from listkit.common.message.lines import LineNormaliser
 _HIDDEN_ADDRESS = re.compile(r"([^@\s<>\"]+) at ([^@\s<>\"]+)(?: \((.*)\))?")
 _FIRST_RECEIVED_DATE = re.compile(r".*;([^;]*)")
 _INTERNAL_DATE = "%d-%b-%Y %H:%M:%S %z"
+# Some programs keep the separator of the mailbox that a message was in.
+_UUCP_SEPARATOR = re.compile(rb"\A>?From [^\n]*\n")
 _SHOWN_CHARACTERS = 70
 
 
@@ -115,7 +117,7 @@ def prepared(message: mbox.Message, domain: str, previous: datetime | None, now:
     """
     if message.is_cut:
         raise Refused(f"it is larger than {mbox.LARGEST_MESSAGE // 1_048_576} MiB")
-    spool = io.BytesIO(_normalised(message.octets))
+    spool = io.BytesIO(_normalised(_UUCP_SEPARATOR.sub(b"", message.octets)))
     try:
         header = read_header(spool)
     except HeaderTooLarge as error:
@@ -160,7 +162,7 @@ def _date(header: Header, separator: str | None, previous: datetime | None, now:
     ):
         if date := dates.first_plausible(texts, now):
             return date, name
-    return (previous, "the message before it") if previous else (now, "the time of the import")
+    return (previous, "the message before it") if previous else (now, "the import")
 
 
 def _reversed_dates(header: Header) -> Iterator[str]:

@@ -1,12 +1,14 @@
 """The messages of a file or directory, whatever its form and compression.
 
 Forms: an mbox, one message, a directory of messages or mboxes, a Maildir, Mailman 2's `archives/private/`, a zip or tar
-file of any of these. Files may be compressed with gzip, bzip2, xz or zstd, and are never unpacked to disk.
+file of any of these. Files may be compressed with gzip, bzip2, xz, lzma or zstd, or be UTF-16; they are never unpacked
+to disk. The contents of a file decide what it is; its name only decides whether a file that isn't mail is reported.
 """
 
 from __future__ import annotations
 
 import bz2
+import codecs
 import contextlib
 import gzip
 import io
@@ -21,6 +23,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -42,11 +45,21 @@ _UNREADABLE = (
     RuntimeError,
 )  # fmt: skip
 _ONE_MESSAGE = re.compile(r".*\.eml|(?:.*/)?(?:cur|new)/[^/]*")
-_NOT_MAIL = re.compile(r"\..*|.*\.(?:html?|css|js|png|gif|jpe?g|db|dir|pag|lock|ptl|pck|idx|index|log)", re.IGNORECASE)
+# What mail programs, Mailman 2 and operating systems keep beside messages.
+_BESIDE_MAIL = re.compile(
+    r"\..*|dovecot.*|courier.*|subscriptions|maildir(?:size|folder)|Thumbs\.db|desktop\.ini|msgFilterRules\.dat"
+    r"|.*\.(?:html?|css|js|png|gif|jpe?g|msf|db|dir|pag|lock|ptl|pck|idx|index|log)",
+    re.IGNORECASE,
+)
+_BLANKS = b" \t\r\n\0\xef\xbb\xbf"
 
 
 class SourceError(Exception):
     """A file isn't mail, or can't be read to its end; the text names it and says why."""
+
+
+class EmptyFile(SourceError):
+    """A file has no contents."""
 
 
 Found = tuple[str, Message | SourceError]
@@ -55,10 +68,14 @@ Found = tuple[str, Message | SourceError]
 
 @dataclass
 class Source:
-    """A file that may hold messages. `octets_read`: how far it was read."""
+    """A file that may hold messages.
+
+    is_named: the operator named it; it isn't just a file in a directory. octets_read: how far it was read.
+    """
 
     path: Path
     name: str
+    is_named: bool = False
     octets_read: int = field(default=0, compare=False)
 
     @property
@@ -70,10 +87,18 @@ class Source:
         """Yield each message with the name of the file that it is in, and each problem with a file."""
         try:
             with self.path.open("rb", buffering=0) as file:
-                yield from _messages(io.BufferedReader(_Counted(file, self), _BEGINNING_OCTETS), self.name, 0)
+                stream: io.BufferedReader = io.BufferedReader(_Counted(file, self), _BEGINNING_OCTETS)
+                yield from _messages(stream, self.name, 0, is_wanted=self.is_named)
         except _UNREADABLE as error:
-            reason = "its end is missing" if isinstance(error, EOFError) else getattr(error, "strerror", None) or error
-            yield self.name, SourceError(f"{self.name} can't be read to its end: {reason}")
+            yield self.name, _unreadable(self.name, error)
+
+
+def _unreadable(name: str, error: Exception) -> SourceError:
+    return SourceError(f"{name} can't be read to its end: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return "its end is missing" if isinstance(error, EOFError) else getattr(error, "strerror", None) or str(error)
 
 
 class _Counted(io.RawIOBase):
@@ -111,11 +136,11 @@ def find(path: Path, list_name: str = "") -> list[Source]:
     list_name: of a Mailman 2 tree, which list's files; such as "members". Raises SourceError.
     """
     if path.is_file():
-        return [Source(path, path.name)]
+        return [Source(path, path.name, is_named=True)]
     if not path.is_dir():
         raise SourceError(f"{path} doesn't exist" if not path.exists() else f"{path} is neither a file nor a directory")
-    trees = mailman2_lists(path)
-    files = trees[list_name] if list_name in trees else sorted(_files(path, path)) if not trees else []
+    trees = {name.lower(): files for name, files in mailman2_lists(path).items()}
+    files = trees.get(list_name.lower(), []) if trees else sorted(_files(path))
     if not files:
         reason = f"has no archive of {list_name}; it has {', '.join(sorted(trees))}" if trees else "holds no messages"
         raise SourceError(f"{path} {reason}")
@@ -144,29 +169,30 @@ def _pipermail_months(directory: Path) -> list[Path]:
     return [months[month] for month in sorted(months)]
 
 
-def _files(path: Path, root: Path) -> Iterator[Path]:
+def _files(path: Path) -> Iterator[Path]:
+    is_maildir = (path / "cur").is_dir() and (path / "new").is_dir()
     for entry in path.iterdir():
         if entry.is_dir():
-            yield from _files(entry, root)
-        elif (_is_maildir(path.parent) and path.name in ("cur", "new")) or (
-            entry.is_file() and not _NOT_MAIL.fullmatch(entry.name) and path.name != "tmp"
-        ):
+            # A link may lead to a directory above it. `tmp` has messages that were never delivered whole.
+            if not entry.is_symlink() and not (is_maildir and entry.name == "tmp"):
+                yield from _files(entry)
+        elif entry.is_file() and not is_maildir:
             yield entry
 
 
-def _is_maildir(path: Path) -> bool:
-    return (path / "cur").is_dir() and (path / "new").is_dir()
+def _messages(stream: io.BufferedReader, name: str, depth: int, *, is_wanted: bool) -> Iterator[Found]:
+    """Yield what is in `stream`, whose buffer has at least `_BEGINNING_OCTETS` of it, or all.
 
-
-def _messages(stream: io.BufferedReader, name: str, depth: int) -> Iterator[Found]:
-    """Yield what is in `stream`, whose buffer has at least `_BEGINNING_OCTETS` of it, or all."""
+    is_wanted: report it when it isn't mail, whatever its name.
+    """
     beginning = stream.peek()
-    if (opened := _container(beginning)) and depth < _DEEPEST_COMPRESSION:
-        with opened(stream) as members:
-            for member, inner in members:
-                yield from _messages(_buffered(inner), f"{name}/{member}" if member else name, depth + 1)
-    elif not beginning.strip():
-        yield name, SourceError(f"{name} is empty")
+    is_beside_mail = not is_wanted and _BESIDE_MAIL.fullmatch(Path(name).name)
+    if (opened := _container(beginning)) and depth < _DEEPEST_COMPRESSION and not is_beside_mail:
+        yield from _members(opened, stream, name, depth)
+    elif is_beside_mail and not beginning.startswith(b"From ") and not mbox.begins_message(beginning):
+        return
+    elif not beginning.strip(_BLANKS):
+        yield name, EmptyFile(f"{name} is empty")
     elif mbox.begins_mbox(beginning) and not (_ONE_MESSAGE.fullmatch(name) and mbox.begins_message(beginning)):
         yield from ((name, message) for message in mbox.messages(stream))
     elif mbox.begins_message(beginning):
@@ -177,35 +203,72 @@ def _messages(stream: io.BufferedReader, name: str, depth: int) -> Iterator[Foun
         yield name, SourceError(f"{name} is neither a mailbox nor a message; it begins with: {start}")
 
 
-class _Rewound(io.RawIOBase):
-    """A stream whose first octets were read already."""
+def _members(
+    opened: Callable[[IO[bytes]], Opened], stream: io.BufferedReader, name: str, depth: int
+) -> Iterator[Found]:
+    """Yield what is in the members of a compressed or packed file."""
+    is_empty = True
+    with opened(stream) as members:
+        for member, read in members:
+            inner = f"{name}/{member}" if member else name
+            try:
+                for found in _messages(_buffered(read()), inner, depth + 1, is_wanted=not member):
+                    is_empty = False
+                    yield found
+            except _UNREADABLE as error:
+                # Those after it may still be readable.
+                is_empty = False
+                yield inner, _unreadable(inner, error)
+    if is_empty:
+        yield name, SourceError(f"{name} holds no messages")
 
-    def __init__(self, beginning: bytes, stream: IO[bytes]) -> None:
-        self._beginning, self._stream = beginning, stream
+
+class _Rewound(io.RawIOBase):
+    """A stream whose first octets were read already. `failure`: why no more can be read."""
+
+    def __init__(self, beginning: bytes, stream: IO[bytes], failure: Exception | None) -> None:
+        self._beginning, self._stream, self._failure = beginning, stream, failure
 
     def readable(self) -> bool:
         """It is."""
         return True
 
     def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer; return how many octets there were."""
+        """Fill the buffer; return how many octets there were. Whatever is wrong with the stream is an OSError."""
         view = memoryview(buffer)
-        data = self._beginning[: len(view)] or self._stream.read(len(view))
+        data = self._beginning[: len(view)]
         self._beginning = self._beginning[len(view) :]
+        if not data:
+            if self._failure:
+                raise OSError(_reason(self._failure)) from self._failure
+            try:
+                data = _some(self._stream, len(view))
+            except _UNREADABLE as error:
+                raise OSError(_reason(error)) from error
         view[: len(data)] = data
         return len(data)
 
 
 def _buffered(stream: IO[bytes]) -> io.BufferedReader:
-    beginning = b""
-    while len(beginning) < _BEGINNING_OCTETS and (chunk := stream.read(_BEGINNING_OCTETS - len(beginning))):
-        beginning += chunk
-    buffered: io.BufferedReader = io.BufferedReader(_Rewound(beginning, stream), _BEGINNING_OCTETS)
+    """Return a reader that has the beginning in its buffer, also of a file that is damaged soon after it."""
+    beginning, failure = b"", None
+    try:
+        while len(beginning) < _BEGINNING_OCTETS and (chunk := _some(stream, _BEGINNING_OCTETS - len(beginning))):
+            beginning += chunk
+    except _UNREADABLE as error:
+        failure = error
+    buffered: io.BufferedReader = io.BufferedReader(_Rewound(beginning, stream, failure), _BEGINNING_OCTETS)
     buffered.peek()
     return buffered
 
 
-Members = Iterator[tuple[str, IO[bytes]]]
+def _some(stream: Any, octets: int) -> bytes:
+    """Read what can be had at once: `read` drops what it has when the rest can't be read."""
+    return (stream.read1 if hasattr(stream, "read1") else stream.read)(octets)
+
+
+# The name of each member, empty where there is only one, and what opens it.
+Members = Iterator[tuple[str, Callable[[], IO[bytes]]]]
 Opened = AbstractContextManager[Members]
 
 
@@ -215,8 +278,14 @@ def _container(beginning: bytes) -> Callable[[IO[bytes]], Opened] | None:
         b"\x1f\x8b": _single(_gunzip),
         b"BZh": _single(bz2.BZ2File),
         b"\xfd7zXZ\x00": _single(lzma.LZMAFile),
+        b"]\x00\x00": _single(lzma.LZMAFile),
         b"\x28\xb5\x2f\xfd": _zstd,
         b"PK\x03\x04": _zip,
+        b"PK\x05\x06": _zip,
+        codecs.BOM_UTF16_LE: _single(partial(_Utf8, "utf-16")),
+        codecs.BOM_UTF16_BE: _single(partial(_Utf8, "utf-16")),
+        b"F\0r\0o\0m\0": _single(partial(_Utf8, "utf-16-le")),
+        b"\0F\0r\0o\0m": _single(partial(_Utf8, "utf-16-be")),
     }
     if beginning[_TAR_MAGIC] == b"ustar":
         return _tar
@@ -227,7 +296,7 @@ def _single(decompressor: Callable[[Any], Any]) -> Callable[[IO[bytes]], Opened]
     @contextmanager
     def opened(stream: IO[bytes]) -> Iterator[Members]:
         with closing(decompressor(stream)) as file:
-            yield iter([("", file)])
+            yield iter([("", lambda: file)])
 
     return opened
 
@@ -247,7 +316,8 @@ def _zstd(stream: IO[bytes]) -> Iterator[Members]:
             raise OSError("zstd has no pipes")
         feeder = threading.Thread(target=_feed, args=(stream, process.stdin), daemon=True)
         feeder.start()
-        yield iter([("", process.stdout)])
+        unpacked = process.stdout
+        yield iter([("", lambda: unpacked)])
         # A reader that stopped early must not leave the feeder with a full pipe.
         process.stdout.close()
         feeder.join()
@@ -264,15 +334,39 @@ def _feed(stream: IO[bytes], pipe: IO[bytes]) -> None:
 def _zip(stream: IO[bytes]) -> Iterator[Members]:
     with zipfile.ZipFile(stream) as archive:
         names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        yield ((name, archive.open(name)) for name in names if _may_be_mail(name))
+        yield ((name, partial(archive.open, name)) for name in names)
 
 
 @contextmanager
 def _tar(stream: IO[bytes]) -> Iterator[Members]:
     with tarfile.open(fileobj=stream, mode="r|") as archive:
-        mail = (info for info in archive if info.isfile() and _may_be_mail(info.name))
-        yield ((info.name, file) for info in mail if (file := archive.extractfile(info)))
+        yield ((info.name, partial(_extracted, archive, info)) for info in archive if info.isfile())
 
 
-def _may_be_mail(name: str) -> bool:
-    return not _NOT_MAIL.fullmatch(Path(name).name)
+def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+    file = archive.extractfile(info)
+    if file is None:
+        raise OSError("it is no file")
+    return file
+
+
+class _Utf8(io.RawIOBase):
+    """A file of another encoding, as UTF-8; editors on Windows save mailboxes as UTF-16."""
+
+    def __init__(self, encoding: str, stream: IO[bytes]) -> None:
+        self._stream, self._ready = stream, b""
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        """Fill the buffer; return how many octets there were."""
+        view = memoryview(buffer)
+        while not self._ready and (octets := self._stream.read(len(view))):
+            self._ready = self._decoder.decode(octets).encode("utf-8", "replace")
+        count = min(len(view), len(self._ready))
+        view[:count] = self._ready[:count]
+        self._ready = self._ready[count:]
+        return count

@@ -23,6 +23,7 @@ from listkit.web import patches
 PATCHING = Patching("web/archive")
 _TEXT_CHARACTERS = 2000
 _MEMBERS_PER_PAGE = 500
+_ROWS_PER_UPDATE = 500
 
 log = logging.getLogger("hyperkitty.import")
 
@@ -116,12 +117,19 @@ class ListArchive:
 
     def _arrange(self, message_ids: Collection[str]) -> list[int]:
         """Complete the threads of these new posts; return the threads' numbers."""
-        for orphan, answered in self._orphans(message_ids):
-            _attach(orphan, answered)
-        posts = self._list.emails.filter(message_id__in=list(message_ids))
-        threads = set(posts.values_list("thread_id", flat=True))
+        threads = self._threads(message_ids)
         _order(threads)
-        return list(threads)
+        orphans = list(self._orphans(message_ids))
+        for orphan, answered in orphans:
+            _attach(orphan, answered)
+        if orphans:
+            threads = self._threads(message_ids)
+            _order(threads)
+        return threads
+
+    def _threads(self, message_ids: Collection[str]) -> list[int]:
+        posts = self._list.emails.filter(message_id__in=list(message_ids))
+        return list(posts.values_list("thread_id", flat=True).distinct())
 
     def _orphans(self, message_ids: Collection[str]) -> Iterable[tuple]:
         """Yield the posts that answer one of these, and came before it."""
@@ -175,24 +183,37 @@ def _attach(orphan: Any, answered: Any) -> None:
         log.warning("%s can't be shown as the answer to %s: %s", orphan.message_id, answered.message_id, error)
 
 
-def _order(threads: Iterable[int]) -> None:
+def _order(threads: Collection[int]) -> None:
     """Set the first post, the date and the order of the posts of each thread."""
     from hyperkitty.models import Email, Thread
 
-    for thread in Thread.objects.filter(id__in=list(threads)):
-        posts = list(
-            thread.emails.order_by("date", "id").only("id", "parent_id", "date", "thread_order", "thread_depth")
-        )
+    # HyperKitty computes the hash of every post that it loads: without it, each would be read again.
+    fields = ("id", "thread_id", "parent_id", "date", "thread_order", "thread_depth", "message_id_hash")
+    by_thread: dict[int, list[Any]] = {}
+    for post in Email.objects.filter(thread_id__in=threads).order_by("date", "id").only(*fields):
+        by_thread.setdefault(post.thread_id, []).append(post)
+    found = list(Thread.objects.filter(id__in=by_thread))
+    moved = []
+    for thread in found:
+        posts = by_thread[thread.id]
         numbers = {post.id for post in posts}
         first = next((post for post in posts if post.parent_id not in numbers), posts[0])
-        found = positions([(post.id, post.parent_id) for post in posts], first.id)
-        for post in posts:
-            position = found.get(post.id)
-            if position and (post.thread_order, post.thread_depth) != position:
-                Email.objects.filter(id=post.id).update(thread_order=position.order, thread_depth=position.depth)
-        Thread.objects.filter(id=thread.id).update(
-            starting_email_id=first.id, date_active=max(post.date for post in posts)
-        )
+        thread.starting_email_id, thread.date_active = first.id, posts[-1].date
+        moved += _reordered(posts, first.id)
+    Email.objects.bulk_update(moved, ["thread_order", "thread_depth"], batch_size=_ROWS_PER_UPDATE)
+    Thread.objects.bulk_update(found, ["starting_email", "date_active"], batch_size=_ROWS_PER_UPDATE)
+
+
+def _reordered(posts: Sequence[Any], first: int) -> list[Any]:
+    """Give the posts of a thread their positions; return those for which that is a change."""
+    found = positions([(post.id, post.parent_id) for post in posts], first)
+    moved = []
+    for post in posts:
+        position = found.get(post.id)
+        if position and (post.thread_order, post.thread_depth) != position:
+            post.thread_order, post.thread_depth = position
+            moved.append(post)
+    return moved
 
 
 def _forget_threads(threads: Iterable[int]) -> None:

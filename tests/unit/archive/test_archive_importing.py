@@ -157,3 +157,10 @@ class TestProgress:
     )
     def test_a_duration_is_readable(self, seconds, text):
         assert duration(seconds) == text
+
+
+def test_an_empty_file_in_a_directory_is_reported_and_no_failure(archive, tmp_path):
+    box(tmp_path, ("1@example.org", "Plums", "blue"))
+    (tmp_path / "trash").touch()
+    account, lines = bring(archive, tmp_path)
+    assert (account.added, account.problems, lines) == (1, [], ["empty: trash"])

@@ -49,6 +49,7 @@ def test_separators_of_many_programs_are_separators(separator):
         b"From the meeting of Mon Mar 2 10:00:00 2015 we report",
         b"From ana@example.org Mon Mar  2 10:00:00 2015",
         b"From: Bo <bo@example.org>\nSubject: quoted",
+        b"From ana@example.org Mon Mar  2 10:00:00 2015\n\nwas the separator",
     ],
 )
 def test_a_line_of_the_text_is_no_separator(line):
@@ -81,7 +82,7 @@ def test_an_empty_message_is_a_message():
     assert bodies(SEPARATOR + b"\n" + box(b"two\n") + SEPARATOR) == [b"", b"two\n", b""]
 
 
-@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\r\r\n"])
 def test_other_line_ends_and_a_byte_order_mark(end):
     octets = b"\xef\xbb\xbf" + box(b"one\n", b"two\n").replace(b"\n", end)
     assert mbox.begins_mbox(octets)

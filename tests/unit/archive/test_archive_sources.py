@@ -46,14 +46,23 @@ def zipped(**members: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     "octets",
-    [BOX, gzip.compress(BOX), bz2.compress(BOX), lzma.compress(BOX), gzip.compress(bz2.compress(BOX)), zipped(a=BOX)],
-    ids=["plain", "gzip", "bzip2", "xz", "twice", "zip"],
-)
+    [BOX, gzip.compress(BOX), bz2.compress(BOX), lzma.compress(BOX), lzma.compress(BOX, lzma.FORMAT_ALONE),
+     gzip.compress(bz2.compress(BOX)), zipped(a=BOX),
+     gzip.compress(BOX[:500]) + gzip.compress(BOX[500:]) + b"\0" * 512],
+    ids=["plain", "gzip", "bzip2", "xz", "lzma", "twice", "zip", "gzip of several members, padded"],
+)  # fmt: skip
 def test_compressed_files_are_read(tmp_path, octets):
     file = tmp_path / "a.mbox"
     file.write_bytes(octets)
     names, problems = read(file)
     assert (len(names), problems) == (3, [])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_file_that_an_editor_saved_as_utf_16_is_read(tmp_path, encoding):
+    file = tmp_path / "a.mbox"
+    file.write_bytes((BOX * 200).decode().encode(encoding))
+    assert (len(read(file)[0]), read(file)[1]) == (600, [])
 
 
 def test_zstd_is_read(tmp_path):
@@ -82,8 +91,28 @@ def test_packed_files_name_their_members_and_what_is_no_mail(tmp_path, packed):
 def test_a_truncated_file_is_read_as_far_as_it_goes_and_named(tmp_path, compress):
     file = tmp_path / "a.mbox"
     file.write_bytes(compress(BOX * 400)[:-20])
-    _, problems = read(file)
+    names, problems = read(file)
     assert problems == ["a.mbox can't be read to its end: its end is missing"]
+    # Nothing of bzip2's blocks of 900 kB can be had without their ends.
+    assert names or compress is bz2.compress
+    file.write_bytes(compress(BOX)[:-4])
+    names, problems = read(file)
+    assert (len(names), problems) == (2, ["a.mbox can't be read to its end: its end is missing"])
+
+
+def test_a_damaged_member_of_a_zip_file_keeps_the_others_from_nothing(tmp_path):
+    octets = bytearray(zipped(a=BOX, b=b"X-Damaged: yes\n" + ONE, c=BOX))
+    octets[octets.index(b"yes")] ^= 1
+    (tmp_path / "all.zip").write_bytes(octets)
+    names, problems = read(tmp_path / "all.zip")
+    assert names == ["all.zip/a"] * 3 + ["all.zip/c"] * 3
+    assert problems == ["all.zip/b can't be read to its end: Bad CRC-32 for file 'b'"]
+
+
+@pytest.mark.parametrize("octets", [zipped(), zipped(**{"index.html": b"<p>"})])
+def test_a_packed_file_without_mail_is_named(tmp_path, octets):
+    (tmp_path / "all.zip").write_bytes(octets)
+    assert read(tmp_path / "all.zip") == ([], ["all.zip holds no messages"])
 
 
 def test_one_message_with_a_line_that_looks_like_a_separator_is_one(tmp_path):
@@ -99,8 +128,11 @@ def test_directories_of_messages_and_maildirs(tmp_path):
         (tmp_path / "maildir" / name).write_bytes(ONE)
     (tmp_path / "10.eml").write_bytes(ONE)
     (tmp_path / ".DS_Store").write_bytes(b"\x00\x00")
+    (tmp_path / "Inbox.msf").write_bytes(b"// <!-- <mdb:mork:z -->\n")
+    (tmp_path / "a link to above").symlink_to(tmp_path)
+    (tmp_path / "2015.log").write_bytes(BOX)
     names, problems = read(tmp_path)
-    assert names == ["10.eml", "maildir/.Sent/cur/4.host:2,S", "maildir/cur/1:2,S", "maildir/new/2"]
+    assert names == ["10.eml", *["2015.log"] * 3, "maildir/.Sent/cur/4.host:2,S", "maildir/cur/1:2,S", "maildir/new/2"]
     assert problems == []
 
 
@@ -126,6 +158,12 @@ def test_a_mailman_2_tree_has_an_mbox_or_months_of_each_list(private):
     ]  # fmt: skip
 
 
+def test_a_list_of_a_tree_is_found_whatever_the_case_of_its_name(private):
+    (private / "Staff.mbox").mkdir()
+    (private / "Staff.mbox/Staff.mbox").write_bytes(BOX)
+    assert len(read(private, "staff")[0]) == 3
+
+
 def test_a_list_that_a_tree_does_not_have_is_refused_with_the_names_of_those_that_it_has(private):
     with pytest.raises(SourceError, match=r"has no archive of staff; it has board, members"):
         sources.find(private, "staff")
@@ -136,8 +174,10 @@ def test_a_list_that_a_tree_does_not_have_is_refused_with_the_names_of_those_tha
     [
         (b"", "a is empty"),
         (b"\n\n", "a is empty"),
+        (b"\0" * 100, "a is empty"),
+        (b"\xef\xbb\xbf\r\n", "a is empty"),
         (b"%PDF-1.4\n", "a is neither a mailbox nor a message; it begins with: %PDF-1.4"),
-        (b"\xff\xfe\x00x", r"a is neither a mailbox nor a message; it begins with: \xff\xfe\x00x"),
+        (b"\xff\xd8\x00x", r"a is neither a mailbox nor a message; it begins with: \xff\xd8\x00x"),
         (gzip.compress(b"", mtime=0), "a is empty"),
         (b"PK\x03\x04" + b"x" * 100, "a can't be read to its end: File is not a zip file"),
     ],
