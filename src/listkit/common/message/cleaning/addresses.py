@@ -21,16 +21,19 @@ _ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 _ATOMS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z -]+")
 _COMMENT = re.compile(r"\(([^()]*)\)")
 _ENCODED_NAME = re.compile(r'"(\s*=\?[^"]*\?=\s*)"')
+# Python's strict parser ends in an AttributeError.
+_LEADING_DOT = re.compile(r"(?:^|[,:)])\s*\.")
 
 
 def is_sound(value: bytes) -> bool:
     """Whether an address field needs no change."""
     if not text.is_sound(value) or b"\\" in value or b";" in value:
         return False
-    read = getaddresses([value.decode("ascii")])
-    if not read or _ENCODED_NAME.search(value.decode("ascii")):
+    written = value.decode("ascii")
+    read = getaddresses([written])
+    if not read or _ENCODED_NAME.search(written) or _LEADING_DOT.search(written):
         return False
-    return len(read) == _count(value.decode("ascii")) and all(
+    return len(read) == _count(written) and all(
         _is_deliverable(address) and len(name) <= LONGEST_DISPLAY_NAME for name, address in read
     )
 

@@ -42,7 +42,8 @@ class FieldCleaner:
         if field.name in _DATES:
             return self._date(field)
         if field.name == "message-id":
-            sound = message_ids.is_sound(field.value)
+            # Mailman makes its hash of the white space before it, too, if it is folded.
+            sound = message_ids.is_sound(field.octets.decode("ascii", "replace"))
             return field if sound else written(field.name, message_ids.normalised(field.value, self._domain))
         if field.name in _REFERENCES:
             return self._references(field)

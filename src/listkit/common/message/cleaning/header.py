@@ -25,7 +25,7 @@ def cleaned(fields: tuple[Field, ...], cleaner: FieldCleaner, internal_date: str
     kept: list[Field] = []
     for field in _single([field for field in fields if not _FILTERS_WORD.fullmatch(field.name)], cleaner):
         clean = cleaner.clean(field)
-        if clean != field and field.name in ("date", "message-id"):
+        if field.name in ("date", "message-id") and (clean is None or clean.value != field.value):
             kept += _original(field, cleaner)
         if clean:
             kept.append(clean)

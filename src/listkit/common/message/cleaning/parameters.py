@@ -68,6 +68,8 @@ def content_type(octets: bytes) -> Parameterised:
         parsed.value = "text/plain" if is_text else "application/octet-stream"
     if not _BOUNDARY.fullmatch(parsed.parameters.get("boundary", "x")):
         del parsed.parameters["boundary"]
+    if parsed.parameters.get("charset") == "":
+        del parsed.parameters["charset"]
     return parsed
 
 
@@ -76,7 +78,8 @@ def is_sound(octets: bytes, parsed: Parameterised) -> bool:
     if not octets.isascii() or len(octets) > _LONGEST_SOUND or not text.is_printable(octets):
         return False
     message = Message()
-    message["Content-Type"] = octets.decode("ascii").replace("\r\n", "")
+    # As it stands: a fold within quotation marks becomes part of the value.
+    message["Content-Type"] = octets.decode("ascii")
     try:
         read = message.get_params(failobj=[])
         names = [name.lower() for name, _value in read[1:]]
