@@ -74,6 +74,13 @@ def test_the_mark_of_answers_stays_on_the_host():
     assert look_up("sent_headers", "X-Listkit-Answers: stranger") is None
 
 
+def test_the_verdicts_of_spam_filters_stay_on_the_host():
+    for line in ("X-Infomaniak-Spam: spam", "x-infomaniak-spam-status: ham", "X-Spam-Flag: YES", "X-Spam-Score: 9"):
+        assert look_up("sent_headers", line) == "IGNORE"
+    for line in ("X-Spamless: yes", "Subject: X-Spam-Flag: YES", "X-Infomaniak: a company"):
+        assert look_up("sent_headers", line) is None
+
+
 SENDERS = [
     "dev-bounces@example.org", "dev-owner@example.org", "dev@example.org", "dev-announce-bounces@example.org",
     "a.b+c-bounces@other.test", "axb+c-bounces@other.test", "other-bounces@other.test", "mailman@example.org",

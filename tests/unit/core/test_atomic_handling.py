@@ -27,6 +27,7 @@ class Switchboard:
 
     def enqueue(self, message, metadata=None):
         Path(self.queue_directory, f"{message}.pck").write_text(message)
+        self.queued = metadata
         return message
 
     def finish(self, filebase, preserve=False):
@@ -67,7 +68,7 @@ class Host:
         (directory / "data").mkdir(exist_ok=True)
         self.delivery = type("Patched", (Delivery,), {**Delivery.__dict__, "asked": []})
         self.mailbox = type("Patched", (Mailbox,), {"lock": mailbox.MMDF.lock})
-        self.commits, self.refusal = 0, None
+        self.commits, self.refusal, self.metadata = 0, None, None
         atomic_handling.wrap(switchboard, self.runner, self.delivery, self.handling, self.commit)
         stale_digest_lock.wrap(self.mailbox)
         self.directory = directory
@@ -89,7 +90,7 @@ class Host:
             self.queue.finish("x")
         except Exception:
             try:
-                self.shunt.enqueue("x")
+                self.shunt.enqueue("x", self.metadata)
                 self.queue.finish("x")
             except Exception:
                 self.queue.finish("x", preserve=True)
@@ -177,6 +178,31 @@ def test_a_message_whose_delivery_has_begun_is_not_sent_again(host):
     host.handle(work, "out")
     assert host.files() == ["in/x.bak", "shunt/x.pck"]
     assert host.commits == 0
+
+
+def fails_later(host, error, *recipients):
+    """Hand the queue file `x` to the relay, and fail after that."""
+
+    def work():
+        host.out.dequeue("x")
+        host.delivery()._deliver_to_recipients(None, "x", {}, recipients)
+        raise error
+
+    host.handle(work, "out")
+
+
+def test_an_error_after_a_delivery_that_is_recorded_sends_nothing_twice(host):
+    fails_later(host, database(None), "ana", "refused")
+    assert host.files() == ["in/x.pck"]
+    assert deliver(host, "x", ["ana", "refused"]) == [["refused"]]
+
+
+def test_an_error_after_a_delivery_that_could_not_be_recorded_shunts_the_rest_only(host, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(no_room()))
+    host.metadata = {"recipients": {"ana", "refused"}, "whichq": "out"}
+    fails_later(host, database(None), "ana", "refused")
+    assert host.shunt.queued == {"recipients": ["refused"], "whichq": "out"}
+    assert "in/x.pck" not in host.files()
 
 
 def test_a_message_whose_delivery_has_not_begun_is_tried_again(host):

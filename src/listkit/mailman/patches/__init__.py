@@ -15,6 +15,7 @@ from listkit.mailman.patches import (
     own_addresses,
     owner_mail_author,
     posting_loops,
+    relay_refusals,
     reserved_names,
     setting_line_breaks,
     stale_digest_lock,
@@ -30,7 +31,8 @@ CLASSES = (
     archive_spool.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,
-    # Both wrap the delivery; what goes to own addresses is recorded like the rest.
+    # All three wrap the delivery; what goes to own addresses is recorded like the rest.
+    relay_refusals.PATCH,
     own_addresses.PATCH,
     atomic_handling.PATCH,
     setting_line_breaks.PATCH,

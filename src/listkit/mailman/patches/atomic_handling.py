@@ -10,9 +10,10 @@ Trying again must not mean posting again. So the handling of a message has no ef
 - what the message leads to (its way into the next queue, notices, digests) is written into a directory that no runner
   reads, and renamed into the queues once the database has committed; where that fails all of it has failed, even if
   the error was caught on the way;
-- a message whose delivery to the relay has begun is not taken back: if it fails from then on it is shunted, as before;
-- the recipients that the relay has accepted are recorded at once: a runner that is killed in the middle of a delivery
-  begins it again, and leaves these out.
+- the recipients that the relay has accepted are recorded at once: a delivery that begins again, after an error or
+  after its runner was killed, leaves these out;
+- where it is not known or not recorded whom the relay has accepted, the message is shunted, as before. Recipients that
+  are known to have it are left out of what is shunted.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Handling:
         self._held_back: list[tuple[Path, Path]] = []
         self._failure: Exception | None = None
         self._record: Path | None = None
-        self.delivery_begun = False
+        self._is_recorded = True
         self.accepted: frozenset[str] = frozenset()
 
     @contextmanager
@@ -92,19 +93,27 @@ class Handling:
     def begin_delivery(self, filebase: str) -> None:
         """Read which recipients the relay has accepted of this queue file already, before this process was killed."""
         self._record = self._accepted_directory / filebase
+        self._is_recorded = True
         self.accepted = frozenset()
         with suppress(FileNotFoundError):
             text = self._record.read_text(encoding="utf-8", errors="surrogatepass")
             self.accepted = frozenset(text.splitlines())
 
+    def begin_transaction_with_relay(self) -> None:
+        """The relay is about to be asked: until `record_accepted`, it is not known whom it has accepted."""
+        self._is_recorded = False
+
     def record_accepted(self, recipients: Iterable[str]) -> None:
         """Record the recipients that the relay has accepted."""
+        recipients = list(recipients)
+        self.accepted |= set(recipients)
         if self._record is None:
             return  # no queue file that a restarted process would deliver again
         try:
             self._accepted_directory.mkdir(mode=0o750, exist_ok=True)
             lines = "".join(f"{recipient}\n" for recipient in recipients)
             append_durably(self._record, lines.encode(errors="surrogatepass"))
+            self._is_recorded = True
         except OSError as error:
             # They have it: to fail now would shunt the message, and it would go to them again.
             log.error("%s can't be written; a kill of this process sends some posts twice: %s", self._record, error)
@@ -113,9 +122,15 @@ class Handling:
         """Remove the record: the queue file is gone."""
         (self._accepted_directory / filebase).unlink(missing_ok=True)
 
+    def without_accepted(self, metadata: dict | None) -> dict | None:
+        """Return the metadata of a message that is shunted, without the recipients that have it."""
+        if not (self.accepted and metadata and metadata.get("recipients")):
+            return metadata
+        return {**metadata, "recipients": [one for one in metadata["recipients"] if one not in self.accepted]}
+
     def may_be_retried(self, error: BaseException | None) -> bool:
         """Return whether the message may go back into its queue after `error`."""
-        return is_temporary(error) and not self.delivery_begun
+        return is_temporary(error) and self._is_recorded
 
 
 def wrap(switchboard_class, runner_class, delivery_class, handling: Handling, commit: Callable[[], None]) -> None:
@@ -131,7 +146,6 @@ def _process_one_file(original, handling, commit):
     @functools.wraps(original)
     def process_in_transaction(self, message, metadata):
         """See `IRunner`."""
-        handling.delivery_begun = False
         if self.name == "out":
             # What it does can't be held back, so its commit must not undo what has been sent.
             original(self, message, metadata)
@@ -157,10 +171,10 @@ def _deliver_to_recipients(original, handling):
     @functools.wraps(original)
     def deliver_once(self, mailing_list, message, metadata, recipients):
         """See `BaseDelivery`."""
-        handling.delivery_begun = True
         remaining = [recipient for recipient in recipients if recipient not in handling.accepted]
         if not remaining:
             return {}
+        handling.begin_transaction_with_relay()
         refused = original(self, mailing_list, message, metadata, remaining)
         handling.record_accepted(recipient for recipient in remaining if recipient not in refused)
         return refused
@@ -170,12 +184,14 @@ def _deliver_to_recipients(original, handling):
 
 def _enqueue(original, handling):
     @functools.wraps(original)
-    def enqueue_in_transaction(self, *arguments, **more):
+    def enqueue_in_transaction(self, message, metadata=None, **more):
         """See `ISwitchboard`. Refuses to shunt what can be retried, so that `finish` keeps it."""
         error = sys.exc_info()[1]
-        if error and self.name == "shunt" and handling.may_be_retried(error):
-            raise error
-        return handling.enqueue(original, self, *arguments, **more)
+        if error and self.name == "shunt":
+            if handling.may_be_retried(error):
+                raise error
+            metadata = handling.without_accepted(metadata)
+        return handling.enqueue(original, self, message, metadata, **more)
 
     return enqueue_in_transaction
 

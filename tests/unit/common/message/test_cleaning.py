@@ -70,6 +70,15 @@ def test_text_is_decoded_as_mail_programs_do(value, expected):
     assert decoded(header(b"Subject: " + value)["Subject"]) == expected
 
 
+@pytest.mark.parametrize(
+    "address",
+    [b". <ana@example.com>", b"Bo <bo@x.ch>, .A <ana@example.com>", b"bo@x.ch,\r\n .ana@example.com", b"(c) ."],
+)
+def test_python_s_strict_parser_reads_every_name_and_address_that_begins_with_a_dot(address):
+    message = email.message_from_bytes(header(b"To: " + address).as_bytes(), policy=email.policy.default)
+    assert "." in str(message["To"])
+
+
 def test_long_text_is_cut():
     assert decoded(header(b"Subject: " + b"word " * 1000)["Subject"]).endswith("wo...")
     assert len(decoded(header("Subject: {}".format("ü" * 5000).encode())["Subject"])) == 900
@@ -170,6 +179,13 @@ def test_an_id_has_one_hash_and_answers_still_find_it(value, expected):
     assert header(b"References: <0@b.example> " + bracketed)["References"].split()[1] == expected
 
 
+@pytest.mark.parametrize("written", [b"Message-ID:\r\n <a@b>", b"Message-ID: <a@b> ", b"Message-ID:\r\n\t<a@b>"])
+def test_a_folded_id_stands_on_one_line_for_mailman_makes_a_hash_of_the_fold_too(written):
+    message = header(written)
+    assert message["Message-ID"] == "<a@b>"
+    assert "X-Original-Message-Id" not in message
+
+
 @pytest.mark.parametrize("name", [b"X-Spam-Flag", b"X-Spam-Status", b"x-spam", b"X-Spamd-Bar", b"X-Rspamd-Score"])
 def test_no_filters_word_is_passed_on(name):
     assert header(name + b": YES")[name.decode()] is None
@@ -214,6 +230,20 @@ def test_a_multipart_without_boundary_is_taken_apart_where_its_parts_show_it():
 def test_a_multipart_whose_parts_cannot_be_found_becomes_text(content_type):
     message = multipart(content_type, b"Gr\xfc\xdfe\r\n")
     assert message.get_content() == "Grüße\r\n"
+
+
+def test_a_boundary_that_is_folded_is_found():
+    message = multipart(b'multipart/mixed; boundary="simple\r\n boundary"', b"--simple boundary\r\n\r\none\r\n")
+    assert [part.get_payload() for part in message.iter_parts()] == ["one"]
+
+
+def test_fields_in_any_kind_of_message_within_are_readable():
+    for kind in (b"message/partial; id=x", b"message/global", b"message/feedback-report", b"message/rfc822"):
+        assert_readable(cleaned(b"Content-Type: " + kind + b"\r\n\r\nSubject: Gr\xfc\xdfe\r\n\r\nHello.\r\n"))
+
+
+def test_an_empty_charset_is_none():
+    assert header(b'Content-Type: text/plain; charset=""', b"Gr\xc3\xbc\xc3\x9fe").get_content_charset() == "utf-8"
 
 
 def test_a_multipart_is_never_encoded_itself():

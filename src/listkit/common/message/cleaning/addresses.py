@@ -177,7 +177,9 @@ def _separators(value: str) -> Iterator[tuple[int, str]]:
 
 
 def _mailbox(name: str, address: str) -> str:
-    return f"{_phrase(name)} <{address}>" if name else address
+    if name:
+        return f"{_phrase(name)} <{address}>"
+    return f"<{address}>" if address.startswith(".") else address
 
 
 def _phrase(name: str) -> str:

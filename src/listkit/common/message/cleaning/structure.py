@@ -292,16 +292,17 @@ class Scanner:
         if main_type == "multipart":
             self._open_multipart(entity)
             return
-        if entity.type.value == "message/rfc822" and encoding in _IDENTITY:
+        if entity.type.value == "message/delivery-status":
+            self._settle(entity)
+            self._open_status(position, entity.depth)
+            return
+        # Python's parser reads a message in each of them: partial, global, feedback-report, ...
+        if main_type == "message" and encoding in _IDENTITY:
             if entity.depth < DEEPEST:
                 self._settle(entity)
                 self._header = self._entity(position, "text/plain", entity.depth + 1)
                 return
             self._make_text(entity)
-        elif entity.type.value == "message/delivery-status":
-            self._settle(entity)
-            self._open_status(position, entity.depth)
-            return
         if entity.type.value.startswith("text/"):
             self._open_text(entity, encoding)
         if self._text is not entity:
