@@ -76,7 +76,9 @@ PATCH = Patch(
     targets=(
         Target("mailman.mta.connection:Connection.sendmail", "(self, envsender, recipients, msg)"),
         Target("mailman.mta.base:BaseDelivery._deliver_to_recipients", "(self, mlist, msg, msgdata, recipients)"),
-        Target("mailman.email.message:OwnerNotification.__init__", "(self, mlist, subject, text=None, roster=None)"),
+        Target(
+            "mailman.email.message:OwnerNotification.__init__", "(self, mlist, subject=None, text=None, roster=None)"
+        ),
     ),
     apply=_apply,
 )
