@@ -28,7 +28,7 @@ class Backlog:
 
     def record_arrival(self, ref: MessageRef, internal_date: str) -> None:
         """Record when a waiting message arrived; `internal_date` as IMAP writes it."""
-        self._arrivals[ref] = _epoch_seconds(internal_date)
+        self._arrivals[ref] = epoch_seconds(internal_date)
         self._report_oldest()
 
     def forget(self, ref: MessageRef) -> None:
@@ -44,7 +44,7 @@ class Backlog:
         self._context.metrics.oldest_waiting(min(self._arrivals.values(), default=None), mailbox=self._context.account)
 
 
-def _epoch_seconds(internal_date: str) -> float:
+def epoch_seconds(internal_date: str) -> float:
     """Parse IMAP's INTERNALDATE; now, where the server writes it in another form."""
     try:
         return datetime.datetime.strptime(internal_date.strip(), "%d-%b-%Y %H:%M:%S %z").timestamp()

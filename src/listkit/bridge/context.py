@@ -93,6 +93,10 @@ class MailboxContext:
         """Set how many messages lie in a folder."""
         self.metrics.set("folder_messages", count, mailbox=self.account, folder=folder)
 
+    def gauge_oldest(self, folder: str, arrived: float) -> None:
+        """Set when the oldest message in a folder arrived (seconds since the epoch), 0 for an empty folder."""
+        self.metrics.set("folder_oldest_timestamp_seconds", arrived, mailbox=self.account, folder=folder)
+
     def count(self, name: str, **labels: str) -> None:
         """Add one to a counter of this mailbox."""
         self.metrics.add(name, 1, mailbox=self.account, **labels)

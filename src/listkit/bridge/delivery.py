@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import email
+import email.message
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +13,8 @@ from typing import IO
 
 from listkit.bridge import owner
 from listkit.bridge.address import AddressBook, addresses_in
-from listkit.bridge.config import Configuration, Mailbox, SiteOwner
+from listkit.bridge.addressee import Addressee
+from listkit.bridge.config import Configuration, Mailbox
 from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.identity import content_identity, delivery_id
 from listkit.bridge.journal import Journal
@@ -20,7 +23,10 @@ from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
+from listkit.bridge.vouching import vouched_author
 from listkit.common import submission_rules
+from listkit.common.endpoints import Endpoint
+from listkit.common.message.automatic import is_automatic, is_automatic_reply
 from listkit.common.message.cleaning import CleanMessage, clean, text
 from listkit.common.message.header import Header, HeaderTooLarge, envelope_sender, read_header
 
@@ -28,6 +34,8 @@ from listkit.common.message.header import Header, HeaderTooLarge, envelope_sende
 _LMTP_TIMEOUT_SECONDS = 300
 _LONGEST_SUBJECT = 200
 _OWNER = "the site owner"
+# Bounces are counted, and owners read what programs write to them.
+_NO_COMMANDS = frozenset({"owner", "bounces"})
 
 
 class MailmanUnavailable(Exception):
@@ -64,8 +72,8 @@ class Outcome:
 
     message_id, via (the header that it was routed by) and notes (one for each recipient) are for the log.
     met_550: Mailman answered 550 for a recipient.
-    author, subject and addressee (a list's owners, or nothing for the site owner) are for the report of a refusal;
-    is_reported is False for what the report itself may have caused.
+    author, subject and addressee are for the report of a refusal; is_reported is False for what the report itself may
+    have caused. owners: of the list, or the site owner. is_discarded: Mailman discards it, since a program wrote it.
     """
 
     disposition: Disposition
@@ -75,8 +83,10 @@ class Outcome:
     met_550: bool = False
     author: str = ""
     subject: str = ""
-    addressee: str = ""
+    addressee: Addressee = field(default_factory=Addressee)
+    owners: Addressee = field(default_factory=Addressee)
     is_reported: bool = True
+    is_discarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,8 @@ class DeliveryAgent:
         outcome.subject = text.shortened(text.decode(header.first_octets("subject")), _LONGEST_SUBJECT)
         found, certain = self._route(header, incoming.seen)
         outcome.via = found.via
-        outcome.addressee = self._owners_of(found)
+        outcome.owners = self._owners_of(found)
+        outcome.addressee = self._author_to_inform(header) or outcome.owners
         if not found.has_home:
             return self._without_home(outcome, found, certain)
         if len(found.recipients) > RECIPIENTS_AT_MOST:
@@ -175,28 +186,34 @@ class DeliveryAgent:
         cleaned = clean(header, incoming.spool, incoming.internal_date, self._mailbox.domain)
         return _Message(incoming, header, cleaned, identity)
 
-    def _owners_of(self, found: Route) -> str:
-        """The owners of the first list that a message is for; of a list's own mail, nothing."""
+    def _owners_of(self, found: Route) -> Addressee:
+        """The owners of the first list that a message is for; without one, the site owner."""
         if not found.recipients:
-            return ""
+            return Addressee()
         local, _, domain = self._book().classify(found.recipients[0]).posting_address.rpartition("@")
-        return f"{local}-owner@{domain}"
+        return Addressee(f"{local}-owner@{domain}")
 
-    def report(self, addressee: str, octets: bytes) -> Reply:
-        """Send a report of undelivered mail to a list's owners, or to the site owner.
+    def _author_to_inform(self, header: Header) -> Addressee | None:
+        """The author, if a notice reaches the right person and can't be one of two programs' answers to each other."""
+        author = vouched_author(header)
+        is_person = author and not self._is_read_here(author) and not is_automatic(_as_message(header))
+        return Addressee(author, is_author=True) if is_person and self._configuration.site_owner else None
 
-        Raises `MailmanUnavailable` and `SmtpError`.
-        """
-        if addressee:
+    def report(self, addressee: Addressee, octets: bytes) -> Reply:
+        """Send a report of undelivered mail. Raises `MailmanUnavailable` and `SmtpError`."""
+        if addressee.address and not addressee.is_author:
             try:
-                return self.connect().deliver(self._mailbox.account, addressee, [octets])
+                return self.connect().deliver(self._mailbox.account, addressee.address, [octets])
             except SmtpError:
                 self._drop()
                 raise
         site_owner = self._configuration.site_owner
-        if site_owner is None or self._is_read_here(site_owner.address):
+        if site_owner is None or self._is_read_here(addressee.address or site_owner.address):
             return Reply(550, "there is no site owner outside of this mailbox", "report")
-        return self._relay(site_owner, [octets])
+        if addressee.is_author:
+            # No sender: what answers it has nowhere to go (RFC 3834).
+            return self._relay(site_owner.relay, "", addressee.address, [octets])
+        return self._relay(site_owner.relay, self._mailbox.account, site_owner.address, [octets])
 
     def connect(self) -> SmtpConnection:
         """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""
@@ -258,10 +275,19 @@ class DeliveryAgent:
             return self._decide(message, recipient, reply, outcome), reply
 
         decided, new = self._once(message, recipient, outcome, attempt)
+        outcome.is_discarded |= decided is DeliveryStatus.DELIVERED and self._is_discarded(message.header, recipient)
         if new:
             self.last_accepted = time.monotonic()
             self._metrics.add("delivered_total", mailbox=self._mailbox.account)
         return decided
+
+    def _is_discarded(self, header: Header, recipient: str) -> bool:
+        """Whether Mailman discards the message: a program's reply to a list, or its mail to a command address."""
+        message = _as_message(header)
+        if recipient == self._book().classify(recipient).posting_address:
+            return is_automatic_reply(message)
+        suffix = recipient.partition("@")[0].partition("+")[0].rpartition("-")[2]
+        return suffix not in _NO_COMMANDS and is_automatic(message)
 
     def _once(
         self, message: _Message, recipient: str, outcome: Outcome, attempt: _Attempt
@@ -328,7 +354,7 @@ class DeliveryAgent:
         def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:
             try:
                 blocks = owner.forwarded(message.clean, message.incoming.spool, self._mailbox.account)
-                reply = self._relay(site_owner, blocks)
+                reply = self._relay(site_owner.relay, self._mailbox.account, site_owner.address, blocks)
             except SmtpError as error:
                 return DeliveryStatus.DEFERRED, error
             return delivery_status(reply.code, list_exists=False, times_550=0), reply
@@ -342,14 +368,22 @@ class DeliveryAgent:
         """Whether the bridge itself reads the mail to an address."""
         return bool(self._book().classify(address).recipient) or self._book().is_owner(address)
 
-    def _relay(self, site_owner: SiteOwner, blocks: Iterable[bytes]) -> Reply:
-        """Send a message to the site owner through the local relay, as the mailbox's account. Raises `SmtpError`."""
-        relay = site_owner.relay
+    @staticmethod
+    def _relay(relay: Endpoint, sender: str, recipient: str, blocks: Iterable[bytes]) -> Reply:
+        """Send a message through the local relay. Raises `SmtpError`."""
         connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
         try:
-            reply = connection.deliver(self._mailbox.account, site_owner.address, blocks)
+            reply = connection.deliver(sender, recipient, blocks)
         except BaseException:
             connection.drop()
             raise
         connection.close()
         return reply
+
+
+def _as_message(header: Header) -> email.message.Message:
+    """The header as Mailman sees it; a report has no sender, which Mailman finds in X-MailFrom."""
+    lines = b"".join(field.raw for field in header.fields if field.name != "x-mailfrom")
+    if header.first("return-path") == "<>":
+        lines += b"X-MailFrom: \r\n"
+    return email.message_from_bytes(lines)

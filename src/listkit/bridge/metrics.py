@@ -21,6 +21,7 @@ _FIGURES: dict[str, tuple[Literal["gauge", "counter"], str]] = {
     "waiting_messages": ("gauge", "messages that are in the mailbox and not yet delivered"),
     "oldest_waiting_seconds": ("gauge", "age of the oldest message that is not yet delivered, 0 for none"),
     "folder_messages": ("gauge", "messages in a folder that is only reported, or holds what was not delivered"),
+    "folder_oldest_timestamp_seconds": ("gauge", "when the oldest message arrived that was not delivered, by folder"),
     "fetched_total": ("counter", "messages read from the mailbox"),
     "delivered_total": ("counter", "deliveries that Mailman accepted"),
     "duplicates_total": ("counter", "deliveries recognised as made before"),

@@ -14,12 +14,14 @@ import time
 from collections.abc import Iterator
 from typing import IO
 
+from listkit.bridge.addressee import Addressee
 from listkit.bridge.backlog import Backlog
 from listkit.bridge.context import MailboxContext, MessageRef
 from listkit.bridge.delivery import DeliveryAgent, Incoming, MailmanUnavailable, Outcome
 from listkit.bridge.imap import CommandRefused, Imap, ImapError
 from listkit.bridge.moves import MoveBatch, PendingMoves
 from listkit.bridge.policy import CRASHES_ALLOWED, REFUSED_FETCHES_ALLOWED, Disposition, is_poison
+from listkit.bridge.reports import AUTOMATIC
 from listkit.bridge.retries import MailmanRetry, MessageRetry, RetryQueue
 from listkit.common.message.lines import LineNormaliser
 
@@ -175,13 +177,20 @@ class MessageProcessor:
             self._context.count("set_aside_total", folder=outcome.disposition.value)
         target = batch.target(outcome.disposition)
         if is_set_aside and outcome.is_reported:
-            self._context.journal.record_refusal(
-                ref.account, outcome.addressee, outcome.author, outcome.subject, target, "; ".join(outcome.notes)[:500]
-            )
+            self._record_refusal(ref, outcome, outcome.addressee, target, "; ".join(outcome.notes)[:500])
+        elif outcome.is_discarded:
+            self._record_refusal(ref, outcome, outcome.owners, target, AUTOMATIC)
         _log_outcome(logging.WARNING if is_set_aside else logging.INFO, ref, outcome, target and f"to {target}")
         # Last: it may carry the batch out, and the connection may break at that.
         batch.add(ref.uid, outcome.disposition)
         return True
+
+    def _record_refusal(
+        self, ref: MessageRef, outcome: Outcome, addressee: Addressee, folder: str, reason: str
+    ) -> None:
+        self._context.journal.record_refusal(
+            ref.account, addressee.key, outcome.author, outcome.subject, folder, reason
+        )
 
     def _defer(self, ref: MessageRef, outcome: Outcome) -> None:
         def count(retry: MessageRetry) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
-from listkit.bridge.backlog import Backlog
+from listkit.bridge.backlog import Backlog, epoch_seconds
 from listkit.bridge.context import MailboxContext, MessageRef
 from listkit.bridge.delivery import DeliveryAgent, MailmanUnavailable
 from listkit.bridge.imap import Imap, Selected
@@ -28,6 +28,7 @@ class FolderSweep:
         self._backlog = Backlog(context)
         self._processor = MessageProcessor(context, agent, self._retries, self._moves, self._backlog, self._mailman)
         self._reported: dict[str, int] = {}
+        self._set_aside: dict[str, int] = {}
 
     @property
     def last_success(self) -> float:
@@ -58,7 +59,7 @@ class FolderSweep:
         for folder in folders.report:
             self._report(folder, server.count(folder) or 0)
         for folder in (folders.rejected, folders.unrouted, folders.failed):
-            self._context.gauge_folder(folder, server.count(folder) or 0)
+            self._note_set_aside(server, folder)
 
     def sweep(self, server: Imap, folder: str) -> bool:
         """Handle the messages of a folder that are due; return whether there were any.
@@ -124,6 +125,21 @@ class FolderSweep:
         """Forget messages of a folder that another program or a human has removed."""
         for record in (self._retries, self._backlog, self._moves):
             record.retain(folder, present)
+
+    def _note_set_aside(self, server: Imap, folder: str) -> None:
+        """Publish how many messages lie in a folder and since when; the latter is asked for when the number changes."""
+        count = server.count(folder) or 0
+        self._context.gauge_folder(folder, count)
+        if count != self._set_aside.get(folder):
+            self._context.gauge_oldest(folder, self._oldest_arrival(server, folder) if count else 0.0)
+            self._set_aside[folder] = count
+
+    @staticmethod
+    def _oldest_arrival(server: Imap, folder: str) -> float:
+        """When the oldest message in a folder arrived, in seconds since the epoch; 0 when there is none any more."""
+        uids = server.search("ALL") if server.select(folder) else []
+        date = server.internal_date(uids[0]) if uids else ""
+        return epoch_seconds(date) if date else 0.0
 
     def _report(self, folder: str, count: int) -> None:
         account = self._context.account

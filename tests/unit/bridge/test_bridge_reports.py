@@ -8,10 +8,11 @@ import email.policy
 import pytest
 from test_bridge_delivery import ACCOUNT, Bench, post
 
+from listkit.bridge.addressee import Addressee
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.journal import Journal, Refusal
 from listkit.bridge.policy import Disposition
-from listkit.bridge.reports import Reporter, composed
+from listkit.bridge.reports import AUTOMATIC, Reporter, composed
 from listkit.common import submission_rules
 
 DAY = 86_400
@@ -95,9 +96,74 @@ def test_a_report_that_cannot_be_sent_is_sent_later(bench, clock):
     assert bench.recipients == ["news-owner@example.org"]
 
 
+VOUCHED = b"Authentication-Results: mx.infomaniak.com; dmarc=pass (p=none) header.from=example.com\n"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"", b"Auto-Submitted: auto-generated\n", b"Precedence: bulk\n"],
+    ids=["person", "program", "bulk"],
+)
+def test_the_author_is_informed_where_the_mail_service_vouches_for_a_person(bench, more):
+    bench.mailman.answer = lambda _taken: "552 too large"
+    outcome = bench.handle(VOUCHED + more + post("news@example.org"))
+    author = Addressee("ana@example.com", is_author=True)
+    assert outcome.addressee == (Addressee("news-owner@example.org") if more else author)
+
+
+def test_the_author_gets_a_notice_without_a_sender_that_nothing_answers(bench, clock):
+    one, key = reporter(bench), Addressee("ana@example.com", is_author=True).key
+    refuse(bench.journal, addressee=key)
+    clock[0] += 301
+    one.report_if_due()
+    refuse(bench.journal, addressee=key)
+    clock[0] += DAY - 310
+    one.report_if_due()
+    (sent,) = bench.relay.taken
+    assert (sent.sender, sent.recipient) == ("", "ana@example.com")
+    message = email.message_from_bytes(sent.content, policy=email.policy.default)
+    assert message["Subject"] == "1 message not delivered"
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["X-Listkit-Answer"] == "stranger"
+    assert "Subject: Grüße\n  Reason: DATA: 552 too large" in text_of(sent.content)
+    clock[0] += 320
+    one.report_if_due()
+    assert len(bench.relay.taken) == 2
+
+
+@pytest.mark.parametrize(
+    ("to", "field", "is_discarded"),
+    [
+        ("news", b"Auto-Submitted: auto-replied", True),
+        ("news", b"Auto-Submitted: auto-generated", False),
+        ("news", b"X-Other: x", False),
+        ("news-request", b"Auto-Submitted: auto-generated", True),
+        ("news-confirm+1234", b"Precedence: bulk", True),
+        ("news-owner", b"Auto-Submitted: auto-replied", False),
+        ("news-bounces", b"Auto-Submitted: auto-replied", False),
+    ],
+)
+def test_what_mailman_discards_because_a_program_wrote_it_is_known(bench, to, field, is_discarded):
+    address = f"{to}@example.org"
+    outcome = bench.handle(field + b"\n" + post(address, to=address))
+    assert (outcome.disposition, outcome.is_discarded) == (Disposition.PROCESSED, is_discarded)
+
+
+def test_discarded_automatic_mail_is_counted_in_the_report():
+    discarded = [Refusal(n, "a@example.com", "Away", "Processed", AUTOMATIC) for n in range(3)]
+    message = composed(ACCOUNT, Addressee("news-owner@example.org"), discarded)
+    assert message["Subject"] == "3 messages from programs discarded"
+    assert "3 messages from programs (absence notices" in message.get_content()
+    refused = Refusal(9, "b@example.com", "Minutes", "Rejected", "too large")
+    message = composed(ACCOUNT, Addressee("news-owner@example.org"), [*discarded, refused])
+    assert message["Subject"] == "1 message not delivered"
+    assert "Minutes" in message.get_content() and "3 messages from programs" in message.get_content()
+    assert "Away" not in message.get_content()
+
+
 def test_a_long_report_is_cut():
     refusals = [Refusal(n, "a@example.com", f"subject {n}", "Unrouted", "no such address") for n in range(50)]
-    message = composed(ACCOUNT, "", refusals)
+    message = composed(ACCOUNT, Addressee(), refusals)
     assert message["Subject"] == "50 messages not delivered"
     assert "subject 39" in message.get_content()
     assert "subject 40" not in message.get_content()
@@ -119,9 +185,9 @@ def test_an_outcome_says_whom_to_report_to(bench):
     assert (outcome.author, outcome.subject, outcome.addressee) == (
         "ana@example.com",
         "Grüße",
-        "news-owner@example.org",
+        Addressee("news-owner@example.org"),
     )
-    assert bench.handle(post("x", to="nobody@example.org")).addressee == ""
+    assert bench.handle(post("x", to="nobody@example.org")).addressee == Addressee()
 
 
 @pytest.mark.parametrize(("name", "is_sent"), [("minutes.pdf", True), ("setup.EXE", False), ("photos.zip", False)])

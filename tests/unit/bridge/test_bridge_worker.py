@@ -249,6 +249,9 @@ def test_mail_for_nobody_goes_to_unrouted_and_a_refused_one_to_rejected(site):
     wait_until(lambda: site.server.contents("Rejected") and site.server.contents("Unrouted"))
     assert site.value("set_aside_total", folder="rejected") == 1
     assert site.value("set_aside_total", folder="unrouted") == 1
+    arrived = "folder_oldest_timestamp_seconds"
+    wait_until(lambda: all(site.value(arrived, folder=folder) for folder in ("Rejected", "Unrouted")))
+    assert site.value(arrived, folder="Failed") == 0
 
 
 def test_a_message_that_waits_does_not_hold_up_the_others(site):

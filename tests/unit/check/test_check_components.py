@@ -13,7 +13,8 @@ from check_stand_ins import all_of, closed_port, server, the
 from listkit.certificate.files import Certificate, make_self_signed
 from listkit.check import settings
 from listkit.check.components import bridge, certificate, core, database, lists, patches, relay, tunnel, web
-from listkit.check.finding import Status
+from listkit.check.finding import Finding, Status
+from listkit.check.probes import date
 from listkit.common import configuration
 from listkit.common.rest import LoginRefused, RestError, Unreachable
 
@@ -161,16 +162,23 @@ class TestIncomingMail:
         assert "no progress for 300 s" in finding.seen
         assert finding.remedy == "`systemctl restart listkit-bridge.service`"
 
-    def test_messages_that_were_set_aside_are_counted_by_folder_since_the_start(self, bridge_says, programs):
-        programs.add("systemctl", "echo 'Mon 2026-11-30 05:00:00 UTC'")
-        counter = 'set_aside_total{folder="%s",mailbox="%s"} %d'
-        metrics, _ = bridge_says(counter % ("Rejected", "a@x.test", 2), counter % ("Rejected", "b@x.test", 1))
+    def test_messages_that_were_set_aside_are_counted_with_the_arrival_of_the_oldest(self, bridge_says):
+        def folder(name, count, oldest, mailbox="a@x.test"):
+            labels = f'{{folder="{name}",mailbox="{mailbox}"}}'
+            return f"folder_messages{labels} {count}", f"folder_oldest_timestamp_seconds{labels} {oldest}"
+
+        spam = 'folder_messages{folder="Spam",mailbox="a@x.test"} 9'
+        empty = folder("Failed", 0, 0)
+        metrics, _ = bridge_says(*folder("Rejected", 2, 86400), *folder("Rejected", 1, 0, "b@x.test"), *empty, spam)
         finding = the(bridge.check_set_aside(metrics))
-        assert (finding.status, finding.seen) == (Status.OK, "3 in Rejected, since Mon 2026-11-30 05:00:00 UTC")
-        metrics, _ = bridge_says(counter % ("Failed", "a@x.test", 1))
+        assert finding.status is Status.OK
+        assert finding.seen.startswith(f"3 in Rejected, the oldest from {date(86400)}: the authors or owners")
+        metrics, _ = bridge_says(*folder("Failed", 1, 86400), *folder("Unrouted", 2, 90000))
         finding = the(bridge.check_set_aside(metrics))
         assert finding.status is Status.WARNING
+        assert f"1 in Failed, the oldest from {date(86400)}; 2 in Unrouted" in finding.seen
         assert "Replay" in finding.remedy
+        assert the(bridge.check_set_aside(bridge_says(*empty, spam)[0])) == Finding.ok("set aside messages", "none")
 
 
 class TestSetAside:

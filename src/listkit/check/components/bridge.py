@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from listkit.check.finding import PLAYBOOK, Check, Finding
-from listkit.check.probes import output, with_last_log_line
+from listkit.check.probes import date, with_last_log_line
 from listkit.check.settings import Settings
 
 UNIT = "listkit-bridge.service"
@@ -20,6 +19,7 @@ METRICS = Path("/run/listkit-bridge/metrics.prom")
 STALE_SECONDS = 60
 """The bridge writes its metrics every few seconds."""
 RESTART = f"`systemctl restart {UNIT}`"
+_REPLAY = "read them in the mailbox, and move those that Mailman is to get to the folder Replay"
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Metrics:
         """Whether a gauge of a mailbox is 1."""
         return self.values.get((name, frozenset({("mailbox", mailbox)}))) == 1
 
-    def by_folder(self, name: str) -> Counter[str]:
-        """The sums of a counter over all mailboxes, by folder."""
-        sums: Counter[str] = Counter()
+    def by_folder(self, name: str) -> dict[str, list[float]]:
+        """The values of a metric in all mailboxes, by folder."""
+        found: dict[str, list[float]] = {}
         for (metric, labels), value in self.values.items():
-            if metric == name and value:
-                sums[dict(labels).get("folder", "")] += int(value)
-        return sums
+            if metric == name:
+                found.setdefault(dict(labels).get("folder", ""), []).append(value)
+        return found
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -90,17 +90,25 @@ def _not_logged_in(mailbox: str, metrics: Metrics) -> Finding:
 
 
 def check_set_aside(metrics: Path = METRICS) -> Iterator[Finding]:
-    """The bridge has not given up on a message since it was started."""
+    """No message lies in the folder Failed; what lies in the others has been reported to those whom it concerns."""
     name = "set aside messages"
     try:
-        counts = Metrics.parse(metrics.read_text()).by_folder("set_aside_total")
+        current = Metrics.parse(metrics.read_text())
     except FileNotFoundError:
         return  # the finding "incoming mail" has it
-    since = output("systemctl", "show", "--property=ActiveEnterTimestamp", "--value", UNIT).strip()
-    listed = ", ".join(f"{count} in {folder}" for folder, count in sorted(counts.items())) or "none"
-    seen = f"{listed}, since {since}" if since else listed
-    if counts.get("Failed"):
-        remedy = "read them in the mailbox; move those that Mailman is to have after all to the folder Replay"
-        yield Finding.warning(name, f"{seen}: the bridge gave up on those in Failed", remedy)
+    counts, oldest = current.by_folder("folder_messages"), current.by_folder("folder_oldest_timestamp_seconds")
+    # The other folders that are counted hold no undelivered mail.
+    held = {folder: int(sum(counts.get(folder, []))) for folder in oldest}
+    seen = "; ".join(
+        f"{count} in {folder}, the oldest from {date(min(filter(None, oldest[folder]), default=0))}"
+        for folder, count in sorted(held.items())
+        if count
+    )
+    if held.get("Failed"):
+        yield Finding.warning(name, f"{seen}: the bridge gave up on those in Failed", _REPLAY)
+    elif seen:
+        yield Finding.ok(
+            name, f"{seen}: the authors or owners were informed. To deliver one after all, move it to the folder Replay"
+        )
     else:
-        yield Finding.ok(name, seen)
+        yield Finding.ok(name, "none")

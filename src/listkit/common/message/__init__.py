@@ -4,5 +4,6 @@ lines       mail's line form
 header      the header fields as they stand
 cleaning    a message in a form that all programs after it read alike
 decoding    header values as text, whatever is in them
+automatic   what programs wrote, which is not answered
 plain_text  a message without all that an archive may refuse
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 
+from listkit.common.message.automatic import is_automatic
 from listkit.common.patching import Patch, Target
-from listkit.mailman.automatic_mail import is_automatic
 from listkit.mailman.chain_links import ask_first
 
 RULE, DISCARD = "listkit-automatic-reply", "discard"

@@ -11,7 +11,10 @@ import functools
 from listkit.common.patching import Patch, Target
 
 NOTICE = b"X-List-Administrivia: yes\n"
-"""Marks Mailman's own notices: a list that is a member of another one posts no welcome (see `automatic_mail`)."""
+"""Marks Mailman's own notices: a list that is a member of another one posts no welcome.
+
+See `listkit.common.message.automatic`.
+"""
 
 
 def wrap(delivery_class, of_lists, deliver) -> None:

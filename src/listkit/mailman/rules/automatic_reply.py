@@ -4,7 +4,7 @@ from mailman.interfaces.rules import IRule
 from public import public
 from zope.interface import implementer
 
-from listkit.mailman.automatic_mail import is_automatic_reply
+from listkit.common.message.automatic import is_automatic_reply
 from listkit.mailman.patches.automatic_mail import RULE
 
 

@@ -4,7 +4,7 @@ import email
 
 import pytest
 
-from listkit.mailman.automatic_mail import is_automatic, is_automatic_reply
+from listkit.common.message.automatic import is_automatic, is_automatic_reply
 
 REPLIES = [
     "Auto-Submitted: auto-replied",
