@@ -33,12 +33,12 @@ _HELD = """
 import json, sys
 sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
 from listkit.budget.postfix import Place, Queue
-from listkit.budget.controller import is_urgent
+from listkit.budget.controller import classify
 queue = Queue()
 held = [queue_id for queue_id, place in queue.places().items() if place is Place.HOLD]
 rows = [
     # In one line, wherever it was folded.
-    (" ".join(envelope.headers["Subject"].split()), envelope.sender, is_urgent(envelope))
+    (" ".join(envelope.headers["Subject"].split()), envelope.sender, classify(envelope)[0].name)
     for envelope in queue.envelopes(held)
 ]
 print(json.dumps(rows))
@@ -81,7 +81,7 @@ class HeldMessage:
 
     subject: str
     sender: str
-    urgent: bool
+    kind: str
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Dispositio
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
 from listkit.bridge.vouching import vouched_author
-from listkit.common import submission_rules
+from listkit.common import provider_marks, submission_rules
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.automatic import is_automatic, is_automatic_reply
 from listkit.common.message.cleaning import CleanMessage, clean, text
@@ -183,7 +183,8 @@ class DeliveryAgent:
 
     def _prepared(self, incoming: Incoming, header: Header) -> _Message:
         identity = content_identity(header, incoming.spool, incoming.internal_date)
-        cleaned = clean(header, incoming.spool, incoming.internal_date, self._mailbox.domain)
+        genuine = Header(provider_marks.genuine(header.fields), header.body_offset)
+        cleaned = clean(genuine, incoming.spool, incoming.internal_date, self._mailbox.domain)
         return _Message(incoming, header, cleaned, identity)
 
     def _owners_of(self, found: Route) -> Addressee:

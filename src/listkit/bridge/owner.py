@@ -11,6 +11,8 @@ from typing import IO
 
 from listkit.bridge.address import addresses_in
 from listkit.bridge.identity import DELIVERY_HEADER
+from listkit.common.answers import HEADER as ANSWER_HEADER
+from listkit.common.answers import Answer
 from listkit.common.message.cleaning import CleanMessage
 from listkit.common.message.header import Header
 
@@ -21,6 +23,7 @@ _ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "7z", "rar"})
 _DROPPED = frozenset({
     "from", "sender", "reply-to", "return-path", "delivered-to", "dkim-signature", "domainkey-signature",
     "disposition-notification-to", "return-receipt-to", "errors-to", LOOP_HEADER.lower(), DELIVERY_HEADER.lower(),
+    ANSWER_HEADER.lower(),
 })  # fmt: skip
 
 
@@ -54,6 +57,8 @@ def forwarded(message: CleanMessage, spool: IO[bytes], account: str) -> Iterator
     if answers:
         top.append(f"Reply-To: {', '.join(answers[:5])}")
     top.append(f"{LOOP_HEADER}: {account}")
+    # Anyone can write to the site owner: the outbound budget limits it like mail to a list's owners.
+    top.append(f"{ANSWER_HEADER}: {Answer.OWNERS}")
     yield "".join(f"{line}\r\n" for line in top).encode()
     yield b"".join(field.raw for field in message.fields if field.name not in _DROPPED) + b"\r\n"
     yield from message.body(spool)

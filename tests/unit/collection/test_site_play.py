@@ -171,6 +171,7 @@ WORDS = {
     "mail_catch_all": "no",
     "mail_verp": "false",
     "mailman_web_signup": "false",
+    "mailman_hold_spam": "no",
     "mailman_web_password_force": "no",
     "database_port": "5433",
 }
@@ -187,6 +188,7 @@ MEANT = {
     "core_verp_probes": False,
     "core_verp_delivery_interval": 0,
     "web_signup": False,
+    "core_hold_spam": False,
     "web_superuser_password_force": False,
     "web_database_port": 5433,
 }
@@ -223,6 +225,13 @@ def test_a_switch_that_is_on_is_on(inventory):
     wanted = ("relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
     assert [found[name] for name in wanted] == [True] * 4
     assert found["core_verp_delivery_interval"] == 1
+
+
+def test_a_list_may_accept_what_others_hold_as_spam(inventory):
+    lists = [{"name": "Dev", "hold_spam": "no"}, {"name": "b@example.net", "hold_spam": True}, {"name": "c"}]
+    found = inventory.given(settings=f"mailman_lists={lists}")
+    assert found["core_hold_spam_lists"] == {"dev@example.org": False, "b@example.net": True}
+    assert all("hold_spam" not in entry for entry in found["lists_declared"])
 
 
 def test_the_check_and_the_plan_reserve_the_same(inventory):

@@ -6,8 +6,11 @@ The modules can be imported without Mailman: what needs it is imported when a pa
 from listkit.mailman.patches import (
     archive_spool,
     atomic_handling,
+    automatic_answers,
     automatic_mail,
+    email_commands,
     forked_runners,
+    held_post_notices,
     list_archivers,
     list_defaults,
     lmtp_once,
@@ -15,6 +18,7 @@ from listkit.mailman.patches import (
     own_addresses,
     owner_mail_author,
     posting_loops,
+    provider_marks,
     relay_refusals,
     reserved_names,
     setting_line_breaks,
@@ -29,6 +33,8 @@ MASTER = (forked_runners.PATCH,)
 
 CLASSES = (
     archive_spool.PATCH,
+    automatic_answers.PATCH,
+    held_post_notices.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,
     # All three wrap the delivery; what goes to own addresses is recorded like the rest.
@@ -44,10 +50,12 @@ CLASSES = (
 
 COMPONENTS = (
     automatic_mail.PATCH,
+    email_commands.PATCH,
     list_archivers.PATCH,
     list_defaults.PATCH,
     owner_mail_author.PATCH,
     # The last one's rule is asked first: what would be refused is not held.
+    provider_marks.PATCH,
     posting_loops.PATCH,
     reserved_names.PATCH,
     unsendable_posts.PATCH,
