@@ -17,6 +17,7 @@ with sqlite3.connect("/var/lib/listkit/budget/ledger.sqlite3", timeout=30) as le
     seconds = {"seconds": float(sys.argv[1])}
     ledger.execute("update pause set since = since - :seconds, until = until - :seconds", seconds)
     ledger.execute("update refusal set since = since - :seconds, not_before = not_before - :seconds", seconds)
+    ledger.execute("update dropped set since = since - :seconds", seconds)
 """
 _HAND_IN = """
 import json, smtplib, sys
@@ -104,7 +105,10 @@ class Outbound:
     # -- the budget
 
     def begin(self, limit: int, reserve: int, window: float) -> None:
-        """Begin a test: these limits here and at the service, nothing queued, nothing counted, nothing scored."""
+        """Begin a test: these limits here and at the service, nothing queued, nothing counted, nothing scored.
+
+        Strangers get what the kit gives them unless the operator decides: 4 % of the limit.
+        """
         self.service.reset()
         self.service.forget()
         self.service.set("quota", limit)
@@ -113,7 +117,7 @@ class Outbound:
         self.host.run(f"test -e {CONFIGURATION}.deployed || cp -a {CONFIGURATION} {CONFIGURATION}.deployed")
         budget = json.loads(self.host.run(f"cat {CONFIGURATION}.deployed"))
         for account in budget["accounts"]:
-            account |= {"limit": limit, "reserve": reserve}
+            account |= {"limit": limit, "reserve": reserve, "strangers": limit * 4 // 100}
         # Written into the file that is there, which keeps its owner and mode.
         self.host.run(f"cat > {CONFIGURATION}", stdin=json.dumps(budget | {"window": window}))
         self._restart_empty()
@@ -139,7 +143,7 @@ class Outbound:
         self.host.run("systemctl start listkit-budget")
 
     def age(self, seconds: float) -> None:
-        """Give the controller a clock that goes ahead by so much: pauses and rests began so much earlier."""
+        """Give the controller a clock that goes ahead by so much: pauses, rests and drops began so much earlier."""
         self.stop_controller()
         self.host.run(f"python3 - {seconds}", stdin=_AGE)
         self.start_controller()

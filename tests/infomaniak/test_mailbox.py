@@ -148,3 +148,17 @@ def test_connections_are_limited(stand_in, imap):
 def test_a_stranger_s_trust_store_says_no(stand_in):
     with pytest.raises(ssl.SSLCertVerificationError):
         Imap(stand_in.service.address, 993, ssl_context=ssl.create_default_context(), timeout=20)
+
+
+@pytest.mark.parametrize("forged", ["kept", "removed"])
+def test_verdicts_are_on_top_of_forged_ones(stand_in, mailbox, forged):
+    stand_in.set("verdict", "dmarc_fail")
+    stand_in.set("forged_verdicts", forged)
+    message = compose("ana@strict.test", "test@customer.test", "A post")
+    message["Authentication-Results"] = "mx.infomaniak.com; dmarc=pass"
+    message["X-Infomaniak-Spam"] = "ham"
+    stand_in.post("ana@strict.test", "test@customer.test", message)
+    [arrived] = stand_in.wait(lambda: stand_in.inbox(mailbox), "the post")
+    results = [value.split("; ")[1] for value in arrived.all("Authentication-Results") if "infomaniak" in value]
+    assert results == ["dmarc=fail (stand-in)"] + ["dmarc=pass"] * (forged == "kept")
+    assert arrived.all("X-Infomaniak-Spam") == ["ham"] * (forged == "kept")

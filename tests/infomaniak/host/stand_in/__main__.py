@@ -17,7 +17,7 @@ from stand_in.state import SWITCHES, State
 RECEIVED = Path("/var/mail")
 SUBMISSION = ("127.0.0.1", 10025)
 LOOK_SECONDS = 0.05
-_SERVER_SETTINGS = {"idle", "imap_connections", "smtp_connections"}
+_SERVER_SETTINGS = {"idle", "imap_connections", "smtp_connections", "verdict", "forged_verdicts"}
 
 
 def main() -> int:

@@ -42,6 +42,12 @@ SWITCHES = {
     "filed_into": Switch(
         "INBOX", ("INBOX", "Spam", "Promotions", "SocialNetworks"), "the folder that filters put arriving mail into"
     ),
+    "verdict": Switch(
+        "none", ("none", "spam", "dmarc_fail", "dmarc_pass"), "what the service writes on top of mail that it receives"
+    ),
+    "forged_verdicts": Switch(
+        "kept", ("kept", "removed"), "what happens to such a header field that the sender has written in its name"
+    ),
     "plus_receipt": Switch("accepted", ("accepted", "refused", "lost"), "mail to alias+tag; `lost`: arrives untagged"),
     "plus_sender": Switch("accepted", ("accepted", "refused"), "envelope senders alias+tag"),
     "alias_sender": Switch("accepted", ("accepted", "refused"), "senders that are an alias of the login"),

@@ -1,0 +1,212 @@
+"""What strangers send costs the strangers, and not the members: the quota is the service.
+
+Attacks on a list of a host with the provider's ordinary limit. Each ends with the same questions: what was spent, what
+did a victim get, and did a member's post arrive meanwhile?
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from deployment import SITE_OWNER, Deployment
+from e2e.attack import Forged, send
+from e2e.mailing import MAILMAN_IDLE, MailingList, person, subject
+from e2e.outbound import Outbound
+from infomaniak import compose
+
+pytestmark = [pytest.mark.lab, pytest.mark.one_release]
+LIMIT, RESERVE, DAY = 1440, 100, 86_400
+LEFT_FOR_MEMBERS = 1300
+MAILS_PER_VICTIM = 2
+MEMBERS = 5
+
+
+@pytest.fixture
+def attacked(deployment: Deployment, release: str) -> Iterator[Outbound]:
+    """A list with five members and an owner, on an account of 1440 recipients of which none is used."""
+    made = MailingList(deployment, deployment.sites[release], f"a{secrets.token_hex(3)}")
+    made.create()
+    made.configure(send_welcome_message=False, respond_to_post_requests=False)
+    readers = tuple(f"{made.name}-{number}@strict.test" for number in range(MEMBERS))
+    made.add(*readers)
+    made.add_owner(f"{made.name}-owner@strict.test")
+    outbound = Outbound(made, readers)
+    outbound.begin(LIMIT, RESERVE, DAY)
+    try:
+        yield outbound
+    finally:
+        outbound.end()
+        made.delete()
+
+
+def spent(outbound: Outbound) -> int:
+    """The recipients that the mail service counted."""
+    login = outbound.list.site.mailbox.login
+    events = outbound.service.events()
+    return sum(event["recipients"] for event in events if event["login"] == login and event["kind"] == "accepted")
+
+
+def spellings(victim: str) -> list[str]:
+    """Addresses that lead to one mailbox."""
+    local, _, domain = victim.partition("@")
+    return [victim, victim.upper(), f"{local}+{secrets.token_hex(2)}@{domain}", f"{local.title()}+x@{domain}"]
+
+
+def received_by(outbound: Outbound, victim: str) -> int:
+    """The messages that an address has received, however it was spelt."""
+    local, _, domain = victim.lower().partition("@")
+    counts = outbound.service.counts()
+    return sum(
+        count
+        for address, count in counts.items()
+        if address.lower().rpartition("@")[2] == domain
+        and address.lower().rpartition("@")[0].partition("+")[0] == local
+    )
+
+
+def joins(attacked: MailingList, victims: list[str]) -> list[Forged]:
+    """Each victim asks to subscribe, by one of the ways there are."""
+    ways = [("join", "x"), ("subscribe", "x"), ("request", "join"), ("request", "subscribe")]
+    found = []
+    for number, victim in enumerate(victims):
+        suffix, words = ways[number % len(ways)]
+        found.append(Forged(victim, attacked.sub(suffix), words))
+    return found
+
+
+def everything_else(attacked: MailingList, victim: str, number: int) -> list[Forged]:
+    """Each other kind of mail that Mailman may answer, `number` times, in the victim's name."""
+    others = "".join(f"join address={attacked.name}-other{line}@strict.test\n" for line in range(10))
+    return [
+        mail
+        for turn in range(number)
+        for mail in (
+            Forged(victim, attacked.sub("request"), "help"),
+            Forged(victim, attacked.sub("request"), "who"),
+            Forged(victim, attacked.sub("request"), "lists"),
+            Forged(victim, attacked.sub("request"), f"confirm {secrets.token_hex(20)}"),
+            Forged(victim, attacked.sub(f"confirm+{secrets.token_hex(20)}"), "x"),
+            Forged(victim, attacked.sub("leave"), "x"),
+            Forged(victim, attacked.sub("bounces"), f"junk {turn}"),
+            Forged(victim, attacked.sub("request"), "", others),
+        )
+    ]
+
+
+def spams(attacked: MailingList, number: int) -> list[Forged]:
+    """Posts of strangers, and mail to the owners, with a mark that is only ours to write."""
+    mark = {"X-Listkit-Answer": "member"}
+    return [
+        Forged(f"{attacked.name}-spammer{turn}@strict.test", address, f"Buy {turn}", headers=mark)
+        for turn in range(number)
+        for address in (attacked.address, attacked.sub("owner"))
+    ]
+
+
+def post_arrives(outbound: Outbound, seconds: float) -> float:
+    """Post as a member; return the seconds until a member has it."""
+    began, about = time.monotonic(), subject()
+    outbound.list.post(outbound.readers[0], about)
+    outbound.list.arrives(outbound.readers[1], about, seconds=seconds)
+    return time.monotonic() - began
+
+
+def check_bill(outbound: Outbound, posts: int, victims: list[str]) -> None:
+    """The members have what is theirs, and no victim has more than two mails."""
+    assert outbound.refusals() == []
+    strangers = spent(outbound) - posts * MEMBERS
+    print(f"strangers have spent {strangers} of {LIMIT} recipients")
+    assert 0 < strangers <= LIMIT - LEFT_FOR_MEMBERS
+    received = {victim: received_by(outbound, victim) for victim in victims}
+    assert max(received.values()) <= MAILS_PER_VICTIM, received
+    assert outbound.status()["left"] >= LEFT_FOR_MEMBERS - posts * MEMBERS
+
+
+def attack(outbound: Outbound, joined: int, spammed: int, seconds: float) -> None:
+    """Do all of it at once, and ask what it cost. A post arrives and the flood is handled within so many seconds."""
+    attacked = outbound.list
+    victim, noisy, known = person("victim"), person("noisy"), outbound.readers[2]
+    victims = [f"{attacked.name}-v{number}@strict.test" for number in range(joined)]
+    flood = joins(attacked, victims) + joins(attacked, [*spellings(victim)] * 5)
+    flood += everything_else(attacked, noisy, 3) + everything_else(attacked, known, 3)
+    send(outbound.list.deployment, [*flood, *spams(attacked, spammed)])
+    took = post_arrives(outbound, seconds)
+    print(f"a post took {took:.0f} s during {len(flood) + 2 * spammed} forged messages")
+    outbound.host.wait_until(MAILMAN_IDLE, "Mailman to have handled the flood", seconds)
+    attacked.settle()
+    check_bill(outbound, posts=1, victims=[victim, noisy, *victims])
+    # The member has the post, and what was answered in their name.
+    assert received_by(outbound, known) <= 1 + MAILS_PER_VICTIM
+    assert post_arrives(outbound, 60) < 60
+    assert len(attacked.held()) == spammed
+
+
+def test_strangers_cannot_spend_the_quota(attacked: Outbound):
+    attack(attacked, joined=60, spammed=15, seconds=600)
+    assert "dropped; more than 10 of a list in an hour" in attacked.host.run("listkit budget")
+
+
+def test_a_mark_of_ours_that_comes_from_outside_means_nothing(attacked: Outbound):
+    mailing_list, reader = attacked.list, attacked.readers[0]
+    about = subject()
+    message = compose(reader, mailing_list.address, about, X_Listkit_Answer="stranger")
+    attacked.service.post(reader, mailing_list.address, message)
+    copy = mailing_list.arrives(attacked.readers[1], about)
+    assert copy["X-Listkit-Answer"] == ""
+    assert attacked.status()["strangers_used"] == 0
+
+
+def test_a_stranger_can_still_subscribe(attacked: Outbound):
+    newcomer = person("newcomer")
+    attacked.list.command(newcomer, "join")
+    request = attacked.list.arrives(newcomer, "confirm")
+    assert request["X-Listkit-Answer"] == ""
+    assert attacked.status()["strangers_used"] == 1
+    attacked.list.answer(newcomer, request)
+    attacked.service.wait(lambda: newcomer in attacked.list.members(), "the subscription")
+    attacked.list.settle()
+    assert attacked.status()["strangers_used"] == 1, "the answer to a confirmation is a member's"
+
+
+def test_what_the_provider_marked_is_held_with_the_reason(attacked: Outbound):
+    mailing_list, member = attacked.list, attacked.readers[0]
+    for verdict, header, forged, words in (
+        ("spam", "X-Infomaniak-Spam", "ham", "marked the message as spam"),
+        ("dmarc_fail", "Authentication-Results", "mx.infomaniak.com; dmarc=pass", "DMARC fails"),
+    ):
+        attacked.service.set("verdict", verdict)
+        # What the sender writes in the provider's name is of no use.
+        message = compose(member, mailing_list.address, verdict)
+        message[header] = forged
+        attacked.service.post(member, mailing_list.address, message)
+        [held] = attacked.service.wait(mailing_list.held, "the held post")
+        assert words in held["reason"]
+        assert f"{header}: {forged}" not in held["msg"]
+        mailing_list.moderate(held, "accept")
+        copy = mailing_list.arrives(attacked.readers[1], verdict)
+        assert copy["X-Infomaniak-Spam"] == ""
+        attacked.service.wait(lambda: not mailing_list.held(), "the decision")
+    attacked.service.set("verdict", "dmarc_pass")
+    mailing_list.post(member, "genuine")
+    mailing_list.arrives(attacked.readers[1], "genuine")
+
+
+def test_the_sites_owner_gets_one_summary(attacked: Outbound):
+    before = len(attacked.service.received(SITE_OWNER))
+    send(attacked.list.deployment, joins(attacked.list, [f"{attacked.list.name}-v{n}@strict.test" for n in range(15)]))
+    attacked.service.wait(lambda: "dropped; more than" in attacked.host.run("listkit budget"), "a drop")
+    attacked.list.settle()
+    attacked.age(3600)
+    attacked.service.wait(lambda: len(attacked.service.received(SITE_OWNER)) > before, "the summary", 60)
+    [summary] = attacked.service.received(SITE_OWNER)[before:]
+    assert "automatic messages were not sent" in summary["Subject"]
+    assert attacked.list.address in summary.text
+
+
+@pytest.mark.slow
+def test_ten_thousand_forged_subscriptions_and_a_thousand_spams(attacked: Outbound):
+    attack(attacked, joined=10_000, spammed=500, seconds=3600)
