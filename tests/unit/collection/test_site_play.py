@@ -262,7 +262,11 @@ def test_the_operators_list_defaults_override_the_kits(inventory):
         assert found[name].items() >= defaults.items() and found[name]["reply_goes_to_list"] == "point_to_list", name
         assert found[name]["acceptable_aliases"], name
     expected = found["lists_expected"]["members@example.org"]
-    assert expected == {"dmarc_mitigate_unconditionally": True, "reply_goes_to_list": "point_to_list"}
+    assert expected == {
+        "dmarc_mitigate_unconditionally": True,
+        "reply_goes_to_list": "point_to_list",
+        "respond_to_post_requests": False,
+    }
 
 
 def test_a_host_that_is_the_whole_site_stops_the_tunnels_of_an_earlier_one(inventory):
