@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment import Deployment
 from e2e.browser import Browser, Page
 from e2e.mailing import MailingList, person
 from e2e.test_bridge import folders_of, put_each
@@ -24,12 +25,16 @@ pytestmark = [pytest.mark.lab, pytest.mark.every_release]
 
 CASES = Path(__file__).resolve().parent / "cases"
 PATIENCE_SECONDS = 240
-# The two that Mailman discards as automatic replies, and the command that no program may give.
-DISCARDED = ("f1-oof-exchange", "f3-dsn-to-list", "s4-abwesend-confirms")
+# The mail service writes one into what arrives.
+VERDICT = "X-Infomaniak-Spam: spam"
+# Mailman discards them as automatic replies.
+DISCARDED = ("f1-oof-exchange", "f3-dsn-to-list")
+# A command that no program may give.
+COMMAND = "s4-abwesend-confirms"
 # A moderator decides.
-HELD = ("t16-listpost-own",)
-# Needs two lists of its own; see test_loops.
-ELSEWHERE = ("u2-loop",)
+HELD = "t16-listpost-own"
+# Names two lists.
+LOOP = "u2-loop"
 # What readers see as the subject, where it isn't the case's own.
 SUBJECTS = {
     "b1-subject-b64-1char": "a",
@@ -38,7 +43,7 @@ SUBJECTS = {
     "m16-subject-nul-b64": "Hello world",
     "t4-subject-raw-utf8": "Grüße aus Zürich",
 }
-POSTED = sorted({path.stem for path in CASES.glob("*.eml")} - {*DISCARDED, *HELD, *ELSEWHERE})
+POSTED = sorted({path.stem for path in CASES.glob("*.eml")} - {*DISCARDED, COMMAND, HELD, LOOP})
 
 
 @dataclass(frozen=True)
@@ -51,12 +56,20 @@ class Case:
     @classmethod
     def to(cls, mailing_list: MailingList, name: str, author: str) -> Case:
         """Read a case and address it."""
+        return cls.at(mailing_list.address, name, {
+            "ops@mailman.test": mailing_list.address,
+            "ops.mailman.test": mailing_list.list_id,
+            "bea@plain.test": author,
+        })  # fmt: skip
+
+    @classmethod
+    def at(cls, recipient: str, name: str, replaced: dict[str, str], sender: str = "") -> Case:
+        """Read a case that the mail service delivers to `recipient`, and replace words in it."""
         octets = (CASES / f"{name}.eml").read_bytes()
-        octets = octets.replace(b"ops@mailman.test", mailing_list.address.encode())
-        octets = octets.replace(b"ops.mailman.test", mailing_list.list_id.encode())
-        octets = octets.replace(b"bea@plain.test", author.encode())
-        envelope = f"Return-Path: <{author}>\r\nDelivered-To: {mailing_list.address}\r\n".encode()
-        return cls(name, envelope + octets)
+        for old, new in replaced.items():
+            octets = octets.replace(old.encode(), new.encode())
+        sender = sender or replaced["bea@plain.test"]
+        return cls(name, f"Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n{VERDICT}\r\n".encode() + octets)
 
     @property
     def subject(self) -> str:
@@ -99,7 +112,7 @@ def test_every_case_is_posted_once_and_archived(strange_list: MailingList, websi
         assert b"unknown-8bit" not in post.raw
         assert "localdomain" not in post["To"] + post["Cc"]
         assert re.search(r"@[\w.-]+>?$", post["From"])
-        assert post["X-Spam-Flag"] == ""
+        assert post["X-Spam-Flag"] == post["X-Infomaniak-Spam"] == ""
     # Message by message: the link in each copy leads to its own text.
     browser = website.browser()
     for post in posts:
@@ -118,7 +131,7 @@ def _page(browser: Browser, path: str) -> Page | None:
 def test_an_automatic_reply_is_neither_posted_nor_a_command(strange_list: MailingList):
     author, reader, word = person("bea", "plain.test"), person("reader"), f"last{secrets.token_hex(3)}"
     strange_list.add(author, reader, send_welcome_message=False)
-    put_each(strange_list, *(Case.to(strange_list, name, author).octets for name in DISCARDED[:2]))
+    put_each(strange_list, *(Case.to(strange_list, name, author).octets for name in DISCARDED))
     strange_list.post(author, word)
     strange_list.arrives(reader, word)
     strange_list.settle()
@@ -127,10 +140,47 @@ def test_an_automatic_reply_is_neither_posted_nor_a_command(strange_list: Mailin
     assert set_aside(strange_list) == ""
 
 
+def test_an_absence_notice_confirms_nothing(strange_list: MailingList):
+    newcomer = person("newcomer")
+    strange_list.command(newcomer, "join")
+    request = strange_list.arrives(newcomer, "confirm")
+    token = re.search(r"confirm[ +]([0-9a-f]{40})", request.raw.decode("ascii", "replace"))[1]
+    recipient = strange_list.sub("request")
+    words = {"mod-request@mailman.test": recipient, "newbie1@strict.test": newcomer, "TOKEN": token}
+    put_each(strange_list, Case.at(recipient, COMMAND, words, sender=newcomer).octets)
+    wait_for(
+        lambda: "Processed" in folders_of(strange_list, token), "the notice to be handled", PATIENCE_SECONDS, every=1
+    )
+    strange_list.settle()
+    assert strange_list.members() == []
+
+
+def test_a_post_that_names_two_lists_which_contain_each_other_is_read_once(
+    strange_list: MailingList, deployment: Deployment
+):
+    other = MailingList(deployment, strange_list.site, f"u{secrets.token_hex(3)}")
+    other.create()
+    readers = [person("reader"), person("reader")]
+    for mailing_list, member, reader in zip((strange_list, other), (other, strange_list), readers, strict=True):
+        mailing_list.configure(default_nonmember_action="accept")
+        mailing_list.add(member.address, reader, send_welcome_message=False)
+    words = {
+        "loopa@mailman.test": strange_list.address,
+        "loopb@mailman.test": other.address,
+        "bea@plain.test": person("bea", "plain.test"),
+    }
+    put_each(strange_list, *(Case.at(one.address, LOOP, words).octets for one in (strange_list, other)))
+    for reader in readers:
+        strange_list.arrives(reader, LOOP)
+    strange_list.settle()
+    assert strange_list.copies(readers, LOOP) == dict.fromkeys(readers, 1)
+    other.delete()
+
+
 def test_a_post_that_says_it_has_been_posted_is_held(strange_list: MailingList):
     author = person("bea", "plain.test")
     strange_list.add(author, send_welcome_message=False)
-    put_each(strange_list, Case.to(strange_list, "t16-listpost-own", author).octets)
+    put_each(strange_list, Case.to(strange_list, HELD, author).octets)
     (request,) = wait_for(strange_list.held, "the post to be held", PATIENCE_SECONDS, every=1)
     assert "already been posted" in request["reason"]
 
