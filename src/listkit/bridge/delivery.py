@@ -211,10 +211,9 @@ class DeliveryAgent:
         site_owner = self._configuration.site_owner
         if site_owner is None or self._is_read_here(addressee.address or site_owner.address):
             return Reply(550, "there is no site owner outside of this mailbox", "report")
-        if addressee.is_author:
-            # No sender: what answers it has nowhere to go (RFC 3834).
-            return self._relay(site_owner.relay, "", addressee.address, [octets])
-        return self._relay(site_owner.relay, self._mailbox.account, site_owner.address, [octets])
+        # Not from the empty sender: the mail service may refuse it, so the relay drops such mail.
+        recipient = addressee.address or site_owner.address
+        return self._relay(site_owner.relay, self._mailbox.account, recipient, [octets])
 
     def connect(self) -> SmtpConnection:
         """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""

@@ -111,7 +111,7 @@ def test_the_author_is_informed_where_the_mail_service_vouches_for_a_person(benc
     assert outcome.addressee == (Addressee("news-owner@example.org") if more else author)
 
 
-def test_the_author_gets_a_notice_without_a_sender_that_nothing_answers(bench, clock):
+def test_the_author_gets_a_notice_once_a_day_that_programs_do_not_answer(bench, clock):
     one, key = reporter(bench), Addressee("ana@example.com", is_author=True).key
     refuse(bench.journal, addressee=key)
     clock[0] += 301
@@ -120,7 +120,7 @@ def test_the_author_gets_a_notice_without_a_sender_that_nothing_answers(bench, c
     clock[0] += DAY - 310
     one.report_if_due()
     (sent,) = bench.relay.taken
-    assert (sent.sender, sent.recipient) == ("", "ana@example.com")
+    assert (sent.sender, sent.recipient) == (ACCOUNT, "ana@example.com")
     message = email.message_from_bytes(sent.content, policy=email.policy.default)
     assert message["Subject"] == "1 message not delivered"
     assert message["Auto-Submitted"] == "auto-replied"
