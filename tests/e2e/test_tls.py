@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from deployment import Deployment, Site
+from e2e import observatory
+from e2e.browser import Browser
 from lab import Host
 from lab.commands import run, wait_for
 
@@ -19,6 +21,7 @@ pytestmark = pytest.mark.every_release("web")
 SCAN_SECONDS = 600
 RELOAD_SECONDS = 120
 PAGE = "/mailman3/postorius/lists/"
+OBSERVED = ("/mailman3/", PAGE, "/mailman3/hyperkitty/", "/mailman3/accounts/login/")
 SERIOUS = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 CHECKS = (
     "--protocols",
@@ -129,5 +132,16 @@ def test_testssl_finds_nothing_above_low(deployment: Deployment, release: str, a
     assert [proof for proof in PROVEN if proof not in findings] == [], sorted(findings)
     said = {protocol: findings[protocol]["finding"] for protocol in PROTOCOLS}
     assert [protocol for protocol, word in PROTOCOLS.items() if not said[protocol].startswith(word)] == [], said
+    assert findings["overall_grade"]["finding"] == "A+", findings["overall_grade"]
     # WARN isn't among them: it says what this machine's OpenSSL couldn't try.
     assert [finding for finding in findings.values() if finding["severity"] in SERIOUS] == []
+
+
+def test_the_observatory_would_grade_b_plus(deployment: Deployment, release: str, authority: Path):
+    site = deployment.sites[release]
+    with certified(site, authority):
+        browser = Browser(site.fqdn, site.web.address, (authority / "ca.pem").read_text())
+        pages = {path: browser.get(path) for path in OBSERVED}
+    assert {page.status for page in pages.values()} == {200}
+    grades = {path: observatory.grade(observatory.score(page.headers)) for path, page in pages.items()}
+    assert set(grades.values()) <= {"A+", "A", "A-", "B+"}, grades

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import secrets
 import shlex
-from collections.abc import Iterator
-from contextlib import contextmanager
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
+from e2e import flood
+from e2e.browser import Browser
 from e2e.mailing import MailingList, person
-from e2e.website import WebSite, archived, archiving, in_django, wait_for
+from e2e.website import RATE_SECONDS, WebSite, archived, archiving, in_django, wait_for
 from infomaniak import compose
 from lab import Host
 
@@ -20,6 +24,15 @@ pytestmark = pytest.mark.every_release("web")
 CHARACTERS = 25_000
 RENDERED_WITHIN_SECONDS = 10
 """A hundred times as long as on an idle machine; the worst of these texts takes for ever without a limit."""
+
+HALF_OPEN = 5000
+SLOW_BODIES = 150
+"""All at the same time: the packet filter leaves an address somewhat more connections than that."""
+HONEST_SECONDS = 1
+MAX_SLOWER = 3
+"""On a machine that is busy with other tests, a page may take longer than a second without any attack."""
+
+Attack = Callable[[WebSite], AbstractContextManager[None]]
 
 PATTERNS = {
     "processing instructions": "<?",
@@ -156,6 +169,40 @@ def test_one_address_can_not_subscribe_many(website: WebSite, mailing_list: Mail
     assert 1 <= len(pending["entries"]) <= 15
 
 
+_DOWNLOAD = """
+def act(fqdn, name, address):
+    from django.core.cache import cache
+    from hyperkitty.models import MailingList
+    archive, _ = MailingList.objects.get_or_create(name=address, defaults={"list_id": address.replace("@", ".")})
+    MailingList.objects.filter(pk=archive.pk).update(archive_policy=2)
+    client, answers = Client(HTTP_HOST=fqdn), []
+    for list_ids in ([archive.list_id], ["another.example.org"]):
+        user = users.create_user(f"{name}-{len(answers)}", password="right")
+        cache.set(f"User:{user.id}:subscriptions", dict.fromkeys(list_ids, "x"), 60, version=2)
+        client.force_login(user)
+        answers.append(client.get(f"/hyperkitty/list/{address}/export/x.mbox.gz", secure=True).status_code)
+    return answers
+"""
+
+
+def test_members_download_an_archive_and_strangers_do_not(website: WebSite, superuser: Browser, public_list: str):
+    path = f"/mailman3/hyperkitty/list/{public_list}/export/x.mbox.gz"
+    website.deliver(compose("bo@example.com", public_list, "Sloes", "Blue.\n"))
+    archived(superuser, public_list, "Sloes")
+    assert "/mailman3/accounts/login/" in website.browser().get(path).url
+    assert superuser.get(path).headers["Content-Type"] == "application/gzip"
+    name = f"x{secrets.token_hex(4)}"
+    assert in_django(website, _DOWNLOAD, website.site.fqdn, name, public_list) == [200, 403]
+
+
+def test_a_member_s_pages_are_kept_nowhere(website: WebSite, superuser: Browser):
+    paths = ["/mailman3/postorius/lists/", "/mailman3/hyperkitty/", "/mailman3/user-profile/delete"]
+    assert {superuser.get(path).headers["Cache-Control"] for path in paths} == {"private, no-store"}
+    guest = website.browser()
+    assert guest.get(paths[0]).headers["Cache-Control"] is None
+    assert "no-store" in guest.get("/mailman3/accounts/login/").headers["Cache-Control"]
+
+
 _LOG_IN_FROM = """
 import http.client, json, ssl, sys
 server, host, *sources = sys.argv[1:]
@@ -190,3 +237,51 @@ def on_loopback(host: Host, *addresses: str) -> Iterator[None]:
         yield
     finally:
         host.run(" && ".join(change.format("del", address) for address in addresses))
+
+
+@contextmanager
+def half_requests(website: WebSite) -> Iterator[None]:
+    """5,000 connections from one address that never say what they want, on each of both ports."""
+    address = website.site.web.address
+    with (
+        flood.half_open(address, 80, HALF_OPEN, flood.HALF_REQUEST) as plain,
+        flood.half_open(address, 443, HALF_OPEN, flood.client_hello(website.site.fqdn)[:20]),
+    ):
+        assert plain, "no connection got through"
+        yield
+
+
+@contextmanager
+def slow_bodies(website: WebSite) -> Iterator[None]:
+    """Forms from one address that are never sent to their end."""
+    with flood.slow_bodies(website.site.web.address, website.site.fqdn, SLOW_BODIES):
+        yield
+
+
+@contextmanager
+def handshakes(website: WebSite) -> Iterator[None]:
+    """Handshakes from one address, as many as it can."""
+    with flood.handshakes(website.site.web.address, website.site.fqdn) as begun:
+        yield
+        assert begun, "no handshake was begun"
+
+
+@pytest.mark.parametrize("attack", [half_requests, slow_bodies, handshakes], ids=lambda attack: attack.__name__)
+def test_an_honest_page_is_quick_while_another_address_wastes_the_server_s_time(website: WebSite, attack: Attack):
+    honest = website.stranger()
+    calm = median_seconds(honest)
+    with attack(website):
+        attacked = median_seconds(honest)
+    assert attacked < max(HONEST_SECONDS, MAX_SLOWER * calm)
+
+
+def median_seconds(browser: Browser) -> float:
+    """How long a page that guests share takes, with a new connection each time."""
+    return statistics.median(_seconds(browser) for _ in range(5))
+
+
+def _seconds(browser: Browser) -> float:
+    started = time.monotonic()
+    page = wait_for("page", RATE_SECONDS, lambda: browser.get("/mailman3/"), lambda page: page.status != 429)
+    assert page.status == 200
+    return time.monotonic() - started

@@ -372,8 +372,10 @@ class TestCertificate:
 
     def test_a_temporary_one_is_a_warning_with_the_authority_s_reason(self, attempts):
         attempts.write_text('{"reason": "lists.x.test has no DNS record"}')
-        finding = self.judge(self_signed=True)
+        finding = self.judge(lifetime=825, left=820, self_signed=True)
         assert finding.status is Status.WARNING
+        assert "temporary and self-signed since 2027-01-10 08:00 UTC" in finding.seen
+        assert "820" not in finding.seen
         assert "has no DNS record" in finding.seen
         assert finding.remedy == "`systemctl start listkit-certificate`"
 
@@ -385,7 +387,7 @@ class TestCertificate:
             raise ConnectionRefusedError(111, "Connection refused")
 
         monkeypatch.setattr(certificate, "served", refused)
-        finding = the(certificate.check_certificate(self.NAME, 14))
+        finding = the(certificate.check_certificate(self.NAME, 14, "letsencrypt"))
         assert finding.status is Status.CRITICAL
         assert "`systemctl restart nginx`" in finding.remedy
 

@@ -1,5 +1,5 @@
-"""The certificate that the web server sends. Settings: `fqdn`, the site's host name, and `days`, the days for which it
-must still be valid.
+"""The certificate that the web server sends. Settings: `fqdn`, the site's host name; `days`, the days for which it must
+still be valid; and `mode`, where it has to come from.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from listkit.certificate import lifecycle
-from listkit.certificate.configuration import Configuration
+from listkit.certificate.configuration import MODES
 from listkit.certificate.files import Certificate, parse
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import TIMEOUT_SECONDS
 from listkit.check.settings import Settings
-from listkit.common.configuration import ConfigurationError
 
 DAY_SECONDS = 86_400
 LEAST_SHARE_LEFT = 0.25
@@ -28,10 +28,11 @@ RENEW = "`systemctl start listkit-certificate`"
 def checks(settings: Settings) -> list[Check]:
     """Return the check."""
     fqdn, days = settings.own.host("fqdn"), settings.own.integer("days", 0, 10_000)
-    return [Check("certificate", lambda: check_certificate(fqdn, days))]
+    mode = settings.own.choice("mode", MODES)
+    return [Check("certificate", lambda: check_certificate(fqdn, days, mode))]
 
 
-def check_certificate(fqdn: str, days: int) -> Iterator[Finding]:
+def check_certificate(fqdn: str, days: int, mode: str) -> Iterator[Finding]:
     """The web server sends a certificate for the site that is valid long enough, and of the authority where wanted."""
     try:
         certificate = parse(served(fqdn))
@@ -40,7 +41,7 @@ def check_certificate(fqdn: str, days: int) -> Iterator[Finding]:
         remedy = "`nginx -t` names faults of its configuration; `systemctl restart nginx`"
         yield Finding.critical("certificate", seen, remedy)
         return
-    yield judge(certificate, fqdn, days, time.time(), mode())
+    yield judge(certificate, fqdn, days, time.time(), mode)
 
 
 def served(fqdn: str) -> bytes:
@@ -55,14 +56,6 @@ def served(fqdn: str) -> bytes:
         return ssl.DER_cert_to_PEM_cert(connection.getpeercert(binary_form=True) or b"").encode()
 
 
-def mode() -> str:
-    """Return the configured mode; "" when only root can read it."""
-    try:
-        return Configuration.load().mode
-    except ConfigurationError:
-        return ""
-
-
 def judge(certificate: Certificate, fqdn: str, days: int, now: float, mode: str) -> Finding:
     """Return the finding about a certificate."""
     left = certificate.not_after - now
@@ -74,7 +67,8 @@ def judge(certificate: Certificate, fqdn: str, days: int, now: float, mode: str)
     if left <= least:
         return Finding.critical("certificate", f"{seen}{last_failure()}", RENEW)
     if certificate.self_signed and mode == "letsencrypt":
-        seen = f"{seen}, but a temporary self-signed one{last_failure()}"
+        since = datetime.fromtimestamp(certificate.not_before, UTC)
+        seen = f"temporary and self-signed since {since:%Y-%m-%d %H:%M} UTC, browsers warn of it{last_failure()}"
         return Finding.warning("certificate", seen, RENEW)
     return Finding.ok("certificate", seen)
 

@@ -7,6 +7,7 @@ a patch is applied.
 from listkit.web.patches import (
     admin_login,
     archive_api,
+    archive_download,
     archive_export,
     archive_import,
     archive_policies,
@@ -25,6 +26,7 @@ from listkit.web.patches import (
 DJANGO = (
     admin_login.PATCH,
     archive_api.PATCH,
+    archive_download.PATCH,
     archive_export.PATCH,
     archive_search.PATCH,
     cache_culling.PATCH,
