@@ -28,7 +28,8 @@ def _content_policy(headers: Mapping[str, str]) -> int:
     policy = _directives(headers.get("Content-Security-Policy", ""))
     if not policy:
         return -25
-    scripts = policy.get("script-src", policy.get("default-src", "*")) + policy.get("object-src", "*")
+    others = policy.get("default-src", "*")
+    scripts = policy.get("script-src", others) + policy.get("object-src", others)
     if "'unsafe-inline'" in scripts or "*" in scripts or "data:" in scripts:
         return -20
     if "'unsafe-eval'" in scripts:
