@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 DESCRIPTORS_FOR_OTHERS = 500
 IN_PROGRESS = (0, errno.EINPROGRESS)
@@ -104,5 +105,5 @@ def _trusting() -> ssl.SSLContext:
 
 def _allow_descriptors(count: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = count + DESCRIPTORS_FOR_OTHERS
+    wanted = len(list(Path("/proc/self/fd").iterdir())) + count + DESCRIPTORS_FOR_OTHERS
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, max(hard, wanted)))
