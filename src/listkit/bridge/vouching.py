@@ -11,9 +11,8 @@ from collections.abc import Iterator
 
 from listkit.bridge.address import addresses_in
 from listkit.common.message.header import Header
+from listkit.common.provider_marks import AUTHENTICATION_RESULTS, SERVICE
 
-SERVICE = "mx.infomaniak.com"
-_FIELD = "authentication-results"
 _COMMENT = re.compile(r"\([^()]*\)")
 _RESULT = re.compile(r"\s*(dmarc|spf|dkim)\s*=\s*([a-z]+)\b(.*)", re.DOTALL)
 _LONGEST = 4096
@@ -48,7 +47,7 @@ def _results(header: Header) -> Iterator[tuple[str, str, str]]:
     """Yield method, result and properties of the service's own fields, which follow each other."""
     has_begun = False
     for field in header.fields:
-        is_own = field.name == _FIELD and _service(field.value) == SERVICE
+        is_own = field.name == AUTHENTICATION_RESULTS and _service(field.value) == SERVICE
         if has_begun and not is_own:
             return
         if is_own:
