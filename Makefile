@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 # Images and built providers live here, keyed by what they are built from; `make clean-cache` empties it.
 export LAB_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/listkit-lab
+# What `make sanity` installs.
+export CHECKERS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/listkit-checkers
 export PYTHONPATH := $(CURDIR)/tests
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 # Debian gives an ordinary user no /usr/sbin, and the lab's network tools are there.
@@ -172,5 +174,5 @@ docs: .venv/complete ## renew the pages that are made from the code
 	@python tools/variables_page.py
 	@python tools/patches_page.py
 
-clean-cache: ## remove built images
-	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)"
+clean-cache: ## remove built images, and what `make sanity` installed
+	@$(AS_ROOT) rm -rf -- "$(LAB_CACHE)" "$(CHECKERS)"

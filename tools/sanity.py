@@ -4,7 +4,7 @@
 usage: sanity.py
 
 Checks that need a program this machine lacks (PowerShell, shellcheck) are left out by ansible-test itself.
-The first run installs the checkers from PyPI into .cache/ansible-test; later runs need no network.
+The first run installs the checkers from PyPI into the directory $CHECKERS; later runs need no network.
 """
 
 from __future__ import annotations
@@ -22,8 +22,7 @@ from ansible_test._internal.python_requirements import get_venv_packages
 KIT = Path(__file__).resolve().parent.parent
 COLLECTIONS = KIT / "collections" / "ansible_collections" / "listkit"
 PROGRAMS = Path(sys.executable).parent
-# ansible-test keeps its environments in the home directory of whoever runs it.
-HOME = KIT / ".cache" / "ansible-test"
+CHECKERS = Path(os.environ.get("CHECKERS") or KIT / ".cache" / "checkers")
 # Stands in for the get-pip.py that ansible-test would download: Python brings a pip along.
 GET_PIP = """\
 import ensurepip
@@ -50,7 +49,8 @@ def install(collection: Path, target: Path) -> Path:
 def run(command: list[str], folder: Path) -> None:
     """Run `command` in `folder`; when it fails, print what it said and end with its status."""
     environment = {
-        "HOME": str(HOME),
+        # ansible-test keeps the checkers in the home directory of whoever runs it, under a hash of their versions.
+        "HOME": str(CHECKERS),
         # Without pyenv's shims, which offer Pythons that aren't installed.
         "PATH": f"{PROGRAMS}:/usr/bin:/bin",
         "LC_ALL": "C.UTF-8",
@@ -65,7 +65,7 @@ def run(command: list[str], folder: Path) -> None:
 def provide_pip() -> None:
     """Put the stand-in where ansible-test looks for its download."""
     version = get_venv_packages(SimpleNamespace(version=f"{sys.version_info.major}.{sys.version_info.minor}"))["pip"]
-    script = HOME / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
+    script = CHECKERS / ".ansible" / "test" / "cache" / f"get_pip_{version.replace('.', '_')}.py"
     script.parent.mkdir(parents=True, exist_ok=True)
     script.write_text(GET_PIP)
 
