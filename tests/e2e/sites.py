@@ -7,7 +7,7 @@ A test runs on one site unless its markers say otherwise:
 `every_release("web")`      the same for the web interface; on the split site it runs on bookworm
 `split`                     what is tested may differ with the topology: runs on the split site too
 `one_release`               what is tested is expensive and the same everywhere: always runs on one site
-`same_site`                 shares an expensive fixture with its module: those of a module run on the same site
+`same_site`                 shares an expensive fixture with its module, which runs on one site, of one host
 
 The site is chosen by a hash of the test's name, so the choice doesn't depend on the other tests or on what is selected.
 """
@@ -28,6 +28,8 @@ COMPONENTS = {
 }
 """Site → component → the Debian release that it runs on; a site with one host is a `host`, too."""
 SITES = tuple(COMPONENTS)
+ONE_HOST = ("bookworm", "trixie")
+"""The sites of one host, where a deployment is cheapest. In this order, the modules that deploy are spread evenly."""
 
 
 def case(node_id: str, site: str) -> str:
@@ -47,7 +49,8 @@ def assigned(case: str, markers: Mapping[str, str]) -> frozenset[str]:
     if "every_release" in markers and "one_release" not in markers:
         component = markers["every_release"] or "host"
         return frozenset(split.union(_site_with(component, release, split, seed) for release in RELEASES))
-    return frozenset(split | {_pick(RELEASES if split else SITES, seed)})
+    choices = ONE_HOST if "same_site" in markers else RELEASES if split else SITES
+    return frozenset(split | {_pick(choices, seed)})
 
 
 def _site_with(component: str, release: str, chosen: set[str], seed: int) -> str:

@@ -103,6 +103,11 @@ def test_the_tests_of_a_module_can_run_on_the_same_site():
     assert one == other
 
 
+def test_they_run_where_a_deployment_is_cheapest():
+    chosen = {sites.assigned(f"tests/e2e/test_{number}.py::test_x[]", {"same_site": ""}) for number in range(60)}
+    assert chosen == {frozenset({"trixie"}), frozenset({"bookworm"})}
+
+
 def test_the_split_site_has_the_releases_that_the_choice_assumes():
     [play] = yaml.safe_load((ROOT / "molecule/split/create.yml").read_text())
     [hosts] = play["vars"]["create_hosts"]
