@@ -6,6 +6,7 @@ import json
 import mailbox
 import os
 import re
+import secrets
 import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +32,7 @@ from e2e.website import (
     wait_for,
 )
 from infomaniak import compose
+from lab import Host
 
 pytestmark = pytest.mark.every_release("web")
 
@@ -84,13 +86,20 @@ def test_an_mbox_file_is_imported_once(deployment: Deployment, release: str, mai
         )
 
 
-def test_a_message_from_the_future_keeps_no_later_post_out_of_the_search(
-    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
-):
+def upload(host: Host, mbox: str) -> str:
+    """Put an mbox where the web interface's user can read it; return its path."""
+    file = f"/var/lib/mailman3/web/{secrets.token_hex(4)}.mbox"
+    host.run(f"cat > {file}; chown www-data {file}", stdin=mbox)
+    return file
+
+
+def test_a_message_from_the_future_keeps_no_later_post_out_of_the_search(website: WebSite, public_list: str):
     message = compose("Ida Early <ida@example.com>", public_list, "Quinces", "Next year's are the best.\n")
     of_next_year = mailbox.mboxMessage(message)
     of_next_year.set_from("ida@example.com", time.gmtime(time.time() + YEAR_SECONDS))
-    assert "1 message read: 1 added" in import_mbox(deployment, release, public_list, [of_next_year], tmp_path)
+    host, mbox = website.site.web, f"From {of_next_year.get_from()}\n{of_next_year.as_string()}\n"
+    file = upload(host, mbox)
+    assert "1 message read: 1 added" in host.run(f"listkit archive import --list {public_list} {file}; rm {file}")
     word, guest = burst(website, public_list, 1), website.browser()
     wait_for(
         "search result",
@@ -105,6 +114,7 @@ def import_from_here(deployment: Deployment, release: str, address: str, box: Pa
     return import_archive(deployment, release, address, os.path.relpath(box, playbook.ROOT)).stdout
 
 
+@pytest.mark.one_release
 def test_an_unknown_list_is_refused(deployment: Deployment, release: str, tmp_path: Path):
     said = import_mbox(deployment, release, "nobody@example.org", [], tmp_path)
     assert "Mailman has no list nobody@example.org" in said
@@ -130,6 +140,7 @@ def test_strange_archives_come_in_whole_and_no_page_or_search_suffers(
     assert exported.status == 200
 
 
+@pytest.mark.one_release
 def test_a_file_that_is_no_mail_fails_the_run_in_words(
     deployment: Deployment, release: str, public_list: str, tmp_path: Path
 ):
@@ -155,11 +166,9 @@ def test_reindex_repairs_what_the_search_lost(deployment: Deployment, release: s
     assert f"{word} 0" in guest.get(search).text
 
 
-def test_an_import_that_is_killed_continues_and_live_posts_are_found_meanwhile(
-    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
-):
-    host, file = website.site.web, f"/var/lib/mailman3/web/{public_list}.mbox"
-    host.run(f"cat > {file}; chown www-data {file}", stdin=write_mbox(posts(public_list, OLD_POSTS)))
+def test_an_import_that_is_killed_continues_and_live_posts_are_found_meanwhile(website: WebSite, public_list: str):
+    host = website.site.web
+    file = upload(host, write_mbox(posts(public_list, OLD_POSTS)))
     command = f"listkit archive import --list {public_list} {file}"
     host.run(f"systemd-run --quiet --collect --unit test-import {command}")
     deadline = time.monotonic() + SEARCHABLE_WITHIN_SECONDS
