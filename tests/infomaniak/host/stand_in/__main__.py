@@ -3,8 +3,6 @@
 import argparse
 import json
 import shutil
-import smtplib
-import socket
 import subprocess
 import sys
 import threading
@@ -145,6 +143,10 @@ def _forget() -> None:
 
 
 def _send(arguments: argparse.Namespace) -> None:
+    # Loading it takes a third of a command's time, and a test run has thousands of other commands.
+    import smtplib
+    import socket
+
     with smtplib.SMTP(*SUBMISSION, local_hostname=socket.getfqdn()) as server:
         refused = server.sendmail(arguments.sender, arguments.recipients, sys.stdin.buffer.read())
     if refused:
