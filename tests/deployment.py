@@ -197,8 +197,10 @@ class Deployment:
             "mailman_lists": LISTS,
             "organisation_name": ORGANISATION,
             "tls_mode": "selfsigned",
-            # The tests are many strangers; those about the limits set their own.
+            # The tests are many strangers in an hour; those about the limits set their own.
             "mail_budget_strangers": 40,
+            "mail_budget_answers_per_hour": 1000,
+            "mail_budget_answers_per_recipient": 20,
         }
         groups = {
             group: {component(site).name: site.variables(component(site)) for site in self.sites.values()}

@@ -11,6 +11,7 @@ from infomaniak.service import POSTFIX_IDLE
 
 CONFIGURATION = "/etc/listkit/budget.json"
 DELIVERY_SECONDS = 240
+ANSWERS = {"per_recipient": 2, "per_list_and_hour": 10}
 _AGE = """
 import sqlite3, sys
 with sqlite3.connect("/var/lib/listkit/budget/ledger.sqlite3", timeout=30) as ledger:
@@ -107,7 +108,7 @@ class Outbound:
     def begin(self, limit: int, reserve: int, window: float) -> None:
         """Begin a test: these limits here and at the service, nothing queued, nothing counted, nothing scored.
 
-        Strangers get what the kit gives them unless the operator decides: 4 % of the limit.
+        Automatic answers have the limits that the kit gives them unless the operator decides.
         """
         self.service.reset()
         self.service.forget()
@@ -119,7 +120,7 @@ class Outbound:
         for account in budget["accounts"]:
             account |= {"limit": limit, "reserve": reserve, "strangers": limit * 4 // 100}
         # Written into the file that is there, which keeps its owner and mode.
-        self.host.run(f"cat > {CONFIGURATION}", stdin=json.dumps(budget | {"window": window}))
+        self.host.run(f"cat > {CONFIGURATION}", stdin=json.dumps(budget | {"window": window, "answers": ANSWERS}))
         self._restart_empty()
         self._sql(_FORGIVE)
 
