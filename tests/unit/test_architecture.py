@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 KIT = Path(__file__).resolve().parents[2]
 COLLECTIONS = KIT / "collections" / "ansible_collections" / "listkit"
@@ -95,6 +96,24 @@ def test_common_imports_no_other_package_of_listkit():
         if not is_below(target, "listkit.common")
     }
     assert arrows == set()
+
+
+def test_the_programs_bring_along_what_they_import_from_collections():
+    variables = yaml.safe_load((KIT / "roles" / "base" / "vars" / "main.yml").read_text())
+    libraries = {name: KIT.joinpath("collections", *name.split(".")) for name in variables["_base_libraries"]}
+    shared = [
+        file
+        for path in libraries.values()
+        for file in (path.rglob("*.py") if path.is_dir() else [path.with_suffix(".py")])
+    ]
+    foreign = {
+        f"{file.name}: {name}"
+        for file in [*modules().values(), *shared]
+        for name in imports(file)
+        if is_below(name, "ansible") or is_below(name, "ansible_collections")
+        if not any(is_below(name, library) for library in libraries)
+    }
+    assert len(shared) > len(libraries) and foreign == set()
 
 
 def test_no_modules_import_each_other_in_a_circle():

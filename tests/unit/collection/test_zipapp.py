@@ -43,6 +43,22 @@ def test_same_bytes_whatever_dates_modes_and_caches(package):
     assert zipapp.build(package, "pkg.cli:main", INTERPRETER) != first
 
 
+def test_brings_libraries_along(package, tmp_path):
+    for name, text in {"a/b/module.py": "X = 1\n", "a/b/c/__init__.py": "Y = 2\n", "a/b/c/d.py": "Z = 3\n"}.items():
+        (tmp_path / "lib" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lib" / name).write_text(text)
+    (package / "cli.py").write_text(
+        "from a.b.module import X\nfrom a.b.c import Y\nfrom a.b.c.d import Z\ndef main():\n    return X + Y + Z\n"
+    )
+    path = tmp_path / "x.pyz"
+    libraries = {"a.b.module": tmp_path / "lib", "a.b.c": tmp_path / "lib"}
+    path.write_bytes(zipapp.build(package, "pkg.cli:main", INTERPRETER, libraries))
+    path.chmod(0o755)
+    assert subprocess.run([path], cwd="/", check=False).returncode == 6
+    with pytest.raises(ValueError, match=r"there is no module a\.x below"):
+        zipapp.build(package, "pkg.cli:main", INTERPRETER, {"a.x": tmp_path / "lib"})
+
+
 @pytest.mark.parametrize("main", ["pkg.cli", ":main", "pkg.cli:", "pkg.cli:two words"])
 def test_wrong_main(package, main):
     with pytest.raises(ValueError, match=r"must be 'module:function', such as 'listkit\.cli:main'"):

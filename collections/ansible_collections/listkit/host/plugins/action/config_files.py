@@ -174,11 +174,12 @@ def _binary(path, data, item, args, mode):
 
 
 def _zipapp(item, base, args):
-    _checked("zipapps", item, {"src", "path", "main", "interpreter", *ATTRIBUTE_KEYS}, ("src", "path", "main"))
+    known = {"src", "path", "main", "interpreter", "libraries", *ATTRIBUTE_KEYS}
+    _checked("zipapps", item, known, ("src", "path", "main"))
+    interpreter = item.get("interpreter", "/usr/bin/python3 -I")
+    libraries = {name: (base / root).resolve() for name, root in item.get("libraries", {}).items()}
     try:
-        data = zipapp.build(
-            (base / item["src"]).resolve(), item["main"], item.get("interpreter", "/usr/bin/python3 -I")
-        )
+        data = zipapp.build((base / item["src"]).resolve(), item["main"], interpreter, libraries)
     except ValueError as error:
         raise AnsibleActionFail(f"zipapps: {error}") from error
     return _binary(item["path"], data, item, args, "0755")

@@ -78,6 +78,8 @@ options:
       - Python packages that become one executable file each, reproducibly; each with V(src), the package's directory,
         V(path), V(main) as C(module:function), and possibly V(interpreter) (default C(/usr/bin/python3 -I)), V(owner),
         V(group) and V(mode) (default 0755).
+      - V(libraries) are modules and packages that it imports from elsewhere, the dotted name of each with the directory
+        of that name's first part.
     type: list
     elements: dict
     default: []
