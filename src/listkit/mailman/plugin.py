@@ -6,15 +6,16 @@ from zope.interface import implementer
 
 from listkit.common.patching import Patching
 from listkit.mailman import patches
+from listkit.mailman.rest import Root
 
 
 @public
 @implementer(IPlugin)
 class Listkit:
-    """The plugin; it has no REST resource."""
+    """The plugin."""
 
     name = "listkit"
-    resource = None
+    resource = Root()
 
     def __init__(self):
         self._patching = Patching("mailman/core")

@@ -11,7 +11,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entrie
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import Plan
 
 BATCH = 1000
-"""People in each request of a bulk roster. Mailman's REST server ends a request that takes 30 s."""
+"""People in each request of a bulk roster, which occupies Mailman's REST server for seconds."""
 
 T = TypeVar("T")
 

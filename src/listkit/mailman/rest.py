@@ -1,0 +1,16 @@
+"""What the kit's plugin adds to Mailman's REST API, below `plugins/listkit`."""
+
+from __future__ import annotations
+
+
+class Root:
+    """`plugins/listkit`. It exists before Mailman's models and its REST server can be imported."""
+
+    def members(self, context, segments):
+        """`members/LIST_ID/ROLE`"""
+        from listkit.mailman.members import People
+
+        return People.find(segments), []
+
+    # As `mailman.rest.helpers.child` does.
+    members.__matcher__ = "members"  # type: ignore[attr-defined]
