@@ -14,6 +14,7 @@ COMMANDS = {
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),
     "check": Command("listkit.check.cli", "check every component; print causes and remedies"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
+    "members": Command("listkit.members.cli", "import, export or synchronise the members of a list"),
     "web": Command("listkit.web.command", "set up the web interface (for Ansible)"),
 }
 

@@ -30,6 +30,10 @@ class LoginRefused(RestError):
     """The API refuses the user name and password."""
 
 
+class NotFound(RestError):
+    """The API has nothing at the URL."""
+
+
 class RestClient:
     """The API at one URL. Safe to use from several threads."""
 
@@ -48,21 +52,17 @@ class RestClient:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @classmethod
-    def of_this_host(cls) -> RestClient:
+    def of_this_host(cls, timeout_seconds: float = TIMEOUT_SECONDS) -> RestClient:
         """Return the client of this host's Mailman. Raises OSError when the password file cannot be read."""
-        return cls(PASSWORD_FILE.read_text(encoding="utf-8").strip())
+        return cls(PASSWORD_FILE.read_text(encoding="utf-8").strip(), timeout_seconds=timeout_seconds)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the resource at `path`, such as "lists/dev@example.org/config". Raises RestError."""
-        url = f"{self.url}/{path}"
-        body = self._read(url)
-        try:
-            answer = json.loads(body)
-        except ValueError as error:
-            raise RestError(f"GET {url}: the answer is not JSON: {error}") from error
-        if not isinstance(answer, dict):
-            raise RestError(f"GET {url}: the answer is not a JSON object but {type(answer).__name__}")
-        return answer
+        return self._call("GET", path)
+
+    def post_json(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Send `body` to the resource at `path`, and return the answer. Raises RestError."""
+        return self._call("POST", path, json.dumps(body).encode())
 
     def entries(self, path: str) -> list[dict[str, Any]]:
         """Return the members of the collection at `path`, such as "lists". Raises RestError."""
@@ -71,20 +71,36 @@ class RestClient:
             raise RestError(f"GET {self.url}/{path}: the answer is not a collection")
         return entries
 
-    def _read(self, url: str) -> bytes:
-        request = urllib.request.Request(url, headers={"Authorization": self._authorization})  # noqa: S310 -- http only
+    def _call(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        call = f"{method} {self.url}/{path}"
+        try:
+            answer = json.loads(self._read(method, path, body))
+        except ValueError as error:
+            raise RestError(f"{call}: the answer is not JSON: {error}") from error
+        if not isinstance(answer, dict):
+            raise RestError(f"{call}: the answer is not a JSON object but {type(answer).__name__}")
+        return answer
+
+    def _read(self, method: str, path: str, body: bytes | None) -> bytes:
+        url = f"{self.url}/{path}"
+        headers = {"Authorization": self._authorization}
+        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 -- http only
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
         try:
             with self._opener.open(request, timeout=self._timeout_seconds) as answer:
-                body: bytes = answer.read(_LARGEST_ANSWER_BYTES)
-                return body
+                content: bytes = answer.read(_LARGEST_ANSWER_BYTES)
+                return content
         except urllib.error.HTTPError as error:
             with error:
-                raise _refusal(url, error) from error
+                raise _refusal(f"{method} {url}", error) from error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise Unreachable(f"GET {url}: {reason or type(error).__name__}") from error
+            raise Unreachable(f"{method} {url}: {reason or type(error).__name__}") from error
 
 
-def _refusal(url: str, error: urllib.error.HTTPError) -> RestError:
-    kind = LoginRefused if error.code == HTTPStatus.UNAUTHORIZED else RestError
-    return kind(f"GET {url}: {error.code} {error.reason}")
+_REFUSALS: dict[int, type[RestError]] = {HTTPStatus.UNAUTHORIZED: LoginRefused, HTTPStatus.NOT_FOUND: NotFound}
+
+
+def _refusal(call: str, error: urllib.error.HTTPError) -> RestError:
+    return _REFUSALS.get(error.code, RestError)(f"{call}: {error.code} {error.reason}")

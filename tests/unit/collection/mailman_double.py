@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 RECORDED = Path(__file__).parent / "recorded"
 PASSWORD = "the-rest-password"
@@ -42,6 +43,8 @@ class MailmanDouble:
         self.domains: dict[str, dict[str, Any]] = {}
         self.lists: dict[str, dict[str, Any]] = {}
         self.people: dict[str, dict[str, dict[str, str]]] = {}
+        self.bans: dict[str, list[str]] = {}
+        self.header_matches: dict[str, list[dict[str, str]]] = {}
         self.bulk = False
         self.refused: dict[str, str] = {}
         self.requests: list[str] = []
@@ -65,7 +68,7 @@ class MailmanDouble:
                 if status != 204:
                     self.wfile.write(json.dumps(body).encode())
 
-            do_GET = do_POST = do_PATCH = do_DELETE = _answer
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
 
             def log_message(self, *_arguments) -> None:
                 pass
@@ -93,6 +96,8 @@ class MailmanDouble:
             return self._domain(method, parts[1:], fields)
         if parts[0] == "lists":
             return self._list(method, parts[1:], fields, options)
+        if parts[0] == "bans":
+            return self._ban(method, self.bans.setdefault("", []), parts[1:], fields)
         if parts[0] == "plugins":
             return self._plugin(method, parts[1:], fields, options)
         if parts[0] == "addresses":
@@ -112,7 +117,7 @@ class MailmanDouble:
         return (200, {"description": None, **self.domains[parts[0]]}) if method == "GET" else (204, None)
 
     def _list(self, method, parts, fields, options):
-        if method == "POST":
+        if method == "POST" and not parts:
             address = fields["fqdn_listname"][0]
             if address.partition("@")[2] not in self.domains:
                 domain = address.partition("@")[2]
@@ -126,6 +131,10 @@ class MailmanDouble:
             return 404, {"title": "404 Not Found"}
         if parts[1:2] == ["roster"]:
             return self._roster(method, address, parts[2], fields, options)
+        if parts[1:2] == ["bans"]:
+            return self._ban(method, self.bans.setdefault(address, []), parts[2:], fields)
+        if parts[1:2] == ["header-matches"]:
+            return self._match(method, self.header_matches.setdefault(address, []), parts[2:], fields)
         if parts[1:] == ["held"]:
             return 200, {"total_size": self.held.get(address, 0)}
         if parts[1:] == ["config"]:
@@ -162,6 +171,36 @@ class MailmanDouble:
             if key.startswith(f"{role} ")
         ]
         return _page(entries, options)
+
+    @staticmethod
+    def _ban(method, bans, parts, fields):
+        if method == "GET":
+            return 200, {"entries": [{"email": ban} for ban in bans]} if bans else {}
+        if method == "DELETE":
+            bans.remove(unquote(parts[0]))
+            return 204, None
+        email = fields["email"][0]
+        if any(re.match(ban, email) for ban in bans if ban.startswith("^")):
+            return 400, {"title": "400 Bad Request", "description": "Address is already banned"}
+        bans.append(email)
+        return 201, {}
+
+    @staticmethod
+    def _match(method, matches, parts, fields):
+        if method == "GET":
+            entries = [{"position": number, **match} for number, match in enumerate(matches)]
+            return 200, {"entries": entries} if entries else {}
+        if method == "DELETE":
+            del matches[int(parts[0])]
+            return 204, None
+        match = {key: values[0].lower() if key == "header" else values[0] for key, values in fields.items()}
+        if not match["action"]:
+            del match["action"]
+        if method == "PUT":
+            matches[int(parts[0])] = match
+            return 204, None
+        matches.append(match)
+        return 201, {}
 
     def _plugin(self, method, parts, fields, options):
         address, role = parts[2].replace(".", "@", 1), parts[3]

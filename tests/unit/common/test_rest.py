@@ -40,6 +40,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.reply(json.dumps(ANSWERS[self.path]).encode())
 
+    def do_POST(self):
+        self.reply(self.rfile.read(int(self.headers["Content-Length"])))
+
     def reply(self, body):
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Length", str(len(body)))
@@ -75,7 +78,7 @@ def test_an_empty_collection_has_no_entries(client):
 @pytest.mark.parametrize(
     ("path", "kind", "text"),
     [
-        ("missing", RestError, "/3.1/missing: 404"),
+        ("missing", rest.NotFound, "/3.1/missing: 404"),
         ("fails", RestError, "/3.1/fails: 500"),
         ("broken", RestError, "/3.1/broken: the answer is not JSON"),
         ("array", RestError, "/3.1/array: the answer is not a JSON object but list"),
@@ -138,3 +141,7 @@ def test_this_host_s_client_reads_the_password_file(url, tmp_path, monkeypatch):
     client = RestClient.of_this_host()
     client.url = url
     assert client.entries("lists") == LISTS
+
+
+def test_posts_json(url):
+    assert RestClient(PASSWORD, url).post_json("lists", {"add": ["ä"]}) == {"add": ["ä"]}
