@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module
+from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module, rosters
 from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Declaration
 from ansible_collections.listkit.mailman3.plugins.modules import mailing_lists as lists_module
 from mailman_double import PASSWORD, MailmanDouble
@@ -53,7 +53,12 @@ def test_makes_domain_list_settings_and_people(mailman, params):
     config = mailman.lists["news@example.org"]
     assert (config["dmarc_mitigate_action"], config["max_message_size"]) == ("munge_from", 200)
     assert list(mailman.people["news@example.org"]) == ["owner ana@example.org"]
-    assert [change.what for change in changes] == ["domain example.org", "list news@example.org"]
+    assert [change.what for change in changes] == [
+        "domain example.org",
+        "list news@example.org",
+        "owners of news@example.org",
+    ]
+    assert results.pop("rosters")[0]["added"] == 1
     assert results == {
         "lists": ["news@example.org"],
         "created": ["news@example.org"],
@@ -72,18 +77,92 @@ def test_second_run_writes_nothing(mailman, params):
     assert mailman.writes == []
 
 
+def test_the_last_owner_stays(mailman, params):
+    converge(params, {"name": "news", "owners": ["ana@example.org"]})
+    assert converge(params, {"name": "news", "owners": []})[0] == []
+    assert list(mailman.people["news@example.org"]) == ["owner ana@example.org"]
+
+
+def test_members_of_all_lists_are_planned_before_anything_is_written(mailman, params):
+    members = [f"p{number}@example.com" for number in range(12)]
+    converge(params, {"name": "news", "members": {"entries": members}})
+    mailman.writes.clear()
+    declared = {"name": "news", "members": {"state": "exact", "entries": members[:6]}, "description": "New"}
+    with pytest.raises(rosters.PlanRefused, match=r"news@example.org: 6 of 12 members \(50 %\) would be removed"):
+        converge(params, {"name": "press", "members": {"entries": ["ana@example.org"]}}, declared)
+    assert mailman.writes == []
+    declared["members"]["max_removals"] = 6
+    _changes, results = converge(params, {"name": "press", "members": {"entries": ["ana@example.org"]}}, declared)
+    assert [(item["list"], item["added"], item["removed"]) for item in results["rosters"]] == [
+        ("press@example.org", 1, 0),
+        ("news@example.org", 0, 6),
+    ]
+    assert mailman.lists["news@example.org"]["description"] == "New"
+
+
+BANS = ["^.*@example[.]net$", "Eve@example.com"]
+MATCHES = [{"header": "X-Spam-Flag", "pattern": "yes", "action": "hold"}, {"header": "Subject", "pattern": "^test"}]
+
+
+def test_bans_and_header_matches_are_exactly_the_declared_ones(mailman, params):
+    declared = {"name": "news", "bans": BANS, "header_matches": MATCHES}
+    converge(params, declared)
+    assert mailman.bans["news@example.org"] == ["^.*@example[.]net$", "eve@example.com"]
+    assert mailman.header_matches["news@example.org"] == [
+        {"header": "x-spam-flag", "pattern": "yes", "action": "hold"},
+        {"header": "subject", "pattern": "^test"},
+    ]
+    mailman.writes.clear()
+    assert converge(params, declared)[0] == [] and mailman.writes == []
+    changes, _results = converge(params, {"name": "news", "bans": ["eve@example.com"], "header_matches": MATCHES[1:]})
+    assert changes[0].before["bans"] == sorted(["eve@example.com", "^.*@example[.]net$"])
+    assert mailman.bans["news@example.org"] == ["eve@example.com"]
+    assert mailman.header_matches["news@example.org"] == [{"header": "subject", "pattern": "^test"}]
+    assert sorted(mailman.writes) == [
+        "DELETE lists/news.example.org/bans/%5E.%2A@example%5B.%5Dnet%24",
+        "DELETE lists/news.example.org/header-matches/1",
+        "PUT lists/news.example.org/header-matches/0",
+    ]
+    converge(params, {"name": "news", "bans": [], "header_matches": []})
+    assert mailman.bans["news@example.org"] == mailman.header_matches["news@example.org"] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"bans": ["eve"]}, "news@example.org: bans: 'eve' is neither an address nor a regular expression"),
+        ({"bans": ["^("]}, "bans: '\\^\\(' is not a valid regular expression"),
+        ({"bans": ["^a/b"]}, "has a slash, which Mailman's REST interface can't remove again"),
+        ({"bans": ["^.*@example[.]net", "Eve@example.net"]}, "'Eve@example.net' is already banned by '.*', so"),
+        ({"header_matches": [{"header": "X Y", "pattern": "a"}]}, "'X Y' is not the name of a header"),
+        ({"header_matches": [{"header": "X", "pattern": "("}]}, "'\\(' is not a valid regular expression"),
+        ({"header_matches": [{"header": "X", "pattern": "a"}, {"header": "x", "pattern": "a"}]}, "occurs twice"),
+        ({"header_matches": [{"header": "X", "pattern": "a", "action": "keep"}]}, "action: 'keep' is not one of hold"),
+        ({"members": {"entries": ["ana"]}}, r"news@example.org: members: entries\[#1\]: 'ana' is not a full"),
+        ({"owners": ["ana"]}, r"news@example.org: owners: entries\[#1\]: 'ana' is not a full"),
+    ],
+)
+def test_people_and_filters_that_are_not_valid_are_refused_before_anything_is_written(mailman, params, wrong, reason):
+    with pytest.raises(ValueError, match=reason):
+        converge(params, {"name": "press"}, {"name": "news", **wrong})
+    assert mailman.writes == []
+
+
 def test_check_mode_writes_nothing_and_says_what_it_would(mailman, params):
     changes, results = converge(params, {"name": "news", "owners": ["ana@example.org"]}, check=True)
     assert mailman.writes == []
-    assert changes[1].after["owners"] == ["ana@example.org"] and results["lists"] == ["news@example.org"]
+    assert changes[2].after == {"owners": ["ana@example.org"]} and results["lists"] == ["news@example.org"]
 
 
 def test_only_what_differs_is_changed_and_shown(mailman, params):
     converge(params, {"name": "news", "description": "Old", "owners": ["ana@example.org"]})
     mailman.writes.clear()
     changes, _results = converge(params, {"name": "news", "description": "New", "owners": ["ben@example.org"]})
-    assert changes[0].before == {"description": "Old", "owners": ["ana@example.org"]}
-    assert changes[0].after == {"description": "New", "owners": ["ben@example.org"]}
+    assert [change.before for change in changes] == [
+        {"description": "Old"},
+        {"owners": ["ana@example.org, regular, enabled"]},
+    ]
+    assert [change.after for change in changes] == [{"description": "New"}, {"owners": ["ben@example.org"]}]
     assert list(mailman.people["news@example.org"]) == ["owner ben@example.org"]
 
 
@@ -162,7 +241,7 @@ def test_domain_description(mailman, params):
 
 
 def test_mailmans_own_words_reach_the_operator(mailman, params):
-    declared = Declaration("news@nowhere.example", {}, {})
+    declared = Declaration("news@nowhere.example", {})
     with pytest.raises(rest.RestError, match=r"refuses POST lists: 400 Domain does not exist: nowhere\.example"):
         mailing_lists.converge_list(rest.Api.of(params), declared)
 

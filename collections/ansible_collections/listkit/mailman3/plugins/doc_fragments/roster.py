@@ -10,7 +10,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 notes:
-  - Nobody gets mail, neither new members nor removed ones nor the owners.
+  - No mail is sent, neither to new or removed members nor to the owners.
   - An address that isn't valid refuses the whole. The error names its place and value.
   - O(ignore:state=exact) stops before anything is written if it would remove more than 25 % or more than 20 people from
     a roster of 10 or more. The error has the whole plan, and the O(ignore:max_removals) that allows it.
@@ -18,5 +18,5 @@ notes:
   - Upper and lower case in addresses don't matter.
   - An address has one display name in Mailman, which all lists share. Declare the same on each list, or only on one.
   - Through the resource C(plugins/listkit/members) of a Mailman plugin, each request changes up to 1000 people.
-    A Mailman without it needs a request for each, which takes minutes for thousands.
+    A Mailman without it needs a request for each person, which is minutes for thousands.
 """

@@ -7,11 +7,11 @@ may be None: Mailman has not been deployed yet, and everything is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_filters, list_settings, rosters
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, segment
@@ -23,6 +23,9 @@ ARGUMENTS = {
     "description": {"type": "str"},
     "owners": {"type": "list", "elements": "str"},
     "moderators": {"type": "list", "elements": "str"},
+    "members": {"type": "dict", "options": rosters.ARGUMENTS},
+    "bans": {"type": "list", "elements": "str"},
+    "header_matches": {"type": "list", "elements": "dict", "options": list_filters.HEADER_MATCH_ARGUMENTS},
     "settings": {"type": "dict", "default": {}},
     "style": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -35,7 +38,9 @@ class Declaration:
 
     address: str
     settings: Mapping[str, Any]
-    people: Mapping[str, list[str]]
+    rosters: Sequence[rosters.Declared] = ()
+    bans: list[str] | None = None
+    header_matches: list[list_filters.HeaderMatch] | None = None
     style: str | None = None
     absent: bool = False
 
@@ -48,13 +53,55 @@ class Declaration:
         settings = {**defaults, **(item.get("settings") or {})}
         if item.get("description") is not None:
             settings["description"] = item["description"]
-        address = list_address(item["name"], domain)
+        address, absent = list_address(item["name"], domain), item.get("state") == "absent"
         for name, value in settings.items():
             wrong = list_settings.problem(name, value)
             if wrong:
                 raise ValueError(f"{address}: settings.{name}: {wrong[0]} (for example {wrong[1]})")
-        people = {key: sorted({str(one).lower() for one in item[key]}) for key in ROLES if item.get(key) is not None}
-        return cls(address, settings, people, item.get("style"), item.get("state") == "absent")
+        return cls(
+            address,
+            settings,
+            () if absent else tuple(_rosters(address, item)),
+            _valid(address, item, "bans", list_filters.ban_problem, list_filters.normal_bans),
+            _valid(
+                address,
+                item,
+                "header_matches",
+                list_filters.header_match_problem,
+                list_filters.normal_header_matches,
+            ),
+            item.get("style"),
+            absent,
+        )
+
+    def filters(self) -> dict[str, Any]:
+        """Return the declared bans and header matches by their names."""
+        values = {"bans": self.bans, "header_matches": self.header_matches}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def _rosters(address: str, item: Mapping[str, Any]) -> Iterator[rosters.Declared]:
+    if item.get("members") is not None:
+        yield rosters.Declared.of(address, "member", item["members"])
+    for key, role in ROLES.items():
+        if item.get(key) is not None:
+            option = {"state": "exact", "entries": item[key], "allow_empty": True}
+            yield rosters.Declared.of(address, role, option)
+
+
+def _valid(
+    address: str,
+    item: Mapping[str, Any],
+    key: str,
+    problem: Callable[[Any], tuple[str, str] | None],
+    normal: Callable[[Any], list[Any]],
+) -> list[Any] | None:
+    if item.get(key) is None:
+        return None
+    wrong = problem(item[key])
+    if wrong:
+        raise ValueError(f"{address}: {key}: {wrong[0]} (for example {wrong[1]})")
+    return normal(item[key])
 
 
 def converge_domain(
@@ -96,7 +143,7 @@ def converge_list(api: Api, declared: Declaration, *, check: bool = False) -> Ch
         style = {"style_name": declared.style} if declared.style else {}
         api.post("lists", {"fqdn_listname": declared.address, **style})
         _adjust(api, declared.address.replace("@", "."), declared, check)
-    return Change(what, after={"list": declared.address, **declared.settings, **declared.people})
+    return Change(what, after={"list": declared.address, **declared.settings, **declared.filters()})
 
 
 def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,7 +158,7 @@ def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _adjust(api: Api, list_id: str, declared: Declaration, check: bool) -> tuple[dict, dict]:
-    """Correct an existing list's settings and people; return the differences, before and after."""
+    """Correct an existing list's settings and filters; return the differences, before and after."""
     path = f"lists/{list_id}/config"
     config = (api.get(path) or {}) if declared.settings else {}
     unknown = sorted(set(declared.settings) - set(config))
@@ -123,22 +170,16 @@ def _adjust(api: Api, list_id: str, declared: Declaration, check: bool) -> tuple
     if differing and not check:
         api.patch(path, list_settings.encode(differing))
     before, after = {name: config[name] for name in differing}, dict(differing)
-    for key, wanted in declared.people.items():
-        found = _adjust_people(api, list_id, ROLES[key], wanted, check)
+    for name, wanted in declared.filters().items():
+        found = _converge_filter(api, list_id, name, wanted, check)
         if found != wanted:
-            before[key], after[key] = found, wanted
+            before[name], after[name] = found, wanted
     return before, after
 
 
-def _adjust_people(api: Api, list_id: str, role: str, wanted: list[str], check: bool) -> list[str]:
-    """Give `role` to exactly the addresses `wanted`; return those that had it before."""
-    members = {entry["email"].lower(): entry["member_id"] for entry in api.entries(f"lists/{list_id}/roster/{role}")}
-    if not check:
-        for address in sorted(set(wanted) - set(members)):
-            api.post("members", {"list_id": list_id, "subscriber": address, "role": role})
-        for address in sorted(set(members) - set(wanted)):
-            api.delete(f"members/{members[address]}")
-    return sorted(members)
+def _converge_filter(api: Api, list_id: str, name: str, wanted: list[Any], check: bool) -> list[Any]:
+    converge = list_filters.converge_bans if name == "bans" else list_filters.converge_header_matches
+    return converge(api, f"lists/{list_id}/", wanted, check=check)
 
 
 def addresses_of_all(api: Api) -> list[str]:

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
-from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import Entry
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import DELIVERY_STATUSES, Entry
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.sync import Failure
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, RestError, Unreachable, segment
 
 PAGE = 1000
 _FIELDS = "fields=email&fields=display_name&fields=member_id&fields=delivery_mode"
 # The exceptions: a roster has no field for the delivery status.
-_DISABLED = ("by_user", "by_moderator", "by_bounces")
+_DISABLED = [status for status in DELIVERY_STATUSES if status != "enabled"]
 
 T = TypeVar("T")
 

@@ -97,6 +97,10 @@ class Api:
         """Change some attributes of the resource at `path`."""
         self._request("PATCH", path, _form(fields))
 
+    def put(self, path: str, fields: dict[str, Any]) -> None:
+        """Replace all attributes of the resource at `path`."""
+        self._request("PUT", path, _form(fields))
+
     def delete(self, path: str) -> None:
         """Remove the resource at `path`; it may be gone already."""
         self._request("DELETE", path)
@@ -152,3 +156,15 @@ def _form(fields: dict[str, Any]) -> str:
 def segment(text: str) -> str:
     """Return `text` as one segment of a path."""
     return quote(text, safe="@")
+
+
+def list_path(api: Api, address: str) -> str:
+    """Return the path of what belongs to a list, "lists/LIST_ID/". Raises ValueError if there is no such list."""
+    if not isinstance(api, EmptyApi) and api.get(f"lists/{segment(address.lower())}") is None:
+        raise ValueError(missing_list(address))
+    return f"lists/{address.lower().replace('@', '.')}/"
+
+
+def missing_list(address: str) -> str:
+    """Return the error for a list that doesn't exist."""
+    return f"{address}: there is no such list; create it with the module mailing_list, or correct the name"

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change, Incomplete
@@ -20,7 +21,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan i
 )
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.sync import Failure, Roster, carry_out, table
 from ansible_collections.listkit.mailman3.plugins.module_utils.plain_roster import PlainRoster
-from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, EmptyApi, segment
+from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, EmptyApi, missing_list, segment
 
 # The modules' options for one roster.
 ARGUMENTS = {
@@ -65,8 +66,8 @@ class Declared:
             raise ValueError("\n".join(f"{where}: {problem}" for problem in error.problems)) from error
         exact = option.get("state") == "exact"
         if exact and not entries and not option.get("allow_empty"):
-            reason = f"nobody is in it, and state: exact would remove all {ROLE_NOUNS[role]}"
-            raise ValueError(f"{where}: {given[0]}: {reason}; if it is meant: allow_empty: true")
+            reason = f"is empty, and state: exact would remove all {ROLE_NOUNS[role]}"
+            raise ValueError(f"{where}: {given[0]} {reason}; if it is meant: allow_empty: true")
         return cls(address, role, entries, exact, option.get("max_removals"))
 
 
@@ -97,7 +98,7 @@ class Planned:
             return []
         roster = self.roster or (_find(api, self.plan.address, self.plan.role) or (None,))[0]
         if roster is None:
-            raise ValueError(_missing(self.plan.address))
+            raise ValueError(missing_list(self.plan.address))
         return carry_out(self.plan, roster)
 
     def change(self) -> Change:
@@ -131,7 +132,7 @@ def plan_all(api: Api, declared: Iterable[Declared], *, new_lists: bool = False)
     for item in declared:
         found = _find(api, item.address, item.role)
         if found is None and not new_lists and not isinstance(api, EmptyApi):
-            raise ValueError(_missing(item.address))
+            raise ValueError(missing_list(item.address))
         roster, current = found or (None, [])
         plan = make_plan(item.address, item.role, current, item.entries, exact=item.exact)
         refusals.append(refusal(plan, item.max_removals))
@@ -146,27 +147,32 @@ def people(api: Api, address: str, role: str) -> list[Entry]:
     """Return everyone with `role` on the list `address`, sorted. Raises ValueError if there is no such list."""
     found = _find(api, address, role)
     if found is None and not isinstance(api, EmptyApi):
-        raise ValueError(_missing(address))
+        raise ValueError(missing_list(address))
     return sorted(found[1] if found else [], key=lambda entry: entry.key)
 
 
 def finish(
-    api: Api, planned: Sequence[Planned], earlier: Sequence[Change] = (), *, check: bool
+    api: Api,
+    planned: Sequence[Planned],
+    earlier: Sequence[Change] = (),
+    results: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    check: bool,
 ) -> tuple[list[Change], dict[str, Any]]:
-    """Carry out the plans unless `check`; return the changes, with `earlier` ones of the module, and its results.
+    """Carry out the plans unless `check`; return the changes and results, after those that the module has already.
 
     Raises Incomplete if Mailman refuses some of the changes.
     """
     changes = [*earlier, *(item.change() for item in planned)]
-    results: dict[str, Any] = {"rosters": [item.result() for item in planned]}
+    outcome = {**results, "rosters": [item.result() for item in planned]}
     failures = [] if check else [(item.plan, failure) for item in planned for failure in item.carry_out(api)]
     if failures:
-        results["failures"] = [
+        outcome["failures"] = [
             {"list": plan.address, "role": plan.role, "address": failure.address, "reason": failure.reason}
             for plan, failure in failures
         ]
-        raise Incomplete(_failure_text(failures), changes, results)
-    return changes, results
+        raise Incomplete(_failure_text(failures), changes, outcome)
+    return changes, outcome
 
 
 def _failure_text(failures: Sequence[tuple[Plan, Failure]]) -> str:
@@ -190,7 +196,3 @@ def _find(api: Api, address: str, role: str) -> tuple[Roster, list[Entry]] | Non
         return None
     plain = PlainRoster(api, list_id, role)
     return plain, plain.read()
-
-
-def _missing(address: str) -> str:
-    return f"{address}: there is no such list; create it with the module mailing_list, or correct the name"

@@ -12,7 +12,7 @@ description:
   - Creates, configures and removes the declared lists, and creates their domains, in one remote execution.
   - Lists that aren't declared are left unchanged. They are returned, with the settings that differ
     from O(defaults).
-extends_documentation_fragment: listkit.mailman3.rest
+extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster]
 options:
   domain:
     description: The default domain. It is created if missing, and completes names without C(@).
@@ -32,13 +32,65 @@ options:
         description: One line about the list. Unchanged if not given.
         type: str
       owners:
-        description: Addresses of the owners; any others are removed. Unchanged if not given.
+        description: Addresses of the owners; any others are removed, but not the last one. Unchanged if not given.
         type: list
         elements: str
       moderators:
         description: Addresses of the moderators; any others are removed. Unchanged if not given.
         type: list
         elements: str
+      members:
+        description: The members, as in M(listkit.mailman3.members). Unchanged if not given.
+        type: dict
+        suboptions:
+          state:
+            description: V(exact) removes those who aren't named; V(present) leaves them.
+            type: str
+            choices: [present, exact]
+            default: present
+          entries:
+            description: The people, as in M(listkit.mailman3.members). One of C(entries), C(file) or C(content).
+            type: list
+            elements: raw
+          file:
+            description: File on the managed host with the people.
+            type: path
+          content:
+            description: Text with the people, for example the output of a command.
+            type: str
+          format:
+            description: Format of C(file) or C(content), as in M(listkit.mailman3.members).
+            type: str
+            choices: [detect, csv, google, sympa, mailman]
+            default: detect
+          allow_empty:
+            description: Whether V(exact) may remove everyone, when no one is named.
+            type: bool
+            default: false
+          max_removals:
+            description: How many people V(exact) may remove, instead of 25 % and 20.
+            type: int
+      bans:
+        description: Addresses, and patterns that start with C(^), that can't subscribe or post. Any others are removed.
+        type: list
+        elements: str
+      header_matches:
+        description: What to do with posts that have such a header. Any other rules are removed.
+        type: list
+        elements: dict
+        suboptions:
+          header:
+            description: The header's name, without a colon.
+            type: str
+            required: true
+          pattern:
+            description: Regular expression that its value contains. Case doesn't matter.
+            type: str
+            required: true
+          action:
+            description: What happens to the post. The site's default if not given.
+            type: str
+            choices: [hold, reject, discard, accept, defer]
       settings:
         description: Settings by their names in Mailman's REST interface. They override O(defaults).
         type: dict
@@ -97,16 +149,28 @@ drift:
   elements: dict
   returned: always
   sample: [{list: old@example.org, settings: {dmarc_mitigate_action: no_mitigation}}]
+rosters:
+  description: What was changed for each declared roster, as M(listkit.mailman3.members) returns it.
+  type: list
+  elements: dict
+  returned: when no plan is refused
+failures:
+  description: The people whose change Mailman refused, with the reason. All other changes are done.
+  type: list
+  elements: dict
+  returned: when some changes fail
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module
+from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module, rosters
 
 
 def converge(module, api):
     """Converge the domains and the declared lists, and inspect the others."""
     params, check = module.params, module.check_mode
     declared = [mailing_lists.Declaration.of(item, params["domain"], params["defaults"]) for item in params["lists"]]
+    # All plans come first: one that removes too many people stops the run before anything is written.
+    planned = rosters.plan_all(api, [roster for item in declared for roster in item.rosters], new_lists=True)
     wanted = {item.address for item in declared if not item.absent}
     domains = sorted({params["domain"], *(address.partition("@")[2] for address in wanted)})
     domain_changes = [mailing_lists.converge_domain(api, domain, check=check) for domain in domains]
@@ -121,7 +185,7 @@ def converge(module, api):
         "undeclared": undeclared,
         "drift": mailing_lists.drift(api, undeclared, params["defaults"]),
     }
-    return domain_changes + list_changes, results
+    return rosters.finish(api, planned, domain_changes + list_changes, results, check=check)
 
 
 def main():

@@ -51,7 +51,7 @@ options:
         choices: [detect, csv, google, sympa, mailman]
         default: detect
       allow_empty:
-        description: Whether V(exact) may remove everyone because nobody is named.
+        description: Whether V(exact) may remove everyone, when no one is named.
         type: bool
         default: false
       max_removals:
