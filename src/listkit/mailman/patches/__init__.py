@@ -8,6 +8,7 @@ from listkit.mailman.patches import (
     atomic_handling,
     automatic_answers,
     automatic_mail,
+    closed_lists,
     email_commands,
     forked_runners,
     held_post_notices,
@@ -34,6 +35,7 @@ MASTER = (forked_runners.PATCH,)
 CLASSES = (
     archive_spool.PATCH,
     automatic_answers.PATCH,
+    closed_lists.PATCH,
     held_post_notices.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,
