@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import outbound
+from bench import members, outbound
 from deployment import Deployment, Site
 from e2e import memory
 from infomaniak import compose
@@ -93,7 +93,7 @@ def main() -> int:
     for name, ours, theirs in rows:
         print(f"{name:<28} {ours:>9.1f} {theirs:>9.1f} {ours / theirs:>7.2f}")
     print(f"{'post to subscriber, s':<28} {latency:>9.1f}")
-    for line in outbound.report(site, bare):
+    for line in (*outbound.report(site, bare), *members.report(site)):
         print(line)
     deployment.lab.down()
     return int(first / stock > MOST_DEPLOY_RATIO)

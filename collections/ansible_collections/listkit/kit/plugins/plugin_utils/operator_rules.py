@@ -16,14 +16,26 @@ from typing import Any
 
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
+from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import (
+    MEMBERS_FROM,
+    ROSTER_KEYS,
+    SUBSCRIPTION,
+)
 from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem, secret_example
-from ansible_collections.listkit.mailman3.plugins.module_utils import list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_filters, list_settings
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
     SUB_ADDRESSES,
     is_address,
     is_domain,
     list_address,
+)
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership import files as member_files
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import (
+    ADDRESS_EXAMPLE,
+    BadEntries,
+    Entry,
+    parse,
 )
 
 Values = Mapping[str, Any]
@@ -318,6 +330,84 @@ def list_people(values: Values) -> Problems:
                     )
 
 
+def list_members(values: Values) -> Problems:
+    """Members are valid, and come from one place; removing them all is said."""
+    for where, item in _lists(values):
+        given = [key for key in ("members", MEMBERS_FROM) if key in item]
+        if len(given) == 2:
+            yield Problem(f"{where}.{MEMBERS_FROM}", "is set, and members too; one of them is enough", "members: […]")
+        idle = [key for key in ROSTER_KEYS if key in item] if not given else []
+        if idle:
+            yield Problem(f"{where}.{idle[0]}", "has no effect without members", f"members: [{ADDRESS_EXAMPLE}]")
+        yield from _bad_members(f"{where}.members", item)
+        if isinstance(item.get(MEMBERS_FROM), Mapping):
+            yield from _bad_member_source(f"{where}.{MEMBERS_FROM}", item, item[MEMBERS_FROM])
+
+
+def _bad_members(where: str, item: Mapping[str, Any]) -> Problems:
+    if not isinstance(item.get("members"), list):
+        return
+    try:
+        people = parse((f"{where}[#{number}]", one) for number, one in enumerate(item["members"], start=1))
+    except BadEntries as error:
+        for problem in error.problems:
+            place, _colon, reason = problem.partition(": ")
+            yield Problem(place, _without_example(reason), ADDRESS_EXAMPLE)
+    else:
+        yield from _emptied(where, item, people)
+
+
+def _bad_member_source(where: str, item: Mapping[str, Any], source: Mapping[str, Any]) -> Problems:
+    example = "{file: /home/ana/members.csv}"
+    if len({"file", "command"} & set(source)) != 1:
+        yield Problem(where, "must have either a file or a command", example)
+    elif source.get("command") == []:
+        yield Problem(f"{where}.command", "is empty", "[/usr/local/bin/crm, members]")
+    elif "file" in source:
+        path = Path(str(source["file"]))
+        if not path.is_absolute():
+            yield Problem(f"{where}.file", f"{str(path)!r} is not an absolute path", "/home/ana/members.csv")
+        elif not path.is_file():
+            yield Problem(f"{where}.file", f"there is no file {str(path)!r} on this machine", "/home/ana/members.csv")
+        else:
+            yield from _bad_member_file(f"{where}.file", item, path, source.get("format", member_files.DETECT))
+
+
+def _bad_member_file(where: str, item: Mapping[str, Any], path: Path, form: str) -> Problems:
+    if form not in (member_files.DETECT, *member_files.FORMATS):
+        return
+    try:
+        people = member_files.read(path.read_bytes(), form)
+    except BadEntries as error:
+        for problem in error.problems:
+            yield Problem(where, f"{path}, {_without_example(problem)}", ADDRESS_EXAMPLE)
+    else:
+        yield from _emptied(where, item, people)
+
+
+def _without_example(reason: str) -> str:
+    return reason.removesuffix(f" (for example {ADDRESS_EXAMPLE})")
+
+
+def _emptied(where: str, item: Mapping[str, Any], people: list[Entry]) -> Problems:
+    if not people and item.get("members_state") == "exact" and not item.get("allow_empty"):
+        yield Problem(where, "names no member, so all would be removed; if it is meant, allow it", "allow_empty: true")
+
+
+def list_filters_and_subscription(values: Values) -> Problems:
+    """Bans and header matches are ones that Mailman accepts; how people subscribe is said once."""
+    checks = {"bans": list_filters.ban_problem, "header_matches": list_filters.header_match_problem}
+    for where, item in _lists(values):
+        for key, check in checks.items():
+            found = check(_items(item, key))
+            if found:
+                yield Problem(f"{where}.{key}", *found)
+        settings = item.get("settings")
+        if SUBSCRIPTION in item and isinstance(settings, Mapping) and "subscription_policy" in settings:
+            wrong = f"is set, and {SUBSCRIPTION} too; they are the same"
+            yield Problem(f"{where}.settings.subscription_policy", wrong, f"{SUBSCRIPTION}: {item[SUBSCRIPTION]}")
+
+
 def demand(values: Values) -> Problems:
     """`expected_members` and `posts_per_day` are given together, and not negative."""
     for where, item in _lists(values):
@@ -414,6 +504,8 @@ RULES = (
     list_names,
     list_duplicates,
     list_people,
+    list_members,
+    list_filters_and_subscription,
     demand,
     settings_of_lists,
     accounts,

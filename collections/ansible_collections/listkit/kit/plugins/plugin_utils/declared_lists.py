@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""What the operator declares of a list, and the options of listkit.mailman3.mailing_lists that it becomes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# Each becomes an option of the list's roster; `members_from` becomes its content.
+ROSTER_KEYS = {
+    "members": "entries",
+    "members_state": "state",
+    "allow_empty": "allow_empty",
+    "max_removals": "max_removals",
+}
+MEMBERS_FROM = "members_from"
+SUBSCRIPTION_POLICIES = {"open": "open", "confirm": "confirm", "moderate": "moderate", "closed": "moderate"}
+SUBSCRIPTION = "subscription"
+COMMAND_SECONDS = 300
+
+
+class CommandFailed(ValueError):
+    """The command with a list's members failed; the text has the list, the command and what it printed."""
+
+
+def module_options(declared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of one list. Reads the file, or runs the command, with its members. Raises CommandFailed."""
+    own = {*ROSTER_KEYS, MEMBERS_FROM, SUBSCRIPTION}
+    options = {key: value for key, value in declared.items() if key not in own}
+    if SUBSCRIPTION in declared:
+        policy = SUBSCRIPTION_POLICIES[declared[SUBSCRIPTION]]
+        options["settings"] = {**(declared.get("settings") or {}), "subscription_policy": policy}
+    if "members" in declared or MEMBERS_FROM in declared:
+        roster = {option: declared[key] for key, option in ROSTER_KEYS.items() if key in declared}
+        options["members"] = roster | _content(declared["name"], declared.get(MEMBERS_FROM))
+    return options
+
+
+def _content(name: str, source: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return the text of a file or command, and its format."""
+    if source is None:
+        return {}
+    form = {"format": source["format"]} if "format" in source else {}
+    if "file" in source:
+        return {"content": Path(source["file"]).read_text(encoding="utf-8-sig"), **form}
+    try:
+        done = subprocess.run(
+            source["command"], capture_output=True, text=True, encoding="utf-8", check=False, timeout=COMMAND_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{name}: members_from.command: {error}") from error
+    if done.returncode:
+        what = done.stderr.strip() or "no error output"
+        raise CommandFailed(
+            f"{name}: members_from.command: {source['command'][0]} ended with {done.returncode}: {what}"
+        )
+    return {"content": done.stdout, **form}

@@ -1,0 +1,154 @@
+"""Members as code, against a real Mailman: the modules in both of their ways, and `listkit members` on the host."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import time
+from pathlib import Path
+
+import pytest
+
+from deployment import LISTS
+from e2e import playbook
+from e2e.mailing import MailingList, person
+
+pytestmark = [pytest.mark.lab, pytest.mark.every_release("core")]
+
+BULK, PLAIN = "3.1", "3.0"
+"""Versions of Mailman's REST API; the older one has no plugins, and so no bulk resource."""
+OWNER = "owner@strict.test"
+FIRST_SYNC_SECONDS, REPEATED_SYNC_SECONDS = 60, 2
+
+
+def task(mailing_list: MailingList, version: str, register: str, **options: object) -> dict:
+    """A task that runs the module `members`."""
+    connection = {"api_url": f"http://127.0.0.1:8001/{version}"}
+    module = {"list": mailing_list.address, **connection, **options}
+    return {"listkit.mailman3.members": module, "register": register, "check_mode": register == "check"}
+
+
+def play(deployment, release: str, folder: Path, *tasks: dict) -> str:
+    """Run tasks on the host with core; return what Ansible said."""
+    head = {"hosts": deployment.sites[release].host.name, "become": True, "gather_facts": False}
+    # JSON is YAML.
+    (folder / "play.yml").write_text(json.dumps([{**head, "tasks": list(tasks)}]))
+    return playbook.run(deployment, release, str(folder / "play.yml"), "-D").stdout
+
+
+def outcome(*conditions: str) -> dict:
+    """A task that requires these conditions."""
+    return {"ansible.builtin.assert": {"that": list(conditions)}}
+
+
+@pytest.fixture
+def noisy_list(mailing_list: MailingList) -> MailingList:
+    """A list that sends every message it can, to members and owners."""
+    mailing_list.add_owner(OWNER)
+    mailing_list.configure(send_welcome_message=True, send_goodbye_message=True, admin_notify_mchanges=True)
+    return mailing_list
+
+
+@pytest.mark.parametrize("version", [BULK, PLAIN])
+def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, noisy_list, tmp_path, version):
+    ana, ben, cem = (person(name) for name in ("Ana", "ben", "cem"))
+    first = [
+        {"address": ana, "display_name": "Ana Lopez", "delivery_mode": "mime_digests"},
+        {"address": ben, "delivery_status": "by_user"},
+    ]
+    second = [ana.upper(), {"address": ben, "delivery_status": "enabled", "display_name": "Ben"}]
+    output = play(
+        deployment,
+        release,
+        tmp_path,
+        task(noisy_list, version, "check", members={"entries": first}, moderators={"entries": [cem]}),
+        task(noisy_list, version, "made", members={"entries": first}, moderators={"entries": [cem]}),
+        task(noisy_list, version, "again", members={"entries": first}, moderators={"entries": [cem]}),
+        outcome("check is changed and check.rosters == made.rosters", "again is not changed"),
+        task(noisy_list, version, "changed", members={"entries": [*second, cem]}, owners={"entries": [ben]}),
+        task(
+            noisy_list,
+            version,
+            "removed",
+            members={"entries": second, "state": "exact"},
+            owners={"entries": [], "state": "exact", "allow_empty": True},
+        ),
+        task(noisy_list, version, "still", members={"entries": second, "state": "exact"}),
+        outcome("removed.rosters | map(attribute='removed') | list == [1, 1]", "still is not changed"),
+    )
+    assert "failed=0" in output, output
+    assert f"{ana}, Ana Lopez, mime_digests" in output
+    assert sorted(noisy_list.members()) == sorted([ana.lower(), ben])
+    roster = noisy_list.rest("GET", f"lists/{noisy_list.address}/roster/owner")["entries"]
+    assert len(roster) == 1
+    shown = noisy_list.member(ben)
+    assert (shown["display_name"], shown["delivery_mode"]) == ("Ben", "regular")
+    assert noisy_list.rest("GET", f"lists/{noisy_list.address}/config")["admin_notify_mchanges"] is True
+    noisy_list.settle()
+    received = deployment.stand_in.received
+    assert [mail["Subject"] for reader in (ana, ben, cem, OWNER) for mail in received(reader)] == []
+
+
+def members(mailing_list: MailingList, command: str, people: str = "", *options: str):
+    """Run `listkit members` on the host with `people` as its file."""
+    file = "-" if command != "export" else ""
+    words = ["listkit", "members", command, mailing_list.address, *filter(None, [file]), *options]
+    return mailing_list.site.host.try_run(shlex.join(words), stdin=people)
+
+
+def test_people_move_in_and_out_on_the_host(noisy_list):
+    eve, people = person("eve"), [person(f"p{number}") for number in range(600)]
+    noisy_list.rest("POST", f"lists/{noisy_list.address}/bans", email="^eve-")
+    done = members(noisy_list, "import", "\n".join(["address", *people, eve]))
+    assert done.returncode == 1 and re.search(rf"1 of 601 changes failed; .*\n  {eve}  is banned", done.stderr)
+    assert "█ 601 of 601" in done.stderr and len(noisy_list.members()) == 600
+    exported = members(noisy_list, "export").stdout
+    assert len(exported.splitlines()) == 601
+    assert "0 to add, 0 to change, 0 to remove" in members(noisy_list, "sync", exported).stdout
+    half = "\n".join(exported.splitlines()[:300])
+    refused = members(noisy_list, "sync", half)
+    assert refused.returncode == 2 and "more than 25 %" in refused.stderr and len(noisy_list.members()) == 600
+    assert members(noisy_list, "sync", half, "--max-removals", "301").returncode == 0
+    assert len(noisy_list.members()) == 299
+    bad = members(noisy_list, "sync", f"{half}\nnone@\n")
+    assert bad.returncode == 2 and "line 301: 'none@" in bad.stderr and len(noisy_list.members()) == 299
+    noisy_list.settle()
+    assert deployment_mail(noisy_list, OWNER, *people[:5], *people[-5:]) == []
+
+
+def deployment_mail(mailing_list: MailingList, *readers: str) -> list[str]:
+    """The subjects of everything that these readers got."""
+    received = mailing_list.deployment.stand_in.received
+    return [mail["Subject"] for reader in readers for mail in received(reader)]
+
+
+def test_a_closed_list_refuses_requests_by_mail_and_on_the_web(deployment, release, mailing_list):
+    asker = person("asker")
+    closed = [*LISTS, {"name": mailing_list.name, "subscription": "closed", "members": [person()]}]
+    playbook.deploy(deployment, release, "--tags", "lists", mailman_lists=closed)
+    try:
+        mailing_list.command(asker, "join")
+        answer = mailing_list.arrives(asker, "email commands")
+        assert f"{mailing_list.address} is closed: only its owners add members" in answer.text
+        request = {"list_id": mailing_list.list_id, "subscriber": asker, "pre_verified": True, "pre_confirmed": True}
+        with pytest.raises(Exception, match="400"):
+            mailing_list.rest("POST", "members", **request)
+        assert not mailing_list.rest("GET", f"lists/{mailing_list.address}/requests").get("entries")
+        mailing_list.add(asker)
+        assert len(mailing_list.members()) == 2
+    finally:
+        playbook.deploy(deployment, release, "--tags", "lists")
+
+
+@pytest.mark.slow
+def test_ten_thousand_people(mailing_list):
+    people = "\n".join(["address", *(f"p{number:05}@example.net" for number in range(10_000))])
+    began = time.monotonic()
+    assert members(mailing_list, "sync", people).returncode == 0
+    first = time.monotonic() - began
+    began = time.monotonic()
+    assert "0 to add" in members(mailing_list, "sync", people).stdout
+    again = time.monotonic() - began
+    print(f"first sync of 10,000: {first:.1f} s; again: {again:.1f} s")
+    assert first <= FIRST_SYNC_SECONDS and again <= REPEATED_SYNC_SECONDS
