@@ -14,11 +14,10 @@ from deployment import LISTS
 from e2e import playbook
 from e2e.mailing import MailingList, person
 
-pytestmark = [pytest.mark.lab, pytest.mark.every_release("core")]
+pytestmark = pytest.mark.lab
 
 BULK, PLAIN = "3.1", "3.0"
 """Versions of Mailman's REST API; the older one has no plugins, and so no bulk resource."""
-OWNER = "owner@strict.test"
 FIRST_SYNC_SECONDS, REPEATED_SYNC_SECONDS = 60, 2
 
 
@@ -37,21 +36,35 @@ def play(deployment, release: str, folder: Path, *tasks: dict) -> str:
     return playbook.run(deployment, release, str(folder / "play.yml"), "-D").stdout
 
 
+def mail_of(mailing_list: MailingList, *readers: str) -> list[str]:
+    """The subjects of everything that these readers got, once nothing is on its way any more."""
+    mailing_list.settle()
+    received = mailing_list.deployment.stand_in.received
+    return [mail["Subject"] for reader in readers for mail in received(reader)]
+
+
 def outcome(*conditions: str) -> dict:
     """A task that requires these conditions."""
     return {"ansible.builtin.assert": {"that": list(conditions)}}
 
 
 @pytest.fixture
-def noisy_list(mailing_list: MailingList) -> MailingList:
+def owner() -> str:
+    """An owner of the list under test."""
+    return person("owner")
+
+
+@pytest.fixture
+def noisy_list(mailing_list: MailingList, owner: str) -> MailingList:
     """A list that sends every message it can, to members and owners."""
-    mailing_list.add_owner(OWNER)
+    mailing_list.add_owner(owner)
     mailing_list.configure(send_welcome_message=True, send_goodbye_message=True, admin_notify_mchanges=True)
     return mailing_list
 
 
+@pytest.mark.every_release("core")
 @pytest.mark.parametrize("version", [BULK, PLAIN])
-def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, noisy_list, tmp_path, version):
+def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, noisy_list, owner, tmp_path, version):
     ana, ben, cem = (person(name) for name in ("Ana", "ben", "cem"))
     first = [
         {"address": ana, "display_name": "Ana Lopez", "delivery_mode": "mime_digests"},
@@ -85,9 +98,7 @@ def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, 
     shown = noisy_list.member(ben)
     assert (shown["display_name"], shown["delivery_mode"]) == ("Ben", "regular")
     assert noisy_list.rest("GET", f"lists/{noisy_list.address}/config")["admin_notify_mchanges"] is True
-    noisy_list.settle()
-    received = deployment.stand_in.received
-    assert [mail["Subject"] for reader in (ana, ben, cem, OWNER) for mail in received(reader)] == []
+    assert mail_of(noisy_list, ana, ben, cem, owner) == []
 
 
 def members(mailing_list: MailingList, command: str, people: str = "", *options: str):
@@ -97,7 +108,7 @@ def members(mailing_list: MailingList, command: str, people: str = "", *options:
     return mailing_list.site.host.try_run(shlex.join(words), stdin=people)
 
 
-def test_people_move_in_and_out_on_the_host(noisy_list):
+def test_people_move_in_and_out_on_the_host(noisy_list, owner):
     eve, people = person("eve"), [person(f"p{number}") for number in range(600)]
     noisy_list.rest("POST", f"lists/{noisy_list.address}/bans", email="^eve-")
     done = members(noisy_list, "import", "\n".join(["address", *people, eve]))
@@ -113,16 +124,10 @@ def test_people_move_in_and_out_on_the_host(noisy_list):
     assert len(noisy_list.members()) == 299
     bad = members(noisy_list, "sync", f"{half}\nnone@\n")
     assert bad.returncode == 2 and "line 301: 'none@" in bad.stderr and len(noisy_list.members()) == 299
-    noisy_list.settle()
-    assert deployment_mail(noisy_list, OWNER, *people[:5], *people[-5:]) == []
+    assert mail_of(noisy_list, owner, *people[:5], *people[-5:]) == []
 
 
-def deployment_mail(mailing_list: MailingList, *readers: str) -> list[str]:
-    """The subjects of everything that these readers got."""
-    received = mailing_list.deployment.stand_in.received
-    return [mail["Subject"] for reader in readers for mail in received(reader)]
-
-
+@pytest.mark.every_release("core")
 def test_a_closed_list_refuses_requests_by_mail_and_on_the_web(deployment, release, mailing_list):
     asker = person("asker")
     closed = [*LISTS, {"name": mailing_list.name, "subscription": "closed", "members": [person()]}]
@@ -142,6 +147,7 @@ def test_a_closed_list_refuses_requests_by_mail_and_on_the_web(deployment, relea
 
 
 @pytest.mark.slow
+@pytest.mark.every_release("core")
 def test_ten_thousand_people(mailing_list):
     people = "\n".join(["address", *(f"p{number:05}@example.net" for number in range(10_000))])
     began = time.monotonic()

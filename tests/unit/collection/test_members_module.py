@@ -197,6 +197,17 @@ def test_thousands_need_few_requests(mailman, converge):
 
 
 @pytest.mark.parametrize("mailman", ["plain"], indirect=True)
+def test_a_mailman_that_goes_away_ends_the_run(mailman, converge, monkeypatch):
+    def add(_self, _entry):
+        raise rest.Unreachable("Mailman doesn't answer")
+
+    monkeypatch.setattr(plain_roster.PlainRoster, "_add", add)
+    with pytest.raises(rest.Unreachable):
+        converge(members={"entries": ["ana@example.org"]})
+    assert mailman.lists[LIST]["admin_notify_mchanges"] is True
+
+
+@pytest.mark.parametrize("mailman", ["plain"], indirect=True)
 def test_a_person_who_is_gone_meanwhile_is_a_failure(mailman, converge, monkeypatch):
     subscribe(mailman, "ana@example.org", "ben@example.org")
     read = plain_roster.PlainRoster.read

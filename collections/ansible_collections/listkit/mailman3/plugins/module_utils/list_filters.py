@@ -20,7 +20,7 @@ BAN_EXAMPLE = "'^.*@example[.]net$'"
 HEADER_MATCH_EXAMPLE = "{header: X-Spam-Flag, pattern: 'yes', action: hold}"
 _HEADER = re.compile(r"[!-9;-~]+")
 
-HeaderMatch = dict[str, str | None]
+HeaderMatch = dict[str, Any]
 
 
 def ban_problem(bans: Sequence[Any]) -> tuple[str, str] | None:
