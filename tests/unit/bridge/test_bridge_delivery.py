@@ -104,6 +104,15 @@ def test_copies_for_two_lists_come_to_each_once(bench):
     assert (figure("delivered_total"), figure("duplicates_total")) == (2, 3)
 
 
+def test_verdicts_in_the_services_name_below_its_own_stay_outside(bench):
+    own, forged = (
+        b"Authentication-Results: mx.infomaniak.com; dmarc=" + result + b"\n" for result in (b"fail", b"pass")
+    )
+    bench.handle(own + forged + post("news@example.org"))
+    (taken,) = bench.mailman.taken
+    assert b"dmarc=fail" in taken.content and b"dmarc=pass" not in taken.content
+
+
 def test_two_messages_with_one_id_are_both_posted(bench):
     bench.handle(post("news@example.org", body="one"))
     bench.handle(post("news@example.org", body="two"))

@@ -274,13 +274,17 @@ def test_the_envelope_sender_can_inject_nothing(value, sender):
 
 def test_mail_for_the_owner_passes_dmarc_and_can_be_answered():
     octets = POST + b"\r\n.dots\r\n"
-    spool = io.BytesIO(b"DKIM-Signature: v=1;\r\n s=x\r\nDisposition-Notification-To: x@example.com\r\n" + octets)
+    spool = io.BytesIO(
+        b"DKIM-Signature: v=1;\r\n s=x\r\nDisposition-Notification-To: x@example.com\r\n"
+        b"x-listkit-answer: account\r\n" + octets
+    )
     sent = b"".join(owner.forwarded(clean(read_header(spool), spool, "d", "example.org"), spool, "mailman@example.org"))
     message = email.message_from_bytes(sent)
     assert message.get_all("From") == ['"ana at example.com via mailman at example.org" <mailman@example.org>']
     assert message["Reply-To"] == "ana@example.com"
     assert message["Subject"] == "hi"
     assert message["X-Listkit-Owner-Copy"] == "mailman@example.org"
+    assert message.get_all("X-Listkit-Answer") == ["owners"], "the budget limits it, whatever the sender wrote"
     for name in ("DKIM-Signature", "Disposition-Notification-To", "Return-Path", "Delivered-To"):
         assert message[name] is None
     assert not message.defects
