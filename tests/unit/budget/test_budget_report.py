@@ -15,6 +15,7 @@ from listkit.budget.controller import QueueController
 from listkit.budget.forecast import DAY_SECONDS, forecast
 from listkit.budget.ledger import Ledger, OpenCharge
 from listkit.budget.window import Charge, Kind, Limits
+from listkit.common.answers import HEADER, Answer
 from listkit.common.prometheus import render
 
 CONFIGURATION = {
@@ -106,6 +107,23 @@ def test_a_refusal_is_shown_with_what_to_do(files, controller, capsys, refusal, 
     service.publish(controller, files / "status.json", now)
     assert listkit_budget(files) == (refusal == OVER_QUOTA)
     assert words in capsys.readouterr().out
+
+
+def test_what_was_dropped_is_shown_and_counted(files, controller, capsys):
+    now = time.time()
+    for _ in range(5):
+        queue_id = controller.queue.arrive("a-bounces@example.org", ["victim@x.test"], post=False)
+        controller.queue.messages[queue_id].headers[HEADER] = Answer.STRANGER
+    go_on(controller, now)
+    go_on(controller, now)
+    service.publish(controller, files / "status.json", now)
+    assert listkit_budget(files) == 0
+    shown = capsys.readouterr().out
+    assert "a@example.org: 3 answers to addresses that are not members' dropped; more than 2 to an address" in shown
+    lines = render(report.metrics(report.snapshot(controller, now))).splitlines()
+    assert "listkit_budget_dropped_messages 3" in lines
+    assert 'listkit_budget_strangers_used_recipients{account="mailman@example.org"} 2' in lines
+    assert 'listkit_budget_strangers_limit_recipients{account="mailman@example.org"} 20' in lines
 
 
 def test_resume_ends_a_pause_and_wakes_the_controller(files, controller, systemctl):
