@@ -1,0 +1,74 @@
+"""Debian source packages whose own tests have mailboxes and messages; a host fetches them from its mirror."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from lab import Host
+
+DEBIAN = "trixie"
+SOURCES = "/etc/apt/sources.list.d/listkit-test-sources.list"
+FETCH_SECONDS = 900
+
+_FETCH = """
+set -eu
+echo "deb-src http://deb.debian.org/debian {release} main" > {sources}
+trap 'rm -f {sources}; apt-get update -qq' EXIT
+apt-get update -qq
+rm -rf {directory} && mkdir -p {directory}/tar && cd {directory}/tar
+{fetches}
+chown -R www-data: {directory}
+"""
+_FETCH_ONE = """
+apt-get source --download-only --tar-only -qq {name}={version}
+mkdir {directory}/{name} {directory}/tar/{name}
+tar -xf {name}_*.orig.tar.* -C {directory}/tar/{name} --strip-components=1
+mv {directory}/tar/{name}/{mail} {directory}/{name}/
+rm -r {directory}/tar/{name}
+"""
+
+
+@dataclass(frozen=True)
+class Package:
+    """A source package. mail: the directory in it that has messages."""
+
+    name: str
+    version: str
+    mail: str
+
+
+PACKAGES = (
+    Package("dkimpy", "1.1.8-2", "dkim/tests/data"),
+    Package("flufl.bounce", "4.0-6", "flufl/bounce/tests/data"),
+    Package("getmail6", "6.19.07-1", "test"),
+    Package("grepmail", "5.3111-4", "t/mailboxes"),
+    Package("hyperkitty", "1.3.12-3", "hyperkitty/tests/testdata"),
+    Package("libemail-abstract-perl", "3.010-1", "t"),
+    Package("libemail-folder-perl", "0.860-3", "t"),
+    Package("libemail-mime-perl", "1.954-1", "t/Mail"),
+    Package("libemail-simple-perl", "2.218-1", "t/test-mails"),
+    Package("libmail-box-perl", "3.011-1", "t/folders"),
+    Package("libmail-dkim-perl", "1.20240923-1", "t/corpus"),
+    Package("libmail-mbox-messageparser-perl", "1.5111-3", "t/mailboxes"),
+    Package("libmail-mboxparser-perl", "0.55-5", "t"),
+    Package("libmail-message-perl", "3.017-1", "t"),
+    Package("libmail-thread-perl", "2.55-3", "t"),
+    Package("libmime-tools-perl", "5.515-1", "testmsgs"),
+    Package("mailman3", "3.3.10-2", "src/mailman/handlers/tests/data"),
+    Package("mailutils", "1:3.19-1", "testsuite"),
+    Package("notmuch", "0.39-1", "test/corpora"),
+    Package("sympa", "6.2.76~dfsg-1", "t/samples"),
+)
+
+
+def fetch(host: Host, directory: str) -> None:
+    """Have the mail of each package in a directory of its own below `directory`."""
+    fetches = "".join(
+        _FETCH_ONE.format(
+            name=package.name, version=shlex.quote(package.version), mail=package.mail, directory=directory
+        )
+        for package in PACKAGES
+    )
+    script = _FETCH.format(release=DEBIAN, sources=SOURCES, directory=directory, fetches=fetches)
+    host.run(script + f"rm -r {directory}/tar", timeout=FETCH_SECONDS)
