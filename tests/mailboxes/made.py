@@ -206,9 +206,12 @@ def _with_attachment() -> bytes:
     return message("attachment", 1, body, more=b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="b"\n')
 
 
-def write(directory: Path) -> list[Kind]:
-    """Write a file of each kind, and the directories that programs keep; return the kinds."""
-    written = [*kinds(), *_directories()]
+def write(directory: Path, *, all_readable: bool = False) -> list[Kind]:
+    """Write a file of each kind, and the directories that programs keep; return the kinds.
+
+    all_readable: none that fails the import.
+    """
+    written = [kind for kind in (*kinds(), *_directories()) if kind.is_readable or not all_readable]
     for kind in written:
         file = directory / kind.name
         file.parent.mkdir(parents=True, exist_ok=True)

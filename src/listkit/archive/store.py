@@ -119,10 +119,11 @@ class ListArchive:
         """Complete the threads of these new posts; return the threads' numbers."""
         threads = self._threads(message_ids)
         _order(threads)
-        orphans = list(self._orphans(message_ids))
-        for orphan, answered in orphans:
+        has_joined = False
+        for orphan, answered in self._orphans(message_ids):
             _attach(orphan, answered)
-        if orphans:
+            has_joined = True
+        if has_joined:
             threads = self._threads(message_ids)
             _order(threads)
         return threads
@@ -132,7 +133,10 @@ class ListArchive:
         return list(posts.values_list("thread_id", flat=True).distinct())
 
     def _orphans(self, message_ids: Collection[str]) -> Iterable[tuple]:
-        """Yield the posts that answer one of these, and came before it."""
+        """Yield the posts that answer one of these, and came before it; each is read when it is its turn.
+
+        Joining two threads removes one of them, which another orphan may be in.
+        """
         from hyperkitty.models import Email
 
         waiting = self._list.emails.filter(in_reply_to__in=list(message_ids), parent_id__isnull=True)
