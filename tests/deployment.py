@@ -33,6 +33,7 @@ READY_SECONDS = 180
 MAIL_PASSWORD = "device-password-1"
 ADMIN_USER, ADMIN_PASSWORD = "admin", "first-administrator-1"
 SITE_OWNER = "site-owner@strict.test"
+REPOSITORY, REPOSITORY_PASSWORD = "/srv/listkit-backup", "repository-password-1"
 ORGANISATION = "The Example Society"
 LISTS = [
     {"name": "members", "description": "News for our members", "owners": ["ana@strict.test"]},
@@ -93,7 +94,10 @@ class Site:
 
     def variables(self, host: Host) -> dict[str, object]:
         """What an operator writes into the inventory for one of the hosts."""
+        # The kit backs up sites of one host.
+        backup = {} if self.split else {"backup_repository": REPOSITORY, "backup_password": REPOSITORY_PASSWORD}
         return {
+            **backup,
             "ansible_host": host.address,
             "ansible_ssh_common_args": " ".join(host.ssh_options()),
             "fqdn": self.fqdn,
@@ -236,7 +240,11 @@ def _files(names: Iterable[str]) -> Iterator[Path]:
 def secrets_on(host: Host) -> list[str]:
     """Every secret that is on a host: the operator's, and those that the host made."""
     made = host.run("for file in /etc/listkit/secrets/*; do cat $file; echo; done").splitlines()
-    return [MAIL_PASSWORD, ADMIN_PASSWORD, *(line for line in made if line and not line.startswith(("{", "[")))]
+    return [
+        MAIL_PASSWORD,
+        ADMIN_PASSWORD,
+        *(line for line in made if line and line != REPOSITORY and line[0] not in "{["),
+    ]
 
 
 GROUPS = {

@@ -9,6 +9,7 @@ from listkit.common.commandline import Command, CommandLine
 
 COMMANDS = {
     "archive": Command("listkit.archive.cli", "import older archives; check the search index"),
+    "backup": Command("listkit.backup.cli", "back this site up; look after the backups"),
     "bridge": Command("listkit.bridge.cli", "fetch mail from the IMAP mailboxes and deliver it to Mailman"),
     "budget": Command("listkit.budget.cli", "show or control how much mail may still leave"),
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),

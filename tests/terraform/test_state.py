@@ -2,13 +2,12 @@
 
 import os
 import re
-import socket
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from object_storage import LOGIN, Storage, serving
 from publiccloud import programs
 from workspace import CONFIGURATION, run_terraform
 
@@ -16,7 +15,6 @@ from lab.commands import wait_for
 
 PAGE = CONFIGURATION.parent / "docs/setup/terraform-state.md"
 BUCKET, KEY = "listkit-state", "mailman.tfstate"
-LOGIN = {"AWS_ACCESS_KEY_ID": "access", "AWS_SECRET_ACCESS_KEY": "secret-for-a-test"}
 # Applying it takes as long as the file `go` isn't there, and a minute at most.
 SLOW = """
 resource "terraform_data" "slow" {
@@ -27,35 +25,11 @@ resource "terraform_data" "slow" {
 """
 
 
-@dataclass(frozen=True)
-class Storage:
-    """A running server whose containers are the directories in `directory`."""
-
-    url: str
-    directory: Path
-
-
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """The S3 server, with the container of docs/setup/terraform-state.md."""
-    directory = tmp_path_factory.mktemp("storage")
-    (directory / BUCKET).mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    environment = os.environ | {
-        "ROOT_ACCESS_KEY": LOGIN["AWS_ACCESS_KEY_ID"],
-        "ROOT_SECRET_KEY": LOGIN["AWS_SECRET_ACCESS_KEY"],
-    }
-    server = subprocess.Popen(
-        [programs.built("objectstore"), "--quiet", "--port", f"127.0.0.1:{port}", "posix", directory],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0, "the object storage", 20)
-        yield Storage(f"http://127.0.0.1:{port}", directory)
-    finally:
-        server.terminate()
-        server.wait(10)
+    with serving(tmp_path_factory.mktemp("storage"), BUCKET) as served:
+        yield served
 
 
 @pytest.fixture

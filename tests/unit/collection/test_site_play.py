@@ -174,6 +174,7 @@ WORDS = {
     "mailman_hold_spam": "no",
     "mailman_web_password_force": "no",
     "database_port": "5433",
+    "backup_restore_replace": "no",
 }
 MEANT = {
     "relay_port": 465,
@@ -191,6 +192,7 @@ MEANT = {
     "core_hold_spam": False,
     "web_superuser_password_force": False,
     "web_database_port": 5433,
+    "backup_database_port": 5433,
 }
 
 
@@ -271,7 +273,8 @@ def test_the_operators_list_defaults_override_the_kits(inventory):
 
 def test_a_host_that_is_the_whole_site_stops_the_tunnels_of_an_earlier_one(inventory):
     found = inventory.given()
-    assert found["base_retired_units"] == ["listkit-tunnel.service"]
+    backup = {"listkit-backup.timer", "listkit-backup-drill.timer"}
+    assert set(found["base_retired_units"]) == {"listkit-tunnel.service", *backup}
     assert {"/etc/listkit/tunnel.*", "/etc/listkit/check.d/tunnel.json"} <= set(found["base_leftovers"])
     assert {"postfix", "postgresql", "openssl"} <= set(found["base_packages"])
 
@@ -281,3 +284,30 @@ def test_a_host_that_only_has_mailman_stops_what_moved_to_other_hosts(inventory)
     retired = {"mailman3-web.service", "listkit-certificate.timer", "listkit-web-job@hourly.timer"}
     assert retired <= set(found["base_retired_units"])
     assert not {"listkit-tunnel.service", "nginx.service", "postgresql.service"} & set(found["base_retired_units"])
+
+
+REST_SERVER = "rest:https://backup.example.org/listkit/"
+BACKUP = f"backup_repository={REST_SERVER}\nbackup_password=the-repository-password"
+
+
+def test_a_login_for_the_backup_is_only_in_the_file_that_restic_reads(inventory):
+    login = "backup_user=me@example.org\nbackup_user_password='a/secret:@'"
+    found = inventory.given(settings=f"{BACKUP}\n{login}", names=("_backup_url", "_backup_kind", "site_roles"))
+    assert found["_backup_url"] == "rest:https://me%40example.org:a%2Fsecret%3A%40@backup.example.org/listkit/"
+    assert found["_backup_kind"] == "rest" and "backup" in found["site_roles"]
+    assert inventory.given(settings=BACKUP, names=("_backup_url",))["_backup_url"] == REST_SERVER
+
+
+def test_a_host_without_a_repository_stops_the_backups_of_an_earlier_one(inventory):
+    found = inventory.given(names=("site_roles",))
+    assert "backup" not in found["site_roles"]
+    assert "listkit-backup.timer" in found["base_retired_units"]
+    assert "/etc/listkit/secrets/backup_password" in found["base_leftovers"]
+    assert "listkit-backup.timer" not in inventory.given(settings=BACKUP)["base_retired_units"]
+
+
+def test_a_backup_of_a_site_with_several_hosts_is_refused_before_a_host_is_called(inventory):
+    split = "[mailman_web]\nweb private_address=192.0.2.2\n[mailman]\nmailman"
+    run = inventory.run(KIT / "playbook.yml", settings=f"{BACKUP}\n{split}")
+    assert run.returncode == 2 and "a site with several hosts can't be backed up by the kit yet" in run.output
+    assert not inventory.host_was_called

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
+from ansible_collections.listkit.kit.plugins.plugin_utils import backup_rules
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
 from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import (
     MEMBERS_FROM,
@@ -53,19 +54,20 @@ HOST_NAME_LISTS = {
     "mail_domain_synonyms": "example.net",
     "mailman_domain_former": "example.com",
 }
-MAY_BE_EMPTY = {"database_host", "database_password"}
+MAY_BE_EMPTY = {"backup_password", "backup_user_password", "database_host", "database_password"}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
     "mailman_email": "admin@example.org",
     "tls_email": "admin@example.org",
 }
-SECRETS = ("mail_password", "mailman_password", "database_password")
+SECRETS = ("mail_password", "mailman_password", "database_password", "backup_password", "backup_user_password")
 FILES = {
     "mail_ca_file": "CERTIFICATE",
     "tls_certificate_file": "CERTIFICATE",
     "tls_key_file": "PRIVATE KEY",
     "acme_ca_file": "CERTIFICATE",
     "database_ca_file": "CERTIFICATE",
+    "backup_ssh_key_file": "PRIVATE KEY",
 }
 LOWER_CASE = ("fqdn", "mailman_domain")
 WEB_PASSWORD_LENGTH = "web_password_length"  # noqa: S105 -- a variable's name
@@ -501,6 +503,7 @@ RULES = (
     files,
     acme,
     database,
+    backup_rules.problems,
     list_names,
     list_duplicates,
     list_people,

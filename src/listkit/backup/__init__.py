@@ -1,0 +1,16 @@
+"""Backups of the whole site, encrypted, in a restic repository elsewhere; and the way back.
+
+cli             `listkit backup`
+configuration   `/etc/listkit/backup.json`, and the paths of the secrets
+pause           the processes that write, stopped for the moment in which everything is the same age
+databases       PostgreSQL: one moment's content dumped, loaded and counted
+files           the files that are copied, and put back
+manifest        the facts about a backup that a restore is compared with
+repository      restic: what it stores, finds, reads and forgets
+backing_up      how a backup is made
+restoring       how a host gets its state back, and what happens to mail that waited
+waiting         mail that a restore has set aside
+drill           a restore into scratch databases, which proves that a backup can be used
+record          the last backup, the last failure and the last proof, for `listkit check`
+errors          why something was not possible, for people
+"""

@@ -1,0 +1,142 @@
+"""`listkit backup`: back this site up into a restic repository, and look after the backups.
+
+    listkit backup now [--accept-smaller] [--new-repository]
+    listkit backup list [--json]            show the backups, the oldest first
+    listkit backup verify [--all]           compare a seventh of the stored data, or all, with its checksums
+    listkit backup drill                    restore the newest backup into scratch databases, and compare
+    listkit backup forget                   remove backups older than backup_keep; the storage must allow it
+    listkit backup resume                   let mail flow again that a killed backup has paused (systemd does it)
+    listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
+    listkit backup release                  send mail that a restore has set aside
+
+Exit status: 0; 1 when it is not possible; 2 when the configuration is not usable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from listkit.backup import drill, pause, restoring, waiting
+from listkit.backup.backing_up import back_up
+from listkit.backup.configuration import Configuration
+from listkit.backup.errors import BackupError
+from listkit.backup.repository import Repository
+from listkit.check.probes import date
+from listkit.common.configuration import ConfigurationError
+
+LOCK = Path("/run/listkit-backup.lock")
+MIB = 1024**2
+
+
+def main(argv: list[str]) -> int:
+    """Run one sub-command; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        with _alone():
+            configuration = Configuration.load()
+            arguments.run(arguments, configuration, Repository(configuration.repository))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except BackupError as error:
+        print(f"listkit backup: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="listkit backup", description="Back this site up, and bring it back.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    now = commands.add_parser("now", help="make a backup")
+    now.add_argument(
+        "--accept-smaller", action="store_true", help="store dumps of less than half of the last ones' size"
+    )
+    now.add_argument("--new-repository", action="store_true", help="make a repository where there was one")
+    now.set_defaults(run=_now)
+    listing = commands.add_parser("list", help="list the backups, the oldest first")
+    listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    listing.set_defaults(run=_list)
+    verify = commands.add_parser("verify", help="compare the repository's data with its checksums")
+    verify.add_argument("--all", action="store_true", help="all data, instead of a seventh by weekday")
+    verify.set_defaults(run=_verify)
+    commands.add_parser("drill", help="restore into scratch databases, and compare").set_defaults(run=_drill)
+    commands.add_parser("forget", help="remove backups older than backup_keep").set_defaults(run=_forget)
+    commands.add_parser("resume", help="let paused mail flow again (for systemd)").set_defaults(run=_resume)
+    restore = commands.add_parser("restore", help="bring the state back (for playbooks/restore.yml)")
+    restore.add_argument("--backup", default="latest", help="the backup's id; default: the newest")
+    restore.add_argument("--replace", action="store_true", help="also if this host has lists or messages")
+    restore.add_argument("--plan", action="store_true", help="only say what would be done")
+    restore.set_defaults(run=_restore)
+    commands.add_parser("release", help="send mail that a restore has set aside").set_defaults(run=_release)
+    return parser
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Only one process at a time. Raises BackupError."""
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BackupError("another `listkit backup` is running; wait for its end") from error
+        yield
+
+
+def _now(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    made = back_up(
+        configuration, repository, accept_smaller=arguments.accept_smaller, new_repository=arguments.new_repository
+    )
+    print(
+        f"backup {made.snapshot}: {made.total_bytes / MIB:.1f} MiB, {made.stored_bytes / MIB:.1f} MiB of them new, "
+        f"in {made.seconds:.1f} s; mail was paused for {made.pause_seconds:.2f} s"
+    )
+
+
+def _list(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    found = repository.snapshots()
+    if arguments.json:
+        print(json.dumps([asdict(snapshot) for snapshot in found]))
+        return
+    for snapshot in found:
+        print(f"{snapshot.id}  {date(snapshot.time)}  {snapshot.host}")
+
+
+def _verify(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    subset = "100%" if arguments.all else f"{time.localtime().tm_wday + 1}/7"
+    repository.check(subset)
+    print(f"{configuration.repository}: no damage; data read: {subset}")
+
+
+def _drill(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    proof = drill.drill(configuration, repository)
+    print(f"backup {proof.snapshot} can be restored; proven in {proof.seconds:.0f} s")
+
+
+def _forget(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    before = len(repository.snapshots())
+    repository.forget(configuration.keep)
+    print(f"{len(repository.snapshots())} of {before} backups are left")
+
+
+def _resume(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    pause.resume()
+
+
+def _restore(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    plan = restoring.plan(configuration, repository, arguments.backup, replace=arguments.replace)
+    print("\n".join(plan.lines()), flush=True)
+    if not arguments.plan:
+        aside = restoring.restore(configuration, repository, plan)
+        print(f"restored; {aside} waiting messages are set aside")
+
+
+def _release(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    print(f"{waiting.release()} messages are back in their queues")

@@ -1,0 +1,149 @@
+"""How a host gets its state back from a backup.
+
+Members must not get a second time what the lost host has sent after the backup. So mail that waited at the moment of
+the backup is set aside, unless mail was stopped then: `waiting.release` lets it go.
+
+A marker is there from the first change to the last. With it, a restore that was interrupted begins again, and the
+playbook starts nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from listkit.backup import databases, files
+from listkit.backup.backing_up import DEBIAN_VERSION, STAGING, dump_path, require_room
+from listkit.backup.configuration import STATE, Configuration
+from listkit.backup.databases import Session
+from listkit.backup.errors import BackupError
+from listkit.backup.manifest import NAME, Manifest
+from listkit.backup.repository import Repository, Snapshot
+from listkit.backup.waiting import ASIDE
+from listkit.check.probes import date
+from listkit.common.durable import write_durably
+
+MARKER = STATE / "restoring.json"
+RESTORED = STATE / "restored"
+INDEX = Path("/var/lib/mailman3/web/xapian_index")
+SPACE = 3
+"""How many times a backup's size must be free: restored once, loaded into the databases, and their logs."""
+STOPPED = (
+    "listkit-backup.timer",
+    "listkit-bridge.service",
+    "listkit-budget.service",
+    "listkit-digests.timer",
+    "listkit-notify.timer",
+    "listkit-web-job@*.timer",
+    "mailman3-web.service",
+    "mailman3.service",
+    "postfix.service",
+    "postfix@-.service",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore would do. replaced: the lists and messages that are there now."""
+
+    snapshot: Snapshot
+    manifest: Manifest
+    replaced: dict[str, str]
+    bytes: int
+
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        held = ", ".join(f"{count} {what}" for what, count in self.manifest.counts.items() if what != "settings")
+        age = (time.time() - self.manifest.time) / 3600
+        lines = [
+            f"restores backup {self.snapshot.id} of {date(self.manifest.time)}, {age:.1f} h ago",
+            f"it holds {held}; {self.bytes // 1024**2 + 1} MiB",
+        ]
+        if any(count != "0" for count in self.replaced.values()):
+            lost = ", ".join(f"{count} {what}" for what, count in self.replaced.items())
+            lines.append(f"replaces what is on this host: {lost}")
+        if not self.manifest.idle:
+            lines.append(
+                f"sets aside mail that waited at that time, in {ASIDE}: the old host may have sent it; "
+                "`listkit backup release` sends it"
+            )
+            lines.append("later mail is in the mailbox's folder Processed: docs/runbooks/restore.md#the-gap")
+        return lines
+
+
+def plan(configuration: Configuration, repository: Repository, name: str, *, replace: bool) -> Plan:
+    """Return what would be done; nothing changes. Raises BackupError when it must not be done."""
+    snapshot = repository.find(name)
+    manifest = Manifest.parse(repository.read(snapshot.id, STAGING / NAME))
+    replaced = present(configuration)
+    if any(count != "0" for count in replaced.values()) and not replace and not MARKER.exists():
+        found = ", ".join(f"{count} {what}" for what, count in replaced.items())
+        raise BackupError(f"this host is not empty: {found}. To replace them: -e restore_replace=true")
+    here = DEBIAN_VERSION.read_text().strip()
+    if _release(here) < _release(manifest.debian):
+        raise BackupError(
+            f"the backup is of Debian {manifest.debian}, and this host has Debian {here}: use that or a later one"
+        )
+    size = repository.size(snapshot.id)
+    require_room(STATE, SPACE * size)
+    return Plan(snapshot, manifest, replaced, size)
+
+
+def _release(version: str) -> int:
+    """Return the number of a Debian release; a testing release, which has a name, is the newest."""
+    number = version.partition(".")[0]
+    return int(number) if number.isdecimal() else 1000
+
+
+def present(configuration: Configuration) -> dict[str, str]:
+    """Return how many lists and archived messages this host has."""
+    wanted = {"lists": (configuration.core, "mailinglist"), "messages": (configuration.web, "hyperkitty_email")}
+    found = {}
+    for what, (database, table) in wanted.items():
+        with Session(database) as session:
+            exists = session.value(f"SELECT to_regclass('{table}') IS NOT NULL") == "t"
+            found[what] = session.value(f"SELECT count(*) FROM {table}") if exists else "0"  # noqa: S608 -- constants
+    return found
+
+
+def restore(configuration: Configuration, repository: Repository, plan: Plan) -> int:
+    """Bring the state back; return how many waiting messages were set aside. Raises BackupError."""
+    STATE.mkdir(parents=True, exist_ok=True)
+    write_durably(MARKER, json.dumps({"snapshot": plan.snapshot.id}))
+    _stop(STOPPED)
+    directory = RESTORED / STAGING.relative_to("/")
+    shutil.rmtree(RESTORED, ignore_errors=True)  # it is there only after an interruption
+    repository.restore(plan.snapshot.id, RESTORED, STAGING)
+    for name, database in configuration.databases.items():
+        databases.load(database, dump_path(directory, name))
+    if wrong := plan.manifest.differences(held(configuration)):
+        raise BackupError(f"the databases differ from the backup: {'; '.join(wrong)}")
+    copied = directory / files.FILES
+    # Postfix's queue has its users' numbers and its inodes' names: it is never put back as it is.
+    waiting = files.OUTGOING if plan.manifest.idle else files.WAITING
+    aside = files.set_aside(copied, waiting, ASIDE / plan.snapshot.id)
+    files.put_back(copied, files.STATE)
+    files.put_back_secrets(copied)
+    # It is of other messages; the web interface makes it again.
+    shutil.rmtree(INDEX, ignore_errors=True)
+    shutil.rmtree(RESTORED)
+    MARKER.unlink()
+    return aside
+
+
+def held(configuration: Configuration) -> dict[str, str]:
+    """Return what the databases hold now, as a manifest has it."""
+    found: dict[str, str] = {}
+    for name, database in configuration.databases.items():
+        with Session(database) as session:
+            found |= databases.counts(name, session)
+    return found
+
+
+def _stop(units: Iterable[str]) -> None:
+    subprocess.run(["systemctl", "stop", *units], stderr=subprocess.DEVNULL, check=False)  # some are not there yet

@@ -1,0 +1,49 @@
+"""Backups on S3-compatible storage, where the server is that of the tests of Terraform's state."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from object_storage import LOGIN, Storage, serving
+
+from listkit.backup.errors import BackupError
+from listkit.backup.repository import Repository
+
+BUCKET = "listkit-backup"
+CREDENTIALS = "[default]\naws_access_key_id = {AWS_ACCESS_KEY_ID}\naws_secret_access_key = {AWS_SECRET_ACCESS_KEY}\n"
+
+
+@pytest.fixture(scope="module")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """The server, with the bucket of docs/runbooks/backup.md."""
+    with serving(tmp_path_factory.mktemp("storage"), BUCKET) as served:
+        yield served
+
+
+def repository(storage: Storage, secrets: Path, **login: str) -> Repository:
+    """A repository with its secrets in the files that the role writes."""
+    place = f"s3:{storage.url}/{BUCKET}"
+    secrets.mkdir()
+    (secrets / "backup_repository").write_text(place + "\n")
+    (secrets / "backup_password").write_text("the-repository-password\n")
+    (secrets / "backup_credentials").write_text(CREDENTIALS.format(**LOGIN | login))
+    return Repository(place, secrets, secrets / "cache", patience=30)
+
+
+def test_a_backup_on_s3_is_made_restored_and_checked(storage: Storage, tmp_path: Path):
+    made = repository(storage, tmp_path / "secrets")
+    made.create()
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    (staging / "manifest.json").write_text("{}")
+    stored = made.store(staging, "lists.example.org", time.time())
+    assert (storage.directory / BUCKET / "config").is_file(), "the bucket is in the path of its URL"
+    made.check("100%")
+    made.restore(stored.snapshot, tmp_path / "target", staging)
+    assert (tmp_path / "target" / staging.relative_to("/") / "manifest.json").read_text() == "{}"
+
+
+def test_another_key_is_refused_with_the_variables_names(storage: Storage, tmp_path: Path):
+    with pytest.raises(BackupError, match="refuses access: compare backup_user and backup_user_password"):
+        repository(storage, tmp_path / "secrets", AWS_SECRET_ACCESS_KEY="another").snapshots()
