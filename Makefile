@@ -105,11 +105,17 @@ test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `ma
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
 
 lint: setup
+	@$(MAKE) --silent --jobs --output-sync lint-ansible lint-the-rest
+
+.PHONY: lint-ansible lint-the-rest
+lint-ansible:
+	@ansible-lint -q --nocolor
+
+lint-the-rest:
 	@ruff check --quiet .
 	@ruff format --check --quiet .
 	@mypy --no-error-summary
 	@yamllint --strict .
-	@ansible-lint -q --nocolor
 	@python tools/variables_page.py --check
 	@python tools/patches_page.py --check
 
