@@ -32,10 +32,10 @@ class TwoAccounts:
         self.second = Mailbox(f"lists2@{self.site.domain}", "device-password-2")
         self._variables = directory / "variables.json"
 
-    def deploy(self, **variables: object) -> str:
+    def deploy(self, *words: str, **variables: object) -> str:
         """Run the playbook with these variables beside the inventory's; return what it said."""
         self._variables.write_text(json.dumps(variables))
-        return playbook.deploy(self.deployment, self.release, "-D", "-e", f"@{self._variables}")
+        return playbook.deploy(self.deployment, self.release, "-D", "-e", f"@{self._variables}", *words)
 
     def divide(self) -> str:
         """Deploy the second account."""
@@ -58,7 +58,7 @@ class TwoAccounts:
     def unite(self) -> None:
         """Deploy the host as it was."""
         gone = [{"name": name, "state": "absent"} for name in ("press", "news")]
-        self.deploy(mailman_lists=[*LISTS, *gone])
+        self.deploy("--tags", "relay,bridge,lists", mailman_lists=[*LISTS, *gone])
         aliases = [f"{name}{suffix}" for name in ("press", "news") for suffix in SUFFIXES]
         self.deployment.stand_in.remove_aliases(self.second, *aliases)
 

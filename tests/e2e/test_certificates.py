@@ -380,11 +380,12 @@ class TestYourOwnFiles:
         certificate, key = tmp_path / "fullchain.pem", tmp_path / "privkey.pem"
         own = {"tls_mode": "files", "tls_certificate_file": str(certificate), "tls_key_file": str(key)}
         try:
-            for _ in range(2):
+            # The second run is one for the certificate alone.
+            for words in ((), ("--tags", "certificate,certificate_renew")):
                 pair = make_self_signed([client.fqdn])
                 certificate.write_bytes(pair.chain)
                 key.write_bytes(pair.key)
-                playbook.deploy(deployment, release, tls_email="tls@example.org", **own)
+                playbook.deploy(deployment, release, *words, tls_email="tls@example.org", **own)
                 client.serves(lambda shown, brought=pair.certificate: shown == brought)
             # Of what only an authority gets, this shows that it would get it.
             assert json.loads(client.host.run(f"cat {CONFIGURATION}"))["email"] == "tls@example.org"

@@ -49,9 +49,11 @@ def other_list(deployment: Deployment, mailing_list: MailingList) -> Iterator[Ma
 @pytest.fixture(scope="module")
 def redeployed(deployment: Deployment, release: str) -> Iterator[None]:
     """The host with the operator's switches in their other positions, all at once: a deployment takes its time."""
+    concerned = ("--tags", "relay,core,bridge")
     playbook.deploy(
         deployment,
         release,
+        *concerned,
         mail_port=465,
         mail_verp=True,
         mail_catch_all=True,
@@ -59,7 +61,7 @@ def redeployed(deployment: Deployment, release: str) -> Iterator[None]:
         bridge_poll_seconds=POLL_SECONDS,
     )
     yield
-    playbook.deploy(deployment, release)
+    playbook.deploy(deployment, release, *concerned)
 
 
 def synonym(domain: str) -> str:
