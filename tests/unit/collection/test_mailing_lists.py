@@ -83,6 +83,12 @@ def test_the_last_owner_stays(mailman, params):
     assert list(mailman.people["news@example.org"]) == ["owner ana@example.org"]
 
 
+def test_owners_have_no_guard_which_nothing_could_lift(mailman, params):
+    converge(params, {"name": "news", "owners": [f"o{number}@example.org" for number in range(12)]})
+    converge(params, {"name": "news", "owners": ["o1@example.org"]})
+    assert list(mailman.people["news@example.org"]) == ["owner o1@example.org"]
+
+
 def test_members_of_all_lists_are_planned_before_anything_is_written(mailman, params):
     members = [f"p{number}@example.com" for number in range(12)]
     converge(params, {"name": "news", "members": {"entries": members}})
