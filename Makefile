@@ -43,13 +43,13 @@ setup: .cache/packages .venv/complete ## install Debian packages and the Python 
 .venv/complete: requirements/dev.txt requirements/uv.txt .cache/packages
 	@echo "Making the Python environment in .venv"
 	@$(SYSTEM_PYTHON) -m venv .venv
-	@.venv/bin/pip install -q --disable-pip-version-check -r requirements/uv.txt
+	@.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@.venv/bin/uv pip install -q --require-hashes --python .venv/bin/python -r requirements/dev.txt
 	@touch $@
 
 .PHONY: lock
 lock: .venv/complete ## renew the pinned requirements
-	@for group in deploy dev go; do uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url \
+	@for group in deploy dev go openstack uv; do uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url \
 	    --generate-hashes --no-annotate --upgrade --group $$group -o requirements/$$group.txt; done
 
 # What only some stages need, so that the demo doesn't wait for it: the browser, the TLS scanner, and Go, with which the OpenStack provider (and, where there
