@@ -136,14 +136,23 @@ def rebuild() -> None:
     """Begin with an empty index. The caller holds the lock."""
     backend, _ = _backend()
     backend.clear()
-    _empty_index(_path())
+    create(_path())
 
 
-def _empty_index(path: Path) -> None:
+def create(path: Path) -> None:
+    """Make an empty index, unless there is one, that other users can't read: it has the words of private archives."""
     import xapian
 
-    path.mkdir(exist_ok=True)
+    path.mkdir(mode=0o750, exist_ok=True)
     xapian.WritableDatabase(str(path), xapian.DB_CREATE_OR_OPEN).close()
+
+
+def close_to_others(path: Path, dry_run: bool = False) -> bool:
+    """Keep other users from an index that an earlier version of the kit made; return whether it was open to them."""
+    exposed = [part for part in (path, *path.iterdir()) if part.stat().st_mode & 0o007]
+    for part in exposed if not dry_run else ():
+        part.chmod(part.stat().st_mode & 0o750)
+    return bool(exposed)
 
 
 @contextlib.contextmanager
@@ -190,7 +199,7 @@ def _indexed() -> Iterator[int]:
         for item in database.allterms(prefix):
             yield int(item.term[len(prefix) :])
     except xapian.DatabaseNotFoundError:
-        _empty_index(_path())
+        create(_path())
     except xapian.Error as error:
         raise IndexDamaged(str(error)) from error
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from listkit.web import PROJECT, SETTINGS_MODULE
+from listkit.web import PROJECT, SETTINGS_MODULE, search_index
 
 
 class SetupError(ValueError):
@@ -70,13 +70,12 @@ def _search_index(dry_run: bool) -> Iterator[str]:
     from django.conf import settings
 
     path = Path(settings.HAYSTACK_CONNECTIONS["default"]["PATH"])
-    if path.exists():
-        return
-    if not dry_run:
-        import xapian
-
-        xapian.WritableDatabase(str(path), xapian.DB_CREATE_OR_OPEN).close()
-    yield f"search index {path}"
+    if not path.exists():
+        if not dry_run:
+            search_index.create(path)
+        yield f"search index {path}"
+    if path.exists() and search_index.close_to_others(path, dry_run):
+        yield f"search index {path}: closed to other users"
 
 
 def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterator[str]:

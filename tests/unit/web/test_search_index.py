@@ -184,3 +184,15 @@ class TestTheLock:
         lock.path.with_name(f"index.lock|host|{NO_PROCESS}|1").touch()
         search_index.break_dead_lock(lock.path)
         assert sorted(lock.path.parent.iterdir()) == [lock.path, claim]
+
+
+def test_other_users_cannot_read_an_index_of_an_earlier_version(tmp_path):
+    index = tmp_path / "index"
+    index.mkdir(0o755)
+    (index / "postlist.glass").touch(0o644)
+    assert search_index.close_to_others(index, dry_run=True)
+    assert index.stat().st_mode & 0o777 == 0o755
+    assert search_index.close_to_others(index)
+    assert index.stat().st_mode & 0o777 == 0o750
+    assert (index / "postlist.glass").stat().st_mode & 0o777 == 0o640
+    assert not search_index.close_to_others(index)
