@@ -114,3 +114,42 @@ class TestReboot:
         assert finding.status is Status.WARNING
         assert finding.seen.endswith(", for libc6, linux-image-amd64")
         assert finding.remedy == "`systemctl reboot`"
+
+
+class TestRestarts:
+    DELETED = "7f00-7f01 r-xp 00000000 fe:01 42 /usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)\n"
+
+    @pytest.fixture
+    def proc(self, tmp_path):
+        self.process(tmp_path, 7, "/system.slice/nginx.service", "7f00-7f01 r-xp 00000000 fe:01 42 /usr/sbin/nginx\n")
+        return tmp_path
+
+    def process(self, proc, pid, group, maps):
+        (proc / str(pid)).mkdir()
+        (proc / str(pid) / "cgroup").write_text(f"0::{group}\n")
+        (proc / str(pid) / "maps").write_text(maps)
+
+    def test_none_has_replaced_files(self, proc):
+        assert the(base.check_restarts(proc)).status is Status.OK
+
+    def test_services_with_replaced_files_are_named_with_the_command(self, proc):
+        self.process(proc, 8, "/system.slice/system-postgresql.slice/postgresql@17-main.service", self.DELETED)
+        self.process(proc, 9, "/system.slice/postfix.service", self.DELETED)
+        finding = the(base.check_restarts(proc))
+        assert finding.status is Status.WARNING
+        assert finding.remedy == "`systemctl restart postfix.service postgresql@17-main.service`"
+
+    @pytest.mark.parametrize(
+        "maps",
+        [
+            DELETED.replace("r-xp", "rw-p").replace("/usr/lib/x86_64-linux-gnu/libssl.so.3", "/dev/zero"),
+            DELETED.replace("/usr/lib/x86_64-linux-gnu/libssl.so.3", "/memfd:jit"),
+        ],
+    )
+    def test_other_deleted_memory_is_ordinary(self, proc, maps):
+        self.process(proc, 8, "/system.slice/postgresql.service", maps)
+        assert the(base.check_restarts(proc)).status is Status.OK
+
+    def test_a_persons_session_is_not_a_service(self, proc):
+        self.process(proc, 8, "/user.slice/user-1000.slice/session-1.scope", self.DELETED)
+        assert the(base.check_restarts(proc)).status is Status.OK

@@ -1,9 +1,10 @@
-"""The host: room on its disks, open ports, secrets, failed jobs, a pending reboot."""
+"""The host: room on its disks, open ports, secrets, failed jobs, a pending reboot or restart."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,7 @@ def checks(settings: Settings) -> list[Check]:
         Check("secrets", check_secrets),
         Check("jobs", lambda: check_jobs(host)),
         Check("reboot", check_reboot),
+        Check("restarts", check_restarts, needs_root=True),
     ]
 
 
@@ -129,3 +131,34 @@ def check_reboot(required: Path = REBOOT_REQUIRED) -> Iterator[Finding]:
     names = sorted(set(packages.read_text().split())) if packages.exists() else []
     reason = f", for {', '.join(names)}" if names else ""
     yield Finding.warning("reboot", f"required since {date(since)}{reason}", "`systemctl reboot`")
+
+
+def check_restarts(proc: Path = Path("/proc")) -> Iterator[Finding]:
+    """No service still runs a program or a library that an upgrade has replaced."""
+    outdated = sorted(
+        {unit for process in proc.glob("[0-9]*") if (unit := _service_of(process)) and _is_outdated(process)}
+    )
+    if outdated:
+        seen = f"with files that an upgrade has replaced: {', '.join(outdated)}"
+        yield Finding.warning("restarts", seen, f"`systemctl restart {' '.join(outdated)}`")
+    else:
+        yield Finding.ok("restarts", "no service runs with replaced files")
+
+
+def _service_of(process: Path) -> str:
+    """Return the system service that a process belongs to; "" for others, and for one that has ended."""
+    try:
+        groups = (process / "cgroup").read_text()
+    except OSError:
+        return ""
+    found = re.search(r"/system\.slice/(?:\S+/)?([^/\s]+\.service)", groups)
+    return found[1] if found else ""
+
+
+def _is_outdated(process: Path) -> bool:
+    """Return whether a process has deleted code of a package in its memory."""
+    try:
+        maps = (process / "maps").read_text()
+    except OSError:
+        return False  # it has ended
+    return bool(re.search(r"^\S+ r-x\S* .* /usr/\S+ \(deleted\)$", maps, re.MULTILINE))
