@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass
 from email.message import Message
 from email.utils import make_msgid
@@ -106,7 +107,9 @@ def mark(message: Message, address: str) -> None:
 
 def names_as_list(message: Message, address: str) -> bool:
     """Whether the message says that it is a post of the list at `address` (RFC 2369)."""
-    return any(address in str(value).lower() for value in message.get_all("list-post", []))
+    # Another list's address may end in this one: dev-ops@example.org, ops@example.org.
+    whole = re.compile(rf"(?<![\w.+=-]){re.escape(address)}(?![\w.-])")
+    return any(whole.search(str(value).lower()) for value in message.get_all("list-post", []))
 
 
 def renew_message_id(message: Message, domain: str) -> None:

@@ -72,7 +72,15 @@ def test_a_list_is_known_by_its_mark_in_any_case():
 
 @pytest.mark.parametrize(
     ("value", "named"),
-    [("<mailto:members@example.org>", True), ("<mailto:Members@Example.org> (hi)", True), ("NO", False), ("", False)],
+    [
+        ("<mailto:members@example.org>", True),
+        ("<mailto:Members@Example.org> (hi)", True),
+        ("members@example.org", True),
+        ("<mailto:all-members@example.org>", False),
+        ("<mailto:members@example.org.uk>", False),
+        ("NO", False),
+        ("", False),
+    ],
 )
 def test_the_list_s_own_list_post_is_found_in_its_brackets(value, named):
     assert posted.names_as_list(message(**{"List-Post": value}), "members@example.org") == named
