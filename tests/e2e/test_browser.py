@@ -292,7 +292,9 @@ def test_a_new_member_s_visit(chromium: Chromium, deployment: Deployment, site: 
 
         visit.fill_in("accounts/password/reset/", email=address)
         link = mailed_link(deployment, website, address, "accounts/password/reset/key/")
+        # It logs in, too.
         visit.fill_in(link, password1=another, password2=another)
+        visit.log_out()
         visit.log_in(name, another)
 
         visit.go(f"postorius/lists/{mailing_list.name}.{site.domain}/")

@@ -132,7 +132,6 @@ def test_testssl_finds_nothing_above_low(deployment: Deployment, release: str, a
     assert [proof for proof in PROVEN if proof not in findings] == [], sorted(findings)
     said = {protocol: findings[protocol]["finding"] for protocol in PROTOCOLS}
     assert [protocol for protocol, word in PROTOCOLS.items() if not said[protocol].startswith(word)] == [], said
-    assert findings["overall_grade"]["finding"] == "A+", findings["overall_grade"]
     # WARN isn't among them: it says what this machine's OpenSSL couldn't try.
     assert [finding for finding in findings.values() if finding["severity"] in SERIOUS] == []
 
