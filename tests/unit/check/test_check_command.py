@@ -121,9 +121,9 @@ class TestSettings:
         assert "run the playbook" in capsys.readouterr().err
 
     def test_a_role_with_units_only_needs_no_module(self, settings, programs):
-        (settings / "backup.json").write_text('{"units": ["listkit-backup.timer"]}')
-        programs.systemctl_show({"listkit-backup.timer": {}})
-        assert self.results() == [("backup", Finding.ok("listkit-backup.timer", "active"))]
+        (settings / "monitoring.json").write_text('{"units": ["listkit-monitoring.timer"]}')
+        programs.systemctl_show({"listkit-monitoring.timer": {}})
+        assert self.results() == [("monitoring", Finding.ok("listkit-monitoring.timer", "active"))]
 
     def test_components_come_in_order_and_only_those_of_this_host(self, settings):
         for name in ("database", "backup", "tunnel", "base"):
