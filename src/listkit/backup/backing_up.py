@@ -148,7 +148,9 @@ def dump_path(directory: Path, name: str) -> Path:
 
 def require_room(directory: Path, needed_bytes: int) -> None:
     """Raise BackupError unless the disk has room for that much."""
-    free = shutil.disk_usage(directory).free
+    # A fresh host does not have the directory yet.
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     if free < needed_bytes + ROOM_BYTES:
         mebibytes = [number // 1024**2 for number in (free, needed_bytes + ROOM_BYTES)]
         raise BackupError(f"the disk of {directory} has {mebibytes[0]} MiB free; {mebibytes[1]} MiB are needed")

@@ -74,7 +74,7 @@ class TestPlan:
     def host(self, monkeypatch: pytest.MonkeyPatch, directory: Path, debian: str = "13.1", lists: str = "0") -> None:
         (directory / "debian_version").write_text(debian + "\n")
         monkeypatch.setattr(restoring, "DEBIAN_VERSION", directory / "debian_version")
-        monkeypatch.setattr(restoring, "STATE", directory)
+        monkeypatch.setattr(restoring, "STATE", directory / "not-there-on-a-fresh-host/backup")
         monkeypatch.setattr(restoring, "MARKER", directory / "restoring.json")
         monkeypatch.setattr(restoring, "present", lambda _configuration: {"lists": lists, "messages": "0"})
 
