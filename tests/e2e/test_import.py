@@ -195,23 +195,26 @@ def import_from_here(deployment: Deployment, release: str, address: str, box: Pa
 
 
 def test_strange_archives_come_in_whole_and_no_page_or_search_suffers(
-    deployment: Deployment, release: str, website: WebSite, public_list: str
+    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
 ):
-    before = posts_in_archive(website, public_list)
-    checked = import_archive(deployment, release, public_list, str(CASES), words=["--check"])
-    assert f"{CASES_POSTS} would be added" in checked.stdout, checked.stdout
-    assert posts_in_archive(website, public_list) == before
-    first = import_archive(deployment, release, public_list, str(CASES))
-    assert f"{CASES_POSTS} added" in first.stdout, first.stdout
+    kinds = made.write(tmp_path / "made", all_readable=True)
+    paths = (str(CASES), str(tmp_path / "made"))
+    messages = CASES_MESSAGES + sum(kind.messages for kind in kinds)
+    expected = CASES_POSTS + sum(kind.posts for kind in kinds)
+    checked = import_archive(deployment, release, public_list, *paths, words=["--check"])
+    assert f"{expected} would be added" in checked.stdout, checked.stdout
+    assert posts_in_archive(website, public_list) == 0
+    first = import_archive(deployment, release, public_list, *paths)
+    assert f"{expected} added" in first.stdout, first.stdout
     assert "duplicate of message" in first.stdout
-    assert posts_in_archive(website, public_list) == before + CASES_POSTS
-    second = import_archive(deployment, release, public_list, str(CASES))
-    assert f": {CASES_MESSAGES} messages read: 0 added" in second.stdout, second.stdout
+    assert posts_in_archive(website, public_list) == expected
+    second = import_archive(deployment, release, public_list, *paths)
+    assert f": {messages} messages read: 0 added" in second.stdout, second.stdout
     assert re.search(r"changed=0 .*failed=0", second.stdout), second.stdout
     assert in_django(website, EVERY_PAGE, public_list, website.site.fqdn) == []
+    assert in_django(website, UNSOUND_THREADS, public_list) == []
     assert json.loads(website.site.web.run("listkit archive status"))["missing"] == 0
-    exported = website.superuser().get(f"/mailman3/hyperkitty/list/{public_list}/export/all.mbox.gz")
-    assert exported.status == 200
+    assert exported(website, public_list) == expected
 
 
 @pytest.mark.one_release
