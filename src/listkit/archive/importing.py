@@ -119,7 +119,8 @@ class Import:
         if first == place:
             if post.message_id not in stored:
                 return candidate
-            if stored[post.message_id].is_same(post):
+            # One without a date has that of each import, and only plain text can be compared.
+            if post.has_derived_id or stored[post.message_id].is_same(post):
                 self._account.know(place, candidate.summary)
                 return None
         # Its Message-ID belongs to another message: readers want both.

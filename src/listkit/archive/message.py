@@ -52,7 +52,7 @@ class Post:
 
     message_id: without its brackets. date: in UTC; `date_of` says where it comes from, unless it is the message's own.
     content: a digest of the text; messages that differ only in white space have the same. shared_id: its original
-    Message-ID, where that belongs to another message.
+    Message-ID, where that belongs to another message. has_derived_id: it had no Message-ID, so its content names it.
     """
 
     message: EmailMessage
@@ -61,6 +61,7 @@ class Post:
     date_of: str
     content: bytes
     shared_id: str = ""
+    has_derived_id: bool = False
 
     @property
     def changes(self) -> str:
@@ -136,7 +137,9 @@ def prepared(message: mbox.Message, domain: str, previous: datetime | None, now:
     content = _digest([spool.getvalue()[header.body_offset :]])
     message_id = cleaned.first("message-id").strip("<>")
     post = Post(parsed, message_id, date.astimezone(UTC), date_of, content)
-    return post if message_id else post.renamed(_derived_id(header, content, domain))
+    if message_id:
+        return post
+    return replace(post.renamed(_derived_id(header, content, domain)), has_derived_id=True)
 
 
 def distinct_id(post: Post) -> str:

@@ -1,6 +1,7 @@
 """Every message that is read is in the archive afterwards, or in the report."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from listkit.archive.importing import Import, Outcome, Stored
 from listkit.archive.report import Account, Progress, duration
 
 CASES = Path(__file__).with_name("cases")
+LONG_AGO = datetime(2015, 3, 2, tzinfo=UTC)
 SEPARATOR = b"From ana@example.org Mon Mar  2 10:00:00 2015\n"
 
 
@@ -164,3 +166,13 @@ def test_an_empty_file_in_a_directory_is_reported_and_no_failure(archive, tmp_pa
     (tmp_path / "trash").touch()
     account, lines = bring(archive, tmp_path)
     assert (account.added, account.problems, lines) == (1, [], ["empty: trash"])
+
+
+def test_a_message_without_an_id_a_date_and_plain_text_is_recognised(archive, tmp_path):
+    file = tmp_path / "a.eml"
+    file.write_bytes(b"From: ana@example.org\nSubject: x\nContent-Type: text/html\n\n<p>Hello\n")
+    assert bring(archive, file)[0].added == 1
+    # HyperKitty keeps HTML as an attachment.
+    archive.posts = {key: replace(post, text="*", date=LONG_AGO) for key, post in archive.posts.items()}
+    again, _ = bring(archive, file)
+    assert (again.added, again.already) == (0, 1)
