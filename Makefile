@@ -52,11 +52,13 @@ lock: .venv/complete ## renew the pinned requirements
 	@for group in deploy dev go openstack uv; do uv pip compile -q --universal --python-version 3.11 --no-header --no-emit-index-url \
 	    --generate-hashes --no-annotate --upgrade --group $$group -o requirements/$$group.txt; done
 
-# What only some stages need, so that the demo doesn't wait for it: the browser, the TLS scanner, and Go, with which the OpenStack provider (and, where there
-# is no terraform, OpenTofu) is built from its module proxy.
+# What only some stages need, so that the demo doesn't wait for it: the browser, the TLS scanner, the backup program and a server of its storage, and Go, with
+# which the OpenStack provider (and, where there is no terraform, OpenTofu) is built from its module proxy.
 package_chromium := chromium
 package_testssl := testssl.sh
-.cache/chromium .cache/testssl: .cache/%: .cache/packages
+package_restic := restic
+package_rclone := rclone
+.cache/chromium .cache/testssl .cache/restic .cache/rclone: .cache/%: .cache/packages
 	@command -v $* > /dev/null || { echo "Installing Debian package: $(package_$*)"; \
 	    $(if $(filter 0,$(shell id -u)),,sudo) env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
 	    $(package_$*) > /dev/null; }
@@ -122,10 +124,10 @@ lint-the-rest:
 sanity: setup ## Ansible's own checks of the collections that can be published
 	@python tools/sanity.py
 
-unit: setup
+unit: setup .cache/restic .cache/rclone
 	@pytest -q --numprocesses=auto tests/unit
 
-terraform: setup .cache/go
+terraform: setup .cache/go .cache/restic
 	@for program in provider objectstore; do PYTHONPATH=tests:tests/openstack $(AS_ROOT) $(SYSTEM_PYTHON) -m publiccloud program \
 	    $$program > /dev/null; done
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
