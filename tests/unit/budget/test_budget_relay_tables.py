@@ -18,6 +18,7 @@ from listkit.common.answers import HEADER
 ROLE = Path(__file__).parents[3] / "roles/relay"
 VARIABLES = {
     "ansible_managed": "managed",
+    "site_debian": {"postfix_unit": "postfix.service"},
     "relay_hostname": "lists.example.org",
     "relay_list_domains": ["example.org", "other.test"],
     "relay_own_senders": ["postorius@example.org"],
