@@ -82,8 +82,8 @@ class Site(Bench):
 
     @property
     def prunes(self) -> int:
-        """How many rounds of pruning came to their last folder."""
-        return self.server.commands.count('SELECT "Failed"')
+        """How many rounds of pruning have ended: one begins with the folder that nothing else selects."""
+        return max(0, self.server.commands.count('SELECT "Processed"') - 1)
 
     def settled(self) -> bool:
         return not any(self.server.contents(folder) for folder in ("INBOX", "Promotions", "SocialNetworks", "Replay"))
