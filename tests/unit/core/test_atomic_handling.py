@@ -25,10 +25,10 @@ class Switchboard:
     def dequeue(self, filebase):
         return filebase
 
-    def enqueue(self, message, metadata=None):
-        Path(self.queue_directory, f"{message}.pck").write_text(message)
-        self.queued = metadata
-        return message
+    def enqueue(self, _msg, _metadata=None, **_kws):
+        Path(self.queue_directory, f"{_msg}.pck").write_text(_msg)
+        self.queued = _metadata
+        return _msg
 
     def finish(self, filebase, preserve=False):
         self.finished.append((filebase, preserve))
@@ -160,6 +160,11 @@ def test_what_a_message_leads_to_is_there_when_the_database_has_committed(host):
     assert host.commits == 1
     assert host.files() == ["in/x.bak", "pipeline/x.pck"]
     assert host.queue.finished == [("x", False)]
+
+
+def test_metadata_may_be_named_as_mailman_does_when_a_moderator_accepts(host):
+    host.next.enqueue("x", _metadata={"approved": True})
+    assert host.next.queued == {"approved": True}
 
 
 @pytest.mark.parametrize("error", [*PASSING, ValueError("a bug")])

@@ -184,14 +184,14 @@ def _deliver_to_recipients(original, handling):
 
 def _enqueue(original, handling):
     @functools.wraps(original)
-    def enqueue_in_transaction(self, message, metadata=None, **more):
+    def enqueue_in_transaction(self, _msg, _metadata=None, **more):
         """See `ISwitchboard`. Refuses to shunt what can be retried, so that `finish` keeps it."""
         error = sys.exc_info()[1]
         if error and self.name == "shunt":
             if handling.may_be_retried(error):
                 raise error
-            metadata = handling.without_accepted(metadata)
-        return handling.enqueue(original, self, message, metadata, **more)
+            _metadata = handling.without_accepted(_metadata)
+        return handling.enqueue(original, self, _msg, _metadata, **more)
 
     return enqueue_in_transaction
 
