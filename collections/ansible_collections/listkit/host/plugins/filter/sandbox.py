@@ -64,16 +64,7 @@ DIRECTIVES = {
     "SystemCallFilter": ["@system-service", "~@privileged @resources"],
     "SystemCallErrorNumber": "EPERM",
 }
-FURTHER = (
-    "User",
-    "Group",
-    "IPAddressAllow",
-    "IPAddressDeny",
-    "PrivateMounts",
-    "PrivateNetwork",
-    "PrivateUsers",
-    "ReadWritePaths",
-)
+FURTHER = ("User", "Group", "IPAddressAllow", "IPAddressDeny", "PrivateNetwork", "PrivateUsers", "ReadWritePaths")
 # A second line adds to the first, so a drop-in has to empty them.
 LISTS = ("CapabilityBoundingSet", "AmbientCapabilities", "RestrictAddressFamilies", "SystemCallFilter")
 
