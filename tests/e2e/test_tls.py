@@ -87,23 +87,28 @@ def certified(site: Site, authority: Path) -> Iterator[None]:
         host.write(f"{KEPT}/leaf.key", key, mode="0600")
         _configure(host, mode="files", certificate_file=f"{KEPT}/leaf.pem", key_file=f"{KEPT}/leaf.key")
         host.run("listkit certificate renew")
+        _await_certificate(site)
         yield
     finally:
         host.run(
             f"rm -rf /var/lib/listkit/certificate && cp -a {KEPT}/certificate /var/lib/listkit/ &&"
             f"cp -a {KEPT}/certificate.json {CERTIFICATE} && rm -r {KEPT} && systemctl reload nginx"
         )
-        # A reload returns before the old workers have stopped answering.
-        wait_for(lambda: _serves_its_own(site), "the web server to show the host's own certificate", RELOAD_SECONDS)
+        _await_certificate(site)
 
 
-def _serves_its_own(site: Site) -> bool:
-    served, own = site.web.run(
+def _await_certificate(site: Site) -> None:
+    """Wait until the web server shows the certificate that is installed: a reload returns while old workers answer."""
+    wait_for(lambda: _serves_installed(site), "the web server to show the installed certificate", RELOAD_SECONDS)
+
+
+def _serves_installed(site: Site) -> bool:
+    served, installed = site.web.run(
         f"openssl s_client -connect 127.0.0.1:443 -servername {site.fqdn} < /dev/null 2> /dev/null |"
         " openssl x509 -noout -fingerprint;"
         "openssl x509 -noout -fingerprint -in /var/lib/listkit/certificate/live/fullchain.pem"
     ).splitlines()
-    return served == own
+    return served == installed
 
 
 def _configure(host: Host, **changes: str) -> None:
