@@ -92,7 +92,7 @@ EXIT_STATUSES = {"warning": 1, "critical": 2, "unknown": 3}
 def healthy_site(deployment: Deployment, release: str) -> Site:
     """A deployed site without a failure, and without the messages that other tests have led to `Failed`."""
     site = deployment.sites[release]
-    deployment.stand_in.service.run(f"rm -rf /var/vmail/{site.mailbox.login}/Maildir/.Failed/cur/*")
+    deployment.stand_in.service.run(f"cd /var/vmail/{site.mailbox.login}/Maildir/.Failed && rm -f cur/* new/*")
     # It counts what is in the folders when it has logged in.
     site.host.run("systemctl restart listkit-bridge")
     site.host.wait_until("listkit check --only bridge", "a bridge without messages that were set aside", 120)
