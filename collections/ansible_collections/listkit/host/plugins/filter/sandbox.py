@@ -15,9 +15,11 @@ description:
 options:
   _input:
     description:
-      - Directives that differ, for example V({ReadWritePaths: /var/lib/example}). A list becomes a line for each
+      - >-
+        Directives that differ, for example V({ReadWritePaths: /var/lib/example}). A list becomes a line for each
         element.
-      - V(null), such as in V({MemoryDenyWriteExecute: null}), leaves the directive out.
+      - >-
+        V(null), such as in V({MemoryDenyWriteExecute: null}), leaves the directive out.
     type: dict
     required: true
 """
