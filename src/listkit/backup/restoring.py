@@ -130,7 +130,7 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan) ->
     files.put_back(copied, files.STATE)
     files.put_back_secrets(copied)
     # It is of other messages; the web interface makes it again.
-    shutil.rmtree(INDEX, ignore_errors=True)
+    shutil.rmtree(INDEX, ignore_errors=True)  # a fresh host has none yet
     shutil.rmtree(RESTORED)
     MARKER.unlink()
     return aside

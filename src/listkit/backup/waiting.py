@@ -40,7 +40,7 @@ def release() -> int:
         path.rename(_free(target))
     if any(HOLD.iterdir()):
         _repair_queue()
-    shutil.rmtree(ASIDE, ignore_errors=True)
+    shutil.rmtree(ASIDE, ignore_errors=True)  # nothing may have been set aside
     return len(found)
 
 
