@@ -99,6 +99,6 @@ def insert_members(rows: Iterable[dict]) -> None:
 
 def _insert(model: type, rows: Sequence[dict], key: str) -> dict:
     """Insert rows, by names of columns, with one statement; return their numbers by the value of the column `key`."""
-    table = model.__table__  # type: ignore[attr-defined] -- every model of SQLAlchemy has it
+    table = model.__table__  # type: ignore[attr-defined]  # every model of SQLAlchemy has it
     statement = insert(table).values(list(rows)).returning(table.c[key], table.c.id.label("number"))
     return dict(config.db.store.execute(statement).all())

@@ -13,4 +13,4 @@ class Root:
         return People.find(segments), []
 
     # As `mailman.rest.helpers.child` does.
-    members.__matcher__ = "members"  # type: ignore[attr-defined] -- Mailman looks it up on the function
+    members.__matcher__ = "members"  # type: ignore[attr-defined]  # Mailman looks it up on the function
