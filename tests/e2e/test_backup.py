@@ -36,7 +36,7 @@ KILL_BACKUP = f"""
 systemctl start --no-block listkit-backup
 until [ -e {SHOWN} ]; do sleep 0.02; done
 systemctl kill --signal=KILL listkit-backup
-until ! systemctl is-active -q listkit-backup; do sleep 0.05; done
+until systemctl is-failed -q listkit-backup; do sleep 0.05; done
 """
 KILL_RESTORE = f"""
 listkit backup restore --replace > /dev/null 2>&1 & pid=$!

@@ -85,6 +85,8 @@ def test_where_mailman_differs_mail_goes_on_and_the_check_fails(
         assert finding["status"] == "critical"
         assert f"without the patch {patch}: mailman.core.{file[:-3]}:" in finding["seen"]
         assert "docs/reference/patches.md" in finding["remedy"]
+        # Mailman's own runners set a message aside that they handle when they are stopped.
+        mailing_list.settle()
     assert is_ok(site.host)
 
 
