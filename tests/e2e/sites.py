@@ -28,6 +28,8 @@ COMPONENTS = {
 }
 """Site → component → the Debian release that it runs on; a site with one host is a `host`, too."""
 SITES = tuple(COMPONENTS)
+ANYWHERE = (*SITES, *SITES, SPLIT, SPLIT, SPLIT)
+"""The sites for a test that may run on any: more of them on the split site, where fewer of the others run."""
 ONE_HOST = ("bookworm", "trixie")
 """The sites of one host, where a deployment is cheapest. In this order, the modules that deploy are spread evenly."""
 
@@ -49,7 +51,7 @@ def assigned(case: str, markers: Mapping[str, str]) -> frozenset[str]:
     if "every_release" in markers and "one_release" not in markers:
         component = markers["every_release"] or "host"
         return frozenset(split.union(_site_with(component, release, split, seed) for release in RELEASES))
-    choices = ONE_HOST if "same_site" in markers else RELEASES if split else SITES
+    choices = ONE_HOST if "same_site" in markers else RELEASES if split else ANYWHERE
     return frozenset(split | {_pick(choices, seed)})
 
 
