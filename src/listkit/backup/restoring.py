@@ -83,7 +83,7 @@ def plan(configuration: Configuration, repository: Repository, name: str, *, rep
     replaced = present(configuration)
     if any(count != "0" for count in replaced.values()) and not replace and not MARKER.exists():
         found = ", ".join(f"{count} {what}" for what, count in replaced.items())
-        raise BackupError(f"this host is not empty: {found}. To replace them: -e restore_replace=true")
+        raise BackupError(f"this host is not empty: {found}. To replace them: -e backup_restore_replace=true")
     here = DEBIAN_VERSION.read_text().strip()
     if _release(here) < _release(manifest.debian):
         raise BackupError(
