@@ -16,6 +16,7 @@ COMMANDS = {
     "check": Command("listkit.check.cli", "check every component; print causes and remedies"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
     "members": Command("listkit.members.cli", "import, export or synchronise the members of a list"),
+    "trace": Command("listkit.trace.cli", "follow a message through the site"),
     "version": Command("listkit.version", "show the version; with --json, also Debian's packages"),
     "web": Command("listkit.web.command", "set up the web interface (for Ansible)"),
 }

@@ -1,0 +1,15 @@
+"""`listkit trace`: the way of a message, from the mailbox to the provider's answer for each recipient.
+
+    cli       options, output, exit status
+    event     what a part of the site says about a message; the search
+    tracing   asks every source, and sorts what they say by message
+    report    the output
+    journal   reading systemd's journal
+    mailbox   the folders of the mailboxes, by IMAP
+    bridge    the bridge's log
+    core      Mailman's log, its queues and the held posts
+    relay     Postfix's log and its queue
+
+A source yields all its events of the last days; the search runs over all of them. So a message that only one source
+knows by its subject is followed through the others by its Message-ID.
+"""
