@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reference" / "variables.md"
 # Of the operator's names; those of the roles are the components'.
-PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
+PREFIXES = ("mail_", "mailman_", "tls_", "acme_", "infomaniak_")
 HEAD = """\
 # Variables
 

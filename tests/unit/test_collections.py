@@ -12,5 +12,5 @@ PLAYS = sorted([*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")
 
 def test_no_other_collection_is_needed():
     used = {name for play in PLAYS for name in MODULE.findall(play.read_text())}
-    assert used <= {"ansible.builtin", "listkit.host", "listkit.kit", "listkit.mailman3"}
+    assert used <= {"ansible.builtin", "listkit.host", "listkit.infomaniak", "listkit.kit", "listkit.mailman3"}
     assert "ansible.builtin" in used

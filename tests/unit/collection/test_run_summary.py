@@ -40,6 +40,14 @@ def test_a_warning_is_shown_and_passes():
     )
 
 
+def test_what_was_not_done_is_the_verdict_unless_a_check_failed():
+    failures = ["mailman@example.org: no room"]
+    assert summary([], {}, "", "", [PASSED], failures=failures) == (
+        "Not done\n  - mailman@example.org: no room\n\nVerdict: something was not done; each line above has the reason."
+    )
+    assert "Verdict: checks failed on web1" in summary([], {}, "", "", [FAILED], failures=failures)
+
+
 def task(**options) -> list[dict]:
     return [{"name": "Summarise", "listkit.kit.run_summary": options}]
 

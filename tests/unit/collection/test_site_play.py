@@ -175,6 +175,9 @@ WORDS = {
     "mailman_web_password_force": "no",
     "database_port": "5433",
     "backup_restore_replace": "no",
+    "infomaniak_mail_hosting": "123456",
+    "infomaniak_undeclared_lists": "no",
+    "infomaniak_fix": "no",
 }
 MEANT = {
     "relay_port": 465,
@@ -193,6 +196,7 @@ MEANT = {
     "web_superuser_password_force": False,
     "web_database_port": 5433,
     "backup_database_port": 5433,
+    "mailbox_suit_lists": False,
 }
 
 

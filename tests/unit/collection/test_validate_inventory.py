@@ -116,6 +116,12 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"acme_directory_url": "http://acme"}, "acme_directory_url: 'http://acme' is not an https URL"),
         ({"database_host": "db.example.org"}, "database_password: is required with database_host"),
         ({"database_port": 0}, "database_port: 0 is not a valid port (1–65535)"),
+        (
+            {"infomaniak_token": "a-token-of-mine"},
+            "infomaniak_mail_hosting: is required with infomaniak_token: the number in the Mail Service's address",
+        ),
+        ({"infomaniak_token": "short", "infomaniak_mail_hosting": 1}, "infomaniak_token: must have at least 6"),
+        ({"infomaniak_fix": "yes"}, "infomaniak_fix: has no effect without infomaniak_token"),
         ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
         (
             {"mail_account_limit": 199},
@@ -315,7 +321,7 @@ def test_the_administrators_password_is_as_long_as_everybodys():
 
 def test_no_two_secrets_have_the_same_example():
     secrets = [name for name, option in SPEC.items() if option.get("no_log")]
-    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 5
+    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 6
 
 
 ROLES = {"web_time_zone": {}, "web_language": {}, "relay_port": {"type": "int"}, "relay_queue_days": {"type": "int"}}

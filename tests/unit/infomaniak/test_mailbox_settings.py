@@ -56,6 +56,18 @@ def test_everything_is_put_right_but_what_only_a_person_can(run, all_wrong, api)
     assert not run(mailbox_settings, **WHERE, **RIGHT)["changed"]
 
 
+def test_one_option_puts_everything_right(run, all_wrong):
+    result = run(mailbox_settings, **WHERE, suit_programs=True)
+    assert [problem["setting"] for problem in result["problems"]] == ["sending_blocked"]
+    assert result["settings"].items() >= RIGHT.items()
+    assert not run(mailbox_settings, **WHERE, suit_programs=True)["changed"]
+
+
+def test_a_given_setting_overrides_what_suits_programs(run, all_wrong):
+    result = run(mailbox_settings, **WHERE, suit_programs=True, forwarding=["eva@example.net"])
+    assert all_wrong.forwardings == ["eva@example.net"] and result["settings"]["move_spam"] is False
+
+
 def test_what_is_not_given_stays(run, all_wrong, api):
     assert not run(mailbox_settings, **WHERE)["changed"]
     run(mailbox_settings, **WHERE, move_spam=False)

@@ -95,6 +95,8 @@ FOR_PROGRAMS: dict[str, tuple[Any, str, str]] = {
     ),
 }
 
+ONLY_BY_HAND = ("sending_blocked",)
+
 
 def find(client: Client, mailbox: str, hosting: str) -> Settings:
     """Return the settings of the mailbox at the path `mailbox` of the Mail Service at the path `hosting`."""
@@ -135,6 +137,15 @@ def wanted(have: Settings, given: dict[str, Any]) -> Settings:
             "and leave the option out"
         )
     return replace(have, **given)
+
+
+def suitable(have: Settings) -> dict[str, Any]:
+    """Return the settings that get in the way of a program and can be changed, with the values that suit it."""
+    return {
+        name: value
+        for name, (value, _problem, _fix) in FOR_PROGRAMS.items()
+        if name not in ONLY_BY_HAND and getattr(have, name) not in (value, None)
+    }
 
 
 def converge(client: Client, mailbox: str, hosting: str, have: Settings, after: Settings) -> Settings:

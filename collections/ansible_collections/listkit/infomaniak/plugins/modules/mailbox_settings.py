@@ -42,6 +42,12 @@ options:
   dkim:
     description: Whether outgoing messages are signed.
     type: bool
+  suit_programs:
+    description:
+      - Change every setting that gets in the way of a program that reads the mailbox, but for those given here.
+      - A blocked mailbox stays blocked; only a person can unblock it.
+    type: bool
+    default: false
 seealso:
   - module: listkit.infomaniak.mailbox_settings_info
 """
@@ -51,8 +57,13 @@ EXAMPLES = r"""
   listkit.infomaniak.mailbox_settings:
     mail_hosting: 123456
     mailbox: mailman
-    auto_reply: false
-    forwarding: []
+    suit_programs: true
+  delegate_to: localhost
+
+- name: Stop moving messages to other folders, and leave all else
+  listkit.infomaniak.mailbox_settings:
+    mail_hosting: 123456
+    mailbox: mailman
     move_spam: false
     mail_filtering: false
   delegate_to: localhost
@@ -113,7 +124,8 @@ def converge(module, client):
         given["forwarding"] = sorted({address("forwarding", target) for target in given["forwarding"]})
     path, hosting = api_module.mailbox_path(module.params), api_module.hosting_path(module.params)
     have = mailbox.find(client, path, hosting)
-    after = mailbox.wanted(have, given)
+    suitable = mailbox.suitable(have) if module.params["suit_programs"] else {}
+    after = mailbox.wanted(have, suitable | given)
     if not module.check_mode:
         after = mailbox.converge(client, path, hosting, have, after)
     results = {"settings": after.as_result(), "problems": mailbox.problems(after)}
@@ -123,7 +135,12 @@ def converge(module, client):
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        argument_spec={**api_module.ARGUMENTS, **api_module.MAILBOX_ARGUMENTS, **OPTIONS},
+        argument_spec={
+            **api_module.ARGUMENTS,
+            **api_module.MAILBOX_ARGUMENTS,
+            **OPTIONS,
+            "suit_programs": {"type": "bool", "default": False},
+        },
         supports_check_mode=True,
     )
     api_module.run(module, converge)

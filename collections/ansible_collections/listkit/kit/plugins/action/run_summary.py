@@ -13,6 +13,7 @@ CHECK = {
 }
 ARGUMENTS = {
     "warnings": {"type": "list", "elements": "str", "default": []},
+    "failures": {"type": "list", "elements": "str", "default": []},
     "lists": {"type": "dict", "default": {}},
     "aliases": {"type": "str", "default": ""},
     "forecast": {"type": "str", "default": ""},
@@ -28,7 +29,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp=None, task_vars=None):
-        """Show the summary; fail if a check failed."""
+        """Show the summary; fail if a check failed, or something was not done."""
         result = super().run(tmp, task_vars)
         _validated, args = self.validate_argument_spec(argument_spec=ARGUMENTS)
         checks = [HostCheck(item["host"], item["passed"], item["report"]) for item in args.pop("checks")]
@@ -36,6 +37,6 @@ class ActionModule(ActionBase):
         result["changed"] = False
         # The callback then shows the message at every verbosity.
         result["_ansible_verbose_always"] = True
-        if not all(check.passed for check in checks):
+        if args["failures"] or not all(check.passed for check in checks):
             result["failed"] = True
         return result

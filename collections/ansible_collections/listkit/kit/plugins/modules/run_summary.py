@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Shows the warnings of the run, the aliases to create, the forecast for outgoing mail, and the verdict of the checks.
     Empty parts are left out.
-  - Fails if a check failed. Needs no connection to the host.
+  - Fails if a check failed, or if there are O(failures). Needs no connection to the host.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
@@ -26,12 +26,17 @@ options:
     type: list
     elements: str
     default: []
+  failures:
+    description: What the run could not do, one line each.
+    type: list
+    elements: str
+    default: []
   lists:
     description: The result of M(listkit.mailman3.mailing_lists). Removed and undeclared lists become warnings.
     type: dict
     default: {}
   aliases:
-    description: The text of P(listkit.kit.alias_report#filter).
+    description: The text of P(listkit.kit.alias_report#filter) or P(listkit.kit.mailbox_report#filter).
     type: str
     default: ""
   forecast:

@@ -93,13 +93,18 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool, created: set[str]) ->
         parts += ["For the lists created in this run:", *new, "All aliases:"]
     parts.append(", ".join(aliases) or "none")
     if box.foreign():
-        parts.append(
-            f"Addresses in other domains can't be aliases of {box.address}. Give each domain a mailbox in "
-            f"mail_accounts, or make it a synonym domain: {', '.join(box.foreign())}"
-        )
+        parts.append(foreign_advice(box.address, box.foreign()))
     if len(aliases) > limit and not catch_all:
         parts.append(_advice(box, limit))
     return "\n".join(parts)
+
+
+def foreign_advice(mailbox: str, addresses: Iterable[str]) -> str:
+    """Return what to do about addresses in other domains than the mailbox's."""
+    return (
+        f"Addresses in other domains can't be aliases of {mailbox}. Give each domain a mailbox in "
+        f"mail_accounts, or make it a synonym domain: {', '.join(addresses)}"
+    )
 
 
 def _advice(box: Mailbox, limit: int) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
 from ansible_collections.listkit.kit.plugins.plugin_utils import backup_rules
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
@@ -54,13 +55,20 @@ HOST_NAME_LISTS = {
     "mail_domain_synonyms": "example.net",
     "mailman_domain_former": "example.com",
 }
-MAY_BE_EMPTY = {"backup_password", "backup_user_password", "database_host", "database_password"}
+MAY_BE_EMPTY = {"backup_password", "backup_user_password", "database_host", "database_password", "infomaniak_token"}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
     "mailman_email": "admin@example.org",
     "tls_email": "admin@example.org",
 }
-SECRETS = ("mail_password", "mailman_password", "database_password", "backup_password", "backup_user_password")
+SECRETS = (
+    "mail_password",
+    "mailman_password",
+    "database_password",
+    "backup_password",
+    "backup_user_password",
+    "infomaniak_token",
+)
 FILES = {
     "mail_ca_file": "CERTIFICATE",
     "tls_certificate_file": "CERTIFICATE",
@@ -268,6 +276,18 @@ def database(values: Values) -> Problems:
     """A managed database needs a password."""
     if values.get("database_host") and values.get("database_password") == "":
         yield Problem("database_password", "is required with database_host", secret_example("database_password"))
+
+
+def infomaniak(values: Values) -> Problems:
+    """The provider's API needs the number of the Mail Service, and the switches need the API."""
+    if values.get("infomaniak_token"):
+        if int(values.get("infomaniak_mail_hosting") or 0) < 1:
+            wrong = "is required with infomaniak_token: the number in the Mail Service's address in the Manager"
+            yield Problem("infomaniak_mail_hosting", wrong, "123456")
+        return
+    for name in ("infomaniak_fix", "infomaniak_undeclared_lists"):
+        if boolean(values.get(name, False), strict=False):
+            yield Problem(name, "has no effect without infomaniak_token", secret_example("infomaniak_token"))
 
 
 def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -503,6 +523,7 @@ RULES = (
     files,
     acme,
     database,
+    infomaniak,
     backup_rules.problems,
     list_names,
     list_duplicates,

@@ -27,21 +27,24 @@ def summary(
     forecast: str,
     checks: Sequence[HostCheck],
     *,
+    failures: Sequence[str] = (),
     check_mode: bool = False,
 ) -> str:
     """Return the summary of a run; empty parts are left out.
 
-    `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`: texts to show.
+    `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`: texts to show; `failures`: what the
+    run could not do, one line each.
     """
     parts = [
         _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists, check_mode)])),
+        _section("Not done", "\n".join(f"- {line}" for line in failures)),
         _section("Aliases", aliases),
         _section("Outgoing mail", forecast),
         *(
             _section(f"{'Warnings' if check.passed else 'Failed checks'} on {check.host}", check.report)
             for check in checks
         ),
-        _verdict(checks),
+        _verdict(checks, failures),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -66,8 +69,10 @@ def _section(title: str, text: str) -> str:
     return f"{title}\n{textwrap.indent(text.strip(), INDENT)}" if text.strip() else ""
 
 
-def _verdict(checks: Sequence[HostCheck]) -> str:
+def _verdict(checks: Sequence[HostCheck], failures: Sequence[str]) -> str:
     failed = [check.host for check in checks if not check.passed]
     if failed:
         return f"Verdict: checks failed on {', '.join(failed)}; each line above has its remedy."
+    if failures:
+        return "Verdict: something was not done; each line above has the reason."
     return "Verdict: all checks passed." if checks else "Verdict: the hosts were not checked."

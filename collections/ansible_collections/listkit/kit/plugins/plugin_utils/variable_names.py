@@ -10,7 +10,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils import spec_check
 from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem
 
 # An unknown name that starts so is meant for the kit. Others are the operator's own variables.
-KIT_PREFIXES = ("mail_", "mailman_", "tls_", "acme_")
+KIT_PREFIXES = ("mail_", "mailman_", "tls_", "acme_", "infomaniak_")
 EXAMPLE = "mailman_domain: example.org"
 # Names that other software uses, by the kit's variable. Some are variables of a role.
 SYNONYMS = {
@@ -21,6 +21,7 @@ SYNONYMS = {
     "database_password": ("db_password", "postgres_password", "postgresql_password"),
     "database_port": ("db_port", "postgres_port", "postgresql_port"),
     "fqdn": ("base_url", "host_name", "hostname", "server_name", "site_url", "url", "web_host", "web_hostname"),
+    "infomaniak_token": ("api_token", "infomaniak_api_token"),
     "mail_account": (
         "imap_user",
         "mail_address",

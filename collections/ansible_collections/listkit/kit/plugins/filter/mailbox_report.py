@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+"""What the provider's API did with the mailboxes."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: mailbox_report
+short_description: Summarise what the provider's API did with the mailboxes
+version_added: 0.1.0
+author: The kit's authors (@listkit)
+description:
+  - Returns, as text, the aliases of each mailbox, the settings that get in the way of lists, and what failed.
+options:
+  _input:
+    description: >-
+      The registered result of M(listkit.infomaniak.mail_alias) in a loop over P(listkit.kit.mailbox_plan#filter).
+    type: dict
+    required: true
+  settings:
+    description: The registered result of M(listkit.infomaniak.mailbox_settings) in such a loop.
+    type: dict
+    default: {}
+  check_mode:
+    description: Whether nothing was changed.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Show what was done
+  ansible.builtin.debug:
+    msg: "{{ (mailbox_aliases | listkit.kit.mailbox_report(mailbox_settings)).aliases }}"
+"""
+
+RETURN = r"""
+_value:
+  description: The text V(aliases), and the lines V(warnings) and V(failures).
+  type: dict
+"""
+
+from ansible_collections.listkit.kit.plugins.plugin_utils.mailbox_report import report
+
+
+def mailbox_report(aliases, settings=None, check_mode=False):
+    """Return what to say about the mailboxes."""
+    return report(aliases, settings or {}, check_mode)._asdict()
+
+
+class FilterModule:
+    """Ansible's entry point."""
+
+    def filters(self):
+        """Return the filters of this file by name."""
+        return {"mailbox_report": mailbox_report}
