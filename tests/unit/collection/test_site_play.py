@@ -178,6 +178,7 @@ WORDS = {
     "infomaniak_mail_hosting": "123456",
     "infomaniak_undeclared_lists": "no",
     "infomaniak_fix": "no",
+    "mail_dns_check": "no",
 }
 MEANT = {
     "relay_port": 465,
@@ -197,6 +198,7 @@ MEANT = {
     "web_database_port": 5433,
     "backup_database_port": 5433,
     "mailbox_suit_lists": False,
+    "dns_move_hosts": False,
 }
 
 

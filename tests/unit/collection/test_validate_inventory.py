@@ -122,6 +122,13 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ),
         ({"infomaniak_token": "short", "infomaniak_mail_hosting": 1}, "infomaniak_token: must have at least 6"),
         ({"infomaniak_fix": "yes"}, "infomaniak_fix: has no effect without infomaniak_token"),
+        ({"infomaniak_zone": "example.org"}, "infomaniak_zone: has no effect without infomaniak_token"),
+        (
+            {"infomaniak_zone": "example.net", "infomaniak_token": "a-token-of-mine", "infomaniak_mail_hosting": 1},
+            "infomaniak_zone: example.net has neither fqdn nor mailman_domain in it",
+        ),
+        ({"infomaniak_zone": "example"}, "infomaniak_zone: 'example' is not a fully qualified domain name"),
+        ({"fqdn_addresses": ["198.51.100.300"]}, "fqdn_addresses[#1]: '198.51.100.300' is not an IP address"),
         ({"mail_alias_limit": 0}, "mail_alias_limit: must be at least 1"),
         (
             {"mail_account_limit": 199},

@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.listkit.infomaniak.plugins.module_utils.api_module import Outcome
@@ -27,13 +27,17 @@ _QUOTED = re.compile(rf"{_QUOTED_PART}(\s*{_QUOTED_PART})*")
 
 @dataclass(frozen=True)
 class Record:
-    """A record as it is compared: its name within the zone, type, target and time to live in seconds."""
+    """A record as it is compared: its name within the zone, type, target and time to live in seconds.
+
+    `replaces` are the targets of those of its name and type that it replaces.
+    """
 
     source: str
     type: str
     target: str
     ttl: int
     id: int | None = None
+    replaces: tuple[str, ...] = field(default=(), compare=False)
 
     @classmethod
     def of_answer(cls, answer: dict[str, Any], zone: str) -> Record:
@@ -50,7 +54,9 @@ class Record:
             raise ValueError(f"{what}: {ttl} is not a valid ttl ({SHORTEST_TTL} to {LONGEST_TTL} seconds)")
         if problem := target_problem(kind, declared["target"]):
             raise ValueError(f"{what}: {declared['target']!r} {problem}")
-        return cls(normal_source(declared["source"], zone), kind, normal_target(kind, declared["target"]), ttl)
+        replaces = tuple(normal_target(kind, target) for target in declared["replaces"] or ())
+        target = normal_target(kind, declared["target"])
+        return cls(normal_source(declared["source"], zone), kind, target, ttl, replaces=replaces)
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -117,8 +123,8 @@ def find(client: Client, zone: str) -> list[Record]:
 def wanted(have: list[Record], declared: Iterable[Record], absent: bool, exclusive: bool) -> list[Record]:
     """Return the records after the change.
 
-    With `exclusive`, the declared records are the only ones of their name and type. One that is replaced keeps its id,
-    so that it is changed instead of removed and made.
+    With `exclusive`, the declared records are the only ones of their name and type; otherwise they replace those that
+    they name. One that is replaced keeps its id, so that it is changed instead of removed and made.
     """
     named = {record.key: record for record in declared}
     if absent:
@@ -126,10 +132,9 @@ def wanted(have: list[Record], declared: Iterable[Record], absent: bool, exclusi
     after = [replace(record, ttl=named.get(record.key, record).ttl) for record in have]
     there = {record.key for record in have}
     new = [record for key, record in named.items() if key not in there]
-    if not exclusive:
-        return [*after, *new]
-    sets = {record.set for record in named.values()}
-    surplus = [record for record in after if record.set in sets and record.key not in named]
+    replaced = {(*record.set, target) for record in named.values() for target in record.replaces}
+    sets = {record.set for record in named.values()} if exclusive else set()
+    surplus = [record for record in after if record.key not in named and (record.set in sets or record.key in replaced)]
     kept = [record for record in after if record not in surplus]
     return [*kept, *(_with_id_of_another(record, surplus) for record in new)]
 

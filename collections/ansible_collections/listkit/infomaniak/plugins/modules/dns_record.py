@@ -39,6 +39,11 @@ options:
         description: Seconds that others may keep the record, 60 to 86400.
         type: int
         default: 3600
+      replaces:
+        description: Targets of records of the same name and type that this one replaces, such as an earlier SPF record.
+        type: list
+        elements: str
+        default: []
   state:
     description: V(absent) removes the records.
     type: str
@@ -122,6 +127,7 @@ def main():
                     "type": {"type": "str", "choices": list(records.TYPES), "required": True},
                     "target": {"type": "str", "required": True},
                     "ttl": {"type": "int", "default": 3600},
+                    "replaces": {"type": "list", "elements": "str", "default": []},
                 },
             },
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

@@ -15,6 +15,7 @@ ARGUMENTS = {
     "warnings": {"type": "list", "elements": "str", "default": []},
     "failures": {"type": "list", "elements": "str", "default": []},
     "lists": {"type": "dict", "default": {}},
+    "dns": {"type": "str", "default": ""},
     "aliases": {"type": "str", "default": ""},
     "forecast": {"type": "str", "default": ""},
     "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},

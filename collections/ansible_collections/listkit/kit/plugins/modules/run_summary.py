@@ -9,8 +9,8 @@ module: run_summary
 short_description: End a run with a summary
 version_added: 0.1.0
 description:
-  - Shows the warnings of the run, the aliases to create, the forecast for outgoing mail, and the verdict of the checks.
-    Empty parts are left out.
+  - Shows the warnings of the run, the state of the DNS, the aliases to create, the forecast for outgoing mail, and the
+    verdict of the checks. Empty parts are left out.
   - Fails if a check failed, or if there are O(failures). Needs no connection to the host.
 author: The kit's authors (@listkit)
 attributes:
@@ -35,6 +35,10 @@ options:
     description: The result of M(listkit.mailman3.mailing_lists). Removed and undeclared lists become warnings.
     type: dict
     default: {}
+  dns:
+    description: The text of P(listkit.kit.dns_report#filter).
+    type: str
+    default: ""
   aliases:
     description: The text of P(listkit.kit.alias_report#filter) or P(listkit.kit.mailbox_report#filter).
     type: str

@@ -7,6 +7,7 @@ says which are required.
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import re
 import unicodedata
@@ -49,13 +50,21 @@ HOST_NAMES = {
     "mail_host": "mail.infomaniak.com",
     "mail_imap_host": "mail.infomaniak.com",
     "database_host": "db.example.org",
+    "infomaniak_zone": "example.org",
 }
 HOST_NAME_LISTS = {
     "fqdn_former": "mail.example.org",
     "mail_domain_synonyms": "example.net",
     "mailman_domain_former": "example.com",
 }
-MAY_BE_EMPTY = {"backup_password", "backup_user_password", "database_host", "database_password", "infomaniak_token"}
+MAY_BE_EMPTY = {
+    "backup_password",
+    "backup_user_password",
+    "database_host",
+    "database_password",
+    "infomaniak_token",
+    "infomaniak_zone",
+}
 ADDRESSES = {
     "mail_account": "mailman@example.org",
     "mailman_email": "admin@example.org",
@@ -77,7 +86,7 @@ FILES = {
     "database_ca_file": "CERTIFICATE",
     "backup_ssh_key_file": "PRIVATE KEY",
 }
-LOWER_CASE = ("fqdn", "mailman_domain")
+LOWER_CASE = ("fqdn", "mailman_domain", "infomaniak_zone")
 WEB_PASSWORD_LENGTH = "web_password_length"  # noqa: S105 -- a variable's name
 WEB_PASSWORD_LENGTH_DEFAULT = 10
 AT_LEAST_ONE = {
@@ -285,9 +294,24 @@ def infomaniak(values: Values) -> Problems:
             wrong = "is required with infomaniak_token: the number in the Mail Service's address in the Manager"
             yield Problem("infomaniak_mail_hosting", wrong, "123456")
         return
-    for name in ("infomaniak_fix", "infomaniak_undeclared_lists"):
-        if boolean(values.get(name, False), strict=False):
+    for name in ("infomaniak_fix", "infomaniak_undeclared_lists", "infomaniak_zone"):
+        is_on = bool(values.get(name)) if name == "infomaniak_zone" else boolean(values.get(name, False), strict=False)
+        if is_on:
             yield Problem(name, "has no effect without infomaniak_token", secret_example("infomaniak_token"))
+
+
+def dns_names(values: Values) -> Problems:
+    """The zone has one of the site's names, and the web interface's addresses are addresses."""
+    zone = str(values.get("infomaniak_zone", ""))
+    names = [str(values[name]) for name in ("fqdn", "mailman_domain") if name in values]
+    if zone and names and not any(name == zone or name.endswith(f".{zone}") for name in names):
+        wrong = f"{zone} has neither fqdn nor mailman_domain in it"
+        yield Problem("infomaniak_zone", wrong, str(values.get("mailman_domain", "example.org")))
+    for number, text in enumerate(_items(values, "fqdn_addresses"), start=1):
+        try:
+            ipaddress.ip_address(str(text))
+        except ValueError:
+            yield Problem(f"fqdn_addresses[#{number}]", f"{text!r} is not an IP address", "[198.51.100.1]")
 
 
 def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -524,6 +548,7 @@ RULES = (
     acme,
     database,
     infomaniak,
+    dns_names,
     backup_rules.problems,
     list_names,
     list_duplicates,

@@ -28,16 +28,18 @@ def summary(
     checks: Sequence[HostCheck],
     *,
     failures: Sequence[str] = (),
+    dns: str = "",
     check_mode: bool = False,
 ) -> str:
     """Return the summary of a run; empty parts are left out.
 
-    `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`: texts to show; `failures`: what the
-    run could not do, one line each.
+    `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`, `dns`: texts to show;
+    `failures`: what the run could not do, one line each.
     """
     parts = [
         _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists, check_mode)])),
         _section("Not done", "\n".join(f"- {line}" for line in failures)),
+        _section("DNS", dns),
         _section("Aliases", aliases),
         _section("Outgoing mail", forecast),
         *(

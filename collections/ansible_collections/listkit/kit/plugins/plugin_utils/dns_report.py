@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""What the run says about the DNS, and which records it changes."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+ADDRESS_TYPES = ("A", "AAAA")
+MOVE = "infomaniak_fix: true"
+
+
+class Report(NamedTuple):
+    """What the summary of the run shows."""
+
+    text: str
+    failures: list[str]
+
+
+def public_addresses(texts: Iterable[str]) -> list[str]:
+    """Return the addresses among `texts` that can be reached from everywhere."""
+    return [text for text in texts if _is_public(text)]
+
+
+def _is_public(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).is_global
+    except ValueError:
+        return False
+
+
+def zone_changes(records: Iterable[Mapping[str, Any]], zone: str, moves: bool = False) -> list[Mapping[str, Any]]:
+    """Return those of the records that are in the zone; those that lead a name to another host only with `moves`."""
+    return [record for record in records if _is_in(record["source"], zone) and (moves or not _is_move(record))]
+
+
+def _is_in(name: str, zone: str) -> bool:
+    return name == zone or name.endswith(f".{zone}")
+
+
+def _is_move(record: Mapping[str, Any]) -> bool:
+    return record["type"] in ADDRESS_TYPES and bool(record["replaces"])
+
+
+def report(
+    result: Mapping[str, Any], found: Mapping[str, Any], changes: Mapping[str, Any], zone: str, *, moves: bool = False
+) -> Report:
+    """Return what to say about the results of `mail_dns_info`, of `dns_record_info` and of `dns_record`."""
+    failures = [f"DNS: {each['msg']}" for each in (result, found, changes) if each.get("msg") and not _skipped(each)]
+    made = zone_changes(result.get("records", ()), zone, moves) if changes.get("records") else []
+    pairs = list(zip(result.get("records", ()), result.get("lines", ()), strict=True))
+    left = [(record, line) for record, line in pairs if record not in made]
+    parts = [f"{each['name']}: {each['problem']} {each['fix']}" for each in result.get("problems", ())]
+    if made:
+        parts += [f"Added or changed in the zone {zone}:", *(line for record, line in pairs if record in made)]
+    if left:
+        parts += ["Records to add or change at the DNS provider:", *(line for _record, line in left)]
+    if changes.get("records") and any(_is_move(record) for record, _line in left):
+        parts.append(f"The run lets a name that leads to another host do so, unless {MOVE}.")
+    return Report("\n".join(parts), failures)
+
+
+def _skipped(result: Mapping[str, Any]) -> bool:
+    return bool(result.get("skipped"))

@@ -1,0 +1,144 @@
+"""The play that checks the DNS, and changes a zone at the provider, against a name server and the stand-in API."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import public_addresses, report, zone_changes
+from ansible_run import KIT, Run, ansible_playbook
+
+from infomaniak_api import StandInApi
+from infomaniak_api.account import Account, Zone
+from infomaniak_api.name_server import NameServer
+from infomaniak_api.server import TOKEN
+
+PLAYS = ("Check the DNS", "Summarise the run")
+SPF = "v=spf1 include:spf.infomaniak.ch -all"
+PUBLIC = {
+    ("spf.infomaniak.ch", "TXT"): ["v=spf1 ip4:192.0.2.0/24 -all"],
+    ("example.org", "MX"): ["5 mta-gw.infomaniak.ch"],
+    ("example.org", "TXT"): ["v=spf1 mx ~all"],
+    ("lists.example.org", "A"): ["203.0.113.9"],
+}
+IN_ZONE = [("MX", ".", "5 mta-gw.infomaniak.ch"), ("TXT", ".", '"v=spf1 mx ~all"'), ("A", "lists", "203.0.113.9")]
+GUIDE = {
+    "fqdn": "lists.example.org",
+    "fqdn_addresses": ["198.51.100.1"],
+    "mail_host": "mail.infomaniak.com",
+    "mail_account": "mailman@example.org",
+    "mail_password": "the-device-password",
+    "mailman_user": "admin",
+    "mailman_password": "the-web-password",
+    "mailman_domain": "example.org",
+    "mailman_email": "admin@example.org",
+}
+WITH_API = {"infomaniak_token": TOKEN, "infomaniak_mail_hosting": 1, "infomaniak_zone": "example.org"}
+
+
+@pytest.fixture
+def api():
+    """A customer with a zone that has the records of PUBLIC."""
+    records = {
+        number: {"id": number, "type": kind, "source": source, "target": target, "ttl": 3600}
+        for number, (kind, source, target) in enumerate(IN_ZONE, start=1)
+    }
+    with StandInApi(Account(zones={"example.org": Zone("example.org", records)})) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def server():
+    """The public DNS: SPF without the provider, no DMARC, and a name that leads to another host."""
+    with NameServer(dict(PUBLIC)) as started:
+        yield started
+
+
+@pytest.fixture
+def run(api, server, tmp_path: Path):
+    """Run the two plays: `run("--check", infomaniak_zone="example.org")`."""
+    plays = [play for play in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if play["name"] in PLAYS]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
+
+    def run_plays(*arguments: str, **variables: object) -> Run:
+        hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}}
+        values = {**GUIDE, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": values}}))
+        command = ("-i", str(tmp_path / "inventory.yml"), "play.yml", "-vvv", "-D", *arguments)
+        return ansible_playbook(tmp_path, *command, environment={"INFOMANIAK_HOST": api.url})
+
+    return run_plays
+
+
+def summary_of(run: Run) -> str:
+    """Return the summary on one line."""
+    return " ".join(run.output.partition("PLAY [Summarise")[2].split())
+
+
+def targets(api: StandInApi) -> list[str]:
+    return sorted(record["target"] for record in api.account.zones["example.org"].records.values())
+
+
+def test_without_a_zone_the_records_are_printed(run, api):
+    shown = run()
+    assert shown.returncode == 0, shown.output
+    for text in (
+        "lists.example.org: The name leads to 203.0.113.9, and the web interface is at 198.51.100.1.",
+        "Records to add or change at the DNS provider:",
+        "lists.example.org. 3600 IN A 198.51.100.1",
+        'example.org. 3600 IN TXT "v=spf1 mx include:spf.infomaniak.ch ~all"',
+        '_dmarc.example.org. 3600 IN TXT "v=DMARC1; p=none; rua=mailto:admin@example.org"',
+    ):
+        assert text in summary_of(shown)
+    assert api.requests == [] and "changed=0" in shown.output
+
+
+def test_the_zone_is_changed_but_no_host_moves_unless_wanted(run, api):
+    before = targets(api)
+    assert "+. 3600 TXT v=spf1 mx include:spf.infomaniak.ch ~all" in run("--check", **WITH_API).output
+    assert targets(api) == before
+    first = run(**WITH_API)
+    assert first.returncode == 0 and TOKEN not in first.output
+    spf = '"v=spf1 mx include:spf.infomaniak.ch ~all"'
+    dmarc = '"v=DMARC1; p=none; rua=mailto:admin@example.org"'
+    assert targets(api) == sorted([dmarc, spf, "203.0.113.9", "5 mta-gw.infomaniak.ch"])
+    assert "Added or changed in the zone example.org: example.org. 3600 IN TXT" in summary_of(first)
+    second = run(infomaniak_fix=True, **WITH_API)
+    assert targets(api) == sorted([dmarc, spf, "198.51.100.1", "5 mta-gw.infomaniak.ch"])
+    assert "example.org: The public DNS doesn't have the records of the zone yet." in summary_of(second)
+
+
+def test_an_unknown_zone_fails_the_run_at_its_end_and_preflight_changes_nothing(run, api):
+    api.account.zones.clear()
+    failed = run("--tags", "preflight", **WITH_API)
+    assert failed.returncode == 2
+    assert "DNS: Infomaniak has no such thing, or hides it from this API token. Check" in summary_of(failed)
+    assert "Records to add or change at the DNS provider:" in summary_of(failed)
+    assert {request.partition(" ")[0] for request in api.requests} == {"GET"}
+
+
+def test_the_check_can_be_switched_off(run, server):
+    assert run(mail_dns_check="no").returncode == 0
+    assert server.asked == []
+
+
+def record(source: str, kind: str = "A", replaces: tuple[str, ...] = ()) -> dict:
+    return {"source": source, "type": kind, "target": "x", "replaces": list(replaces)}
+
+
+def test_only_names_in_the_zone_are_changed():
+    inside = [record("example.org"), record("a.example.org"), record("example.org", "TXT", ("old",))]
+    moved = record("b.example.org", replaces=("203.0.113.9",))
+    records = [*inside, moved, record("notexample.org"), record("example.net")]
+    assert zone_changes(records, "example.org") == inside
+    assert zone_changes(records, "example.org", moves=True) == [*inside, moved]
+
+
+def test_a_quiet_dns_is_not_mentioned():
+    assert report({}, {"skipped": True}, {"skipped": True}, "") == ("", [])
+
+
+def test_private_addresses_and_names_are_not_compared():
+    texts = ["192.0.2.1", "10.0.0.1", "lists.example.org", "", "185.181.160.1", "2a00:1450::1", "fe80::1"]
+    assert public_addresses(texts) == ["185.181.160.1", "2a00:1450::1"]
