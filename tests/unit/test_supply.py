@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIREMENTS = sorted((ROOT / "requirements").glob("*.txt"))
+REQUIREMENTS = [*sorted((ROOT / "requirements").glob("*.txt")), ROOT / "tests/mailboxes/pypi.txt"]
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 COMMIT = re.compile(r"[^@]+@[0-9a-f]{40}")
 DIGEST = re.compile(r"[^@]+@sha256:[0-9a-f]{64}")
