@@ -25,6 +25,7 @@ from typing import NamedTuple
 import pytest
 
 from bench.archive import posts, write_mbox
+from bench.web import MANAGE
 from deployment import Deployment
 from e2e import memory, playbook
 from e2e.mailing import MailingList
@@ -106,7 +107,7 @@ STEPS = (
     ("listkit.archive.store:ListArchive._add", "50"),  # adding
     ("listkit.archive.store:_order", "2"),  # threading
     ("listkit.archive.store:_forget_threads", "1"),  # a batch is stored
-    ("listkit.archive.store:_identify_members", "1"),  # ending a list
+    ("listkit.web.patches.archive_senders:identify_senders", "1"),  # ending a list
     ("listkit.web.search_index:difference", "1"),  # indexing, with the index's lock
 )
 
@@ -122,6 +123,16 @@ def act(address):
     return list(unsound.values_list("thread_id", flat=True))
 """
 """Returns the threads that don't have one first post, or not the date of their last."""
+
+LINKED = """
+from hyperkitty.models import Sender
+
+def act(domain):
+    linked = Sender.objects.filter(address__endswith=domain, mailman_id__isnull=False)
+    return list(linked.values_list("address", flat=True))
+"""
+"""Returns the authors at a domain whom HyperKitty knows as users of Mailman."""
+OTHER_AUTHORS = 5
 
 MANY = """
 import random, sys, time
@@ -147,7 +158,7 @@ FEWEST_MESSAGES = 1000
 LIVE_POSTS_FOUND_SECONDS = 120
 LIVE_POSTS_EVERY_SECONDS = 60
 
-OLD_POSTS, LIVE_POSTS = 400, 5
+OLD_POSTS, KILLED_POSTS, LIVE_POSTS = 400, 1000, 5
 YEAR_SECONDS = 366 * 86_400
 LONG_AGO = datetime(2009, 3, 7, 12, 0, tzinfo=UTC)
 
@@ -265,6 +276,30 @@ def test_reindex_repairs_what_the_search_lost(deployment: Deployment, release: s
     assert f"{word} 0" in guest.get(search).text
 
 
+def test_posts_are_linked_to_their_authors_accounts_without_a_request_for_each(
+    website: WebSite, mailing_list: MailingList, public_list: str
+):
+    host, domain = website.site.web, f"{secrets.token_hex(4)}.test"
+    member = f"Member@{domain}"
+    mailing_list.add(member.lower(), send_welcome_message=False)
+    authors = [member, *(f"p{number}@{domain}" for number in range(OTHER_AUTHORS))]
+    messages = [compose(author, public_list, f"About {author}", "Plums.\n") for author in authors]
+    for message in messages:
+        message.replace_header("Date", format_datetime(LONG_AGO))
+    file = upload(host, write_mbox(messages))
+    assert f"{len(authors)} added" in host.run(f"listkit archive import --list {public_list} {file}; rm {file}")
+    assert in_django(website, LINKED, domain) == [member]
+    forget = "update hyperkitty_sender set mailman_id = null where address like '%' || :'domain'"
+    psql = ["runuser", "-u", "www-data", "--", "psql", "-q", "-v", f"domain={domain}", "mailman3web"]
+    website.site.database.run(shlex.join(psql), stdin=forget)
+    # The daily job does the same.
+    host.run(f"{MANAGE} mailman_sync")
+    assert in_django(website, LINKED, domain) == [member]
+    requests = website.site.host.run("grep -F '/3.1/' /var/log/mailman3/mailman.log")
+    assert "/3.1/addresses?count=" in requests
+    assert domain not in "".join(line for line in requests.splitlines() if "/users/" in line)
+
+
 @pytest.mark.one_release
 def test_an_import_that_is_killed_at_any_step_continues_and_live_posts_are_found_meanwhile(
     website: WebSite, public_list: str
@@ -286,6 +321,29 @@ def test_an_import_that_is_killed_at_any_step_continues_and_live_posts_are_found
     assert json.loads(host.run("listkit archive status"))["missing"] == 0
     assert in_django(website, UNSOUND_THREADS, public_list) == []
     host.run(f"rm {file}")
+
+
+@pytest.mark.slow
+def test_a_playbook_whose_import_is_killed_says_so_and_the_next_run_continues(
+    deployment: Deployment, release: str, website: WebSite, public_list: str, tmp_path: Path
+):
+    host, box = website.site.web, tmp_path / "old.mbox"
+    box.write_text(write_mbox(posts(public_list, KILLED_POSTS)))
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(import_archive, deployment, release, public_list, str(box))
+        while not running.done() and not posts_in_archive(website, public_list):
+            wait([running], 0.5)
+        host.run(f"pkill -KILL -f '[a]rchive import .*{public_list}'")
+        killed = running.result()
+    assert killed.returncode != 0
+    assert re.search(r"The import ended early .* run this again to continue it", killed.stdout), killed.stdout
+    assert json.loads(host.run("listkit archive status"))["missing"] == 0
+    host.run("test ! -e /var/lib/mailman3/web/import")
+    before = posts_in_archive(website, public_list)
+    assert 0 < before < KILLED_POSTS
+    continued = import_archive(deployment, release, public_list, str(box))
+    said = f"{KILLED_POSTS} messages read: {KILLED_POSTS - before} added, {before} already in the archive, 0 not added"
+    assert said in continued.stdout, continued.stdout
 
 
 @pytest.mark.slow

@@ -19,10 +19,10 @@ from listkit.archive.threads import positions
 from listkit.common.message.plain_text import simplified
 from listkit.common.patching import Patching
 from listkit.web import patches
+from listkit.web.patches import archive_senders
 
 PATCHING = Patching("web/archive")
 _TEXT_CHARACTERS = 2000
-_MEMBERS_PER_PAGE = 500
 _ROWS_PER_UPDATE = 500
 
 log = logging.getLogger("hyperkitty.import")
@@ -154,7 +154,7 @@ class ListArchive:
             cache.delete(f"MailingList:{self._list.pk}:p_count_for:{year}:{month}")
         for value in (*self._list.recent_cached_values, self._list.cached_values["first_date"]):
             value.rebuild()
-        _identify_members()
+        archive_senders.identify_senders()
 
 
 def _check_list(address: str) -> None:
@@ -228,22 +228,3 @@ def _forget_threads(threads: Iterable[int]) -> None:
     for number in threads:
         keys = [f"Thread:{number}:{name}" for name in ("participants_count", "emails_count", "subject")]
         cache.delete_many([*keys, make_template_fragment_key("thread_participants", [number])])
-
-
-def _identify_members() -> None:
-    """Note the Mailman user of senders who are members, with a few requests however many others have written."""
-    from django_mailman3.lib.mailman import get_mailman_client
-    from hyperkitty.models import Sender
-    from mailmanclient import MailmanConnectionError
-
-    unknown = Sender.objects.filter(mailman_id__isnull=True)
-    page = None
-    try:
-        while page is None or page.has_next:
-            page = page.next if page else get_mailman_client().get_member_page(_MEMBERS_PER_PAGE, 1)
-            for member in page:
-                user = str(member.rest_data.get("user", "")).rpartition("/")[2]
-                if user:
-                    unknown.filter(address__iexact=member.rest_data["email"]).update(mailman_id=user)
-    except MailmanConnectionError as error:
-        log.warning("Mailman's REST API does not answer, so posts aren't linked to members' accounts: %s", error)

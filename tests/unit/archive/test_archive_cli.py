@@ -121,9 +121,7 @@ class TestAnImport:
         assert "3 messages read: 3 would be added," in capsys.readouterr().out
         assert (host.lists["a@example.org"].posts, host.ended, host.missing) == ({}, [], 300)
 
-    def test_a_list_that_mailman_lacks_is_named_before_another_one_is_imported(
-        self, host, capsys, tmp_path
-    ):
+    def test_a_list_that_mailman_lacks_is_named_before_another_one_is_imported(self, host, capsys, tmp_path):
         for name in ("a", "b"):
             (tmp_path / f"{name}.mbox").mkdir()
             (tmp_path / f"{name}.mbox/{name}.mbox").write_bytes((CASES / "crash-subject.mbox").read_bytes())

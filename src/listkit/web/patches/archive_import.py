@@ -32,7 +32,6 @@ PATCH = Patch(
         Target("hyperkitty.models:Email.set_parent", "(self, parent)"),
         Target("hyperkitty.lib.incoming:add_to_list", "(list_name, message, from_import=False)"),
         Target("hyperkitty.lib.incoming:DuplicateMessage"),
-        Target("mailmanclient:Client.get_member_page"),
     ),
     apply=_apply,
 )
