@@ -17,7 +17,7 @@ import tarfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -110,6 +110,19 @@ STEPS = (
     ("listkit.web.patches.archive_senders:identify_senders", "1"),  # ending a list
     ("listkit.web.search_index:difference", "1"),  # indexing, with the index's lock
 )
+
+LAGGING = """
+import subprocess, sys
+sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
+from listkit.web import search_index, setup
+setup.load_django()
+from hyperkitty.models import Email
+numbers = list(Email.objects.filter(subject__endswith=sys.argv[1]).values_list("id", flat=True))
+with search_index.locked(120):
+    search_index.remove(numbers)
+    subprocess.run(["listkit", "archive", "status"])
+"""
+"""Removes the posts with a subject from the index, and prints what `listkit archive status` says then."""
 
 UNSOUND_THREADS = """
 from django.db.models import Count, F, Max, Q
@@ -266,14 +279,31 @@ def test_reindex_repairs_what_the_search_lost(deployment: Deployment, release: s
     guest = website.browser()
     search = f"/mailman3/hyperkitty/search?mlist={public_list}&q={word}"
     wait_for(word, SEARCHABLE_WITHIN_SECONDS, lambda: guest.get(search), lambda page: f"{word} 0" in page.text)
-    psql = ["runuser", "-u", "www-data", "--", "psql", "-q", "-v", f"subject={word} 0", "mailman3web"]
-    late = "update hyperkitty_email set archived_date = '2038-01-20' where subject like '%' || :'subject'"
-    website.site.database.run(shlex.join(psql), stdin=late)
+    archived_at(website, f"{word} 0", datetime(2038, 1, 20, tzinfo=UTC))
     checked = website.site.web.run("listkit check --only web; true")
     assert "1 of" in checked and "archived in the future, the last on 2038-01-20" in checked, checked
     website.site.web.run("listkit archive reindex --rebuild")
     assert "search index: the search finds all" in website.site.web.run("listkit check --only web; true")
     assert f"{word} 0" in guest.get(search).text
+    archived_at(website, f"{word} 0", datetime.now(UTC) - timedelta(hours=1))
+    state = website.site.web.run(shlex.join([*AS_WEB_USER, "python3", "-c", LAGGING, f"{word} 0"]))
+    assert json.loads(state.splitlines()[-1])["missing"] >= 1, state
+    website.site.web.run("listkit archive reindex")
+    assert json.loads(website.site.web.run("listkit archive status"))["missing"] == 0
+    assert f"{word} 0" in guest.get(search).text
+
+
+def archived_at(website: WebSite, subject: str, moment: datetime) -> None:
+    """Change when the posts with this subject were archived."""
+    late = "update hyperkitty_email set archived_date = :'moment' where subject like '%' || :'subject'"
+    in_database(website, late, subject=subject, moment=moment.isoformat())
+
+
+def in_database(website: WebSite, statement: str, **variables: str) -> None:
+    """Execute a statement of SQL with psql's variables."""
+    words = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    psql = ["runuser", "-u", "www-data", "--", "psql", "-q", *words, "mailman3web"]
+    website.site.database.run(shlex.join(psql), stdin=statement)
 
 
 def test_posts_are_linked_to_their_authors_accounts_without_a_request_for_each(
@@ -290,8 +320,7 @@ def test_posts_are_linked_to_their_authors_accounts_without_a_request_for_each(
     assert f"{len(authors)} added" in host.run(f"listkit archive import --list {public_list} {file}; rm {file}")
     assert in_django(website, LINKED, domain) == [member]
     forget = "update hyperkitty_sender set mailman_id = null where address like '%' || :'domain'"
-    psql = ["runuser", "-u", "www-data", "--", "psql", "-q", "-v", f"domain={domain}", "mailman3web"]
-    website.site.database.run(shlex.join(psql), stdin=forget)
+    in_database(website, forget, domain=domain)
     # The daily job does the same.
     host.run(f"{MANAGE} mailman_sync")
     assert in_django(website, LINKED, domain) == [member]
