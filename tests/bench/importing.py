@@ -18,10 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from bench.archive import posts, write_mbox
 from bench.deploy import play, seconds
-from bench.web import MANAGE
 from deployment import Deployment
 from e2e.mailing import MailingList
-from e2e.website import WebSite, burst, posts_in_archive, remove_archive
+from e2e.website import MANAGE, WebSite, burst, posts_in_archive, remove_archive
 
 LAB = "bench-import"
 MBOX = "/var/lib/mailman3/web/bench-import.mbox"

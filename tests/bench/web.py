@@ -29,7 +29,7 @@ from e2e import memory
 from e2e.browser import Browser
 from e2e.crawler import crawling
 from e2e.mailing import MailingList
-from e2e.website import WebSite, burst, posts_in_archive
+from e2e.website import MANAGE, WebSite, burst, posts_in_archive
 from lab import Host, Lab
 
 LAB, CLIENT = "bench-web", "client"
@@ -40,7 +40,6 @@ CRAWLERS, CRAWL_SECONDS = 50, 60
 BURST, BURST_LIMIT_SECONDS = 200, 600
 SAMPLES = 15
 
-MANAGE = "cd /usr/share/mailman3-web && runuser -u www-data -- python3 manage.py"
 STOCK_INDEX = "/var/lib/mailman3/web/fulltext_index"
 MBOX = "/var/lib/mailman3/web/bench.mbox"
 QUERY = "runuser -u www-data -- psql -Atq mailman3web"

@@ -25,11 +25,11 @@ from typing import NamedTuple
 import pytest
 
 from bench.archive import posts, write_mbox
-from bench.web import MANAGE
 from deployment import Deployment
 from e2e import memory, playbook
 from e2e.mailing import MailingList
 from e2e.website import (
+    MANAGE,
     SEARCHABLE_WITHIN_SECONDS,
     WebSite,
     archiving,

@@ -26,6 +26,9 @@ SEARCHABLE_WITHIN_SECONDS = 240
 RATE_SECONDS = 90
 """How long one may have to wait until a form is taken again: ten a minute and address are."""
 
+MANAGE = "cd /usr/share/mailman3-web && runuser -u www-data -- python3 manage.py"
+"""Begins a shell command: one of Django's."""
+
 TOO_SOON = "Something went wrong. Please try again."
 """The answer to a form that came faster than a person fills it in."""
 
