@@ -347,8 +347,8 @@ class DeliveryAgent:
             return []
 
         forbidden = submission_rules.rules()["forbidden_extensions"]
-        if file := owner.unsendable_file(message.clean.file_names, forbidden):
-            outcome.notes.append(f"{_OWNER}: the mail service would refuse the attachment {file!r}")
+        if objection := owner.objection(message.clean, forbidden):
+            outcome.notes.append(f"{_OWNER}: {objection}")
             return []
 
         def attempt(_delivery: str) -> tuple[DeliveryStatus, object]:

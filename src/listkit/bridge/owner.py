@@ -15,6 +15,7 @@ from listkit.common.answers import HEADER as ANSWER_HEADER
 from listkit.common.answers import Answer
 from listkit.common.message.cleaning import CleanMessage
 from listkit.common.message.header import Header
+from listkit.common.submission_rules import MOST_HOPS
 
 LOOP_HEADER = "X-Listkit-Owner-Copy"
 _ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "7z", "rar"})
@@ -38,11 +39,18 @@ def reason_to_keep(header: Header) -> str:
     return ""
 
 
-def unsendable_file(file_names: Iterable[str], forbidden: Iterable[str]) -> str:
-    """Find a file because of which the mail service would refuse the message, or return an empty string.
+def objection(message: CleanMessage, forbidden: Iterable[str]) -> str:
+    """Say why the mail service would refuse the message, or return an empty string. forbidden: extensions of files."""
+    hops = sum(field.name == "received" for field in message.fields)
+    if hops > MOST_HOPS:
+        return f"it has passed {hops} mail servers, of at most {MOST_HOPS}, so the mail service would refuse it"
+    if file := _unsendable_file(message.file_names, forbidden):
+        return f"the mail service would refuse the attachment {file!r}"
+    return ""
 
-    forbidden: extensions. An archive may hold such files; it isn't opened here.
-    """
+
+def _unsendable_file(file_names: Iterable[str], forbidden: Iterable[str]) -> str:
+    """Find a file with a forbidden extension. An archive may hold such files; it isn't opened here."""
     suspect = {extension.lower().lstrip(".") for extension in forbidden}
     suspect |= _ARCHIVES if suspect else frozenset()
     return next((name for name in file_names if name.rstrip(". ").rpartition(".")[2].lower() in suspect), "")

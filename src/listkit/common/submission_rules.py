@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 CONFIGURATION = Path("/etc/listkit/submission-filter.json")
+MOST_HOPS = 30
+"""Mail servers that a message that is sent may have passed. The next ones refuse it from 50 on, or earlier, since it
+seems to go in circles: ours, the provider's, and a recipient's, who may forward it."""
 
 
 def rules(path: Path = CONFIGURATION) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from email.message import Message
 from pathlib import PurePosixPath
 from typing import IO
 
+from listkit.common.submission_rules import MOST_HOPS
+
 # What Mailman adds to a message on its way out: headers, header and footer of the list.
 HEADROOM_BYTES = 64 * 1024
 # An archive in an archive in an archive is read; deeper, or unpacked larger, it says nothing good about itself.
@@ -56,6 +58,9 @@ def objections(message: Message, size: int, rules: dict) -> list[str]:
             f"The message has {_megabytes(size)} MB; at most {_megabytes(limit - HEADROOM_BYTES)} MB can be sent. "
             "Put large files on a server and send a link to them."
         )
+    hops = len(message.get_all("received", []))
+    if hops > MOST_HOPS:
+        found.append(f"The message has passed {hops} mail servers, of at most {MOST_HOPS}: it seems to go in circles.")
     found += [
         f"The attachment {_quoted(path)} is of a kind (.{_extension(path[-1])}) that mail services refuse. "
         "Send a link to it, or another kind of file."
@@ -142,7 +147,7 @@ def _inner_zip(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, allowance: Allo
 
 def withhold_content(message: Message, reasons: Iterable[str] = ()) -> None:
     """Leave the headers only, and `reasons`: the notice that contains the message must itself be sendable."""
-    for name in ("Content-Transfer-Encoding", "Content-Disposition"):
+    for name in ("Content-Transfer-Encoding", "Content-Disposition", "Received"):
         del message[name]
     message.del_param("boundary")
     message.set_type("text/plain")

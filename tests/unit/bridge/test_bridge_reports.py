@@ -14,6 +14,7 @@ from listkit.bridge.journal import Journal, Refusal
 from listkit.bridge.policy import Disposition
 from listkit.bridge.reports import AUTOMATIC, Reporter, composed
 from listkit.common import submission_rules
+from listkit.common.submission_rules import MOST_HOPS
 
 DAY = 86_400
 
@@ -201,3 +202,16 @@ def test_what_the_mail_service_would_refuse_is_kept_and_reported(bench, monkeypa
     assert outcome.disposition is (Disposition.PROCESSED if is_sent else Disposition.UNROUTED)
     assert outcome.is_reported
     assert is_sent or f"would refuse the attachment {name!r}" in outcome.notes[0]
+
+
+def test_what_goes_in_circles_is_kept_and_reported(bench):
+    trace = b"".join(b"Received: from a%d.example.com by b.example.com\n" % hop for hop in range(MOST_HOPS))
+    assert bench.handle(trace + post("postorius@example.org", to="postorius@example.org")).disposition is (
+        Disposition.PROCESSED
+    )
+    another = b"Received: from x by y\n" + trace + post("postorius@example.org", to="postorius@example.org")
+    outcome = bench.handle(another)
+    assert outcome.disposition is Disposition.UNROUTED
+    assert outcome.is_reported
+    assert "has passed 31 mail servers" in outcome.notes[0]
+    assert len(bench.relay.taken) == 1

@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests/infomaniak/host"))
 from stand_in.content import FORBIDDEN as REFUSED  # noqa: E402 -- it lives on its hosts, not on our path
 from stand_in.content import forbidden_attachment  # noqa: E402 -- the path above has to be there first
 
-from listkit.common.submission_rules import rules  # noqa: E402 -- the path above has to be there first
+from listkit.common.submission_rules import MOST_HOPS, rules  # noqa: E402 -- the path above has to be there first
 from listkit.mailman import submission_filter  # noqa: E402 -- the path above has to be there first
 from listkit.mailman.submission_filter import objections, withhold_content  # noqa: E402 -- the path above has to be there first
 
@@ -136,6 +136,18 @@ def test_a_message_that_is_too_large_is_told_by_how_much():
     (reason,) = objections(message(), 2 * 1024 * 1024, RULES)
     assert "2.0 MB" in reason
     assert "0.9 MB" in reason
+
+
+def test_a_message_that_goes_in_circles_is_refused_before_a_server_on_its_way_does():
+    circling = message()
+    for hop in range(MOST_HOPS):
+        circling["Received"] = f"from a{hop}.example.com by b.example.com; Mon, 30 Nov 2026 02:00:00 +0000"
+    assert objections(circling, 100, RULES) == []
+    circling["Received"] = "from a.example.com by c.example.com; Mon, 30 Nov 2026 02:00:00 +0000"
+    (reason,) = objections(circling, 100, RULES)
+    assert "has passed 31 mail servers, of at most 30" in reason
+    withhold_content(circling)
+    assert objections(circling, 100, RULES) == []
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch):
