@@ -34,6 +34,8 @@ DISCARDED = ("f1-oof-exchange", "f3-dsn-to-list")
 COMMAND = "s4-abwesend-confirms"
 # A moderator decides.
 HELD = "t16-listpost-own"
+# Postfix refuses a message that has passed 50 servers.
+CIRCLING = "r1-received-60"
 # Names two lists.
 LOOP = "u2-loop"
 # A setting of Postfix, in place of all that it may refuse for good.
@@ -47,7 +49,7 @@ SUBJECTS = {
     "m16-subject-nul-b64": "Hello world",
     "t4-subject-raw-utf8": "Grüße aus Zürich",
 }
-POSTED = sorted({path.stem for path in CASES.glob("*.eml")} - {*DISCARDED, COMMAND, HELD, LOOP})
+POSTED = sorted({path.stem for path in CASES.glob("*.eml")} - {*DISCARDED, COMMAND, HELD, CIRCLING, LOOP})
 
 
 @dataclass(frozen=True)
@@ -187,6 +189,19 @@ def test_a_post_that_says_it_has_been_posted_is_held(strange_list: MailingList):
     put_each(strange_list, Case.to(strange_list, HELD, author).octets)
     (request,) = wait_for(strange_list.held, "the post to be held", PATIENCE_SECONDS, every=1)
     assert "already been posted" in request["reason"]
+
+
+def test_a_post_that_goes_in_circles_is_refused_with_the_reason(strange_list: MailingList):
+    author, owner, reason = person("bea"), person("owner"), "has passed 6[0-9] mail servers, of at most 30"
+    strange_list.add_owner(owner)
+    strange_list.add(author, send_welcome_message=False)
+    words = {"bea@plain.test": author}
+    to_owner = strange_list.sub("owner")
+    put_each(strange_list, *(Case.at(to, CIRCLING, words).octets for to in (strange_list.address, to_owner)))
+    assert re.search(reason, strange_list.arrives(author, CIRCLING).text)
+    assert re.search(reason, strange_list.arrives(owner, CIRCLING).text)
+    strange_list.settle()
+    assert set_aside(strange_list) == ""
 
 
 def test_strange_posts_that_are_held_can_be_seen_and_decided_on(strange_list: MailingList):
