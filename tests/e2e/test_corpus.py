@@ -181,6 +181,7 @@ def test_bounces_are_recognised_as_often_as_by_flufl_bounce_alone(mailing_list: 
 
     query = _RECORDED.format(mailing_list.list_id)
     recorded = host.run(f"runuser -u list -- psql -At -d mailman3 -c {shlex.quote(query)}").splitlines()
-    assert Counter(map(str.lower, recorded)) == Counter(map(str.lower, expected))
+    # Cleaned, more of them can be read.
+    assert Counter(map(str.lower, expected)) - Counter(map(str.lower, recorded)) == Counter()
     assert [number for folder in SET_ASIDE for number in numbers_in(mailing_list, folder)] == []
     assert set_aside(mailing_list) == ""

@@ -137,6 +137,8 @@ def test_a_folded_field_is_one():
         (b"just text", [], b"just text\r\n"),
         (b" begins with a fold\r\nTo: x\r\n\r\n", [], b" begins with a fold\r\nTo: x\r\n\r\n"),
         (b"From ana Mon\r\nTo: x\r\n\r\nbody", ["to"], b"body\r\n"),
+        (b"To: x\r\nFrom ana Mon\r\nCc: y\r\n\r\nbody", ["to", "cc"], b"body\r\n"),
+        (b"To: x\r\nFrom here on.\r\nHello.\r\n", ["to"], b"From here on.\r\nHello.\r\n"),
         (b"To: x\r\nno field\r\nCc: y\r\n\r\n", ["to"], b"no field\r\nCc: y\r\n\r\n"),
         (b"To : x\r\n\r\n", ["to"], b""),
         (b": x\r\n\r\n", [], b": x\r\n\r\n"),

@@ -99,12 +99,22 @@ def read_header(spool: IO[bytes]) -> Header:
             fields.append((first.name, [first.raw]))
             if len(fields) > HEADER_FIELDS:
                 raise HeaderTooLarge(f"the header has more than {HEADER_FIELDS} fields")
-        elif fields and (_FOREIGN_FIELD.match(line) or line.startswith(b">From ")):
+        elif fields and (_FOREIGN_FIELD.match(line) or _is_separator(line, spool)):
             skipping = True
         elif fields or not line.startswith(b"From "):
             break
         offset += len(line)
     return Header(tuple(Field(name, b"".join(lines)) for name, lines in fields), offset)
+
+
+def _is_separator(line: bytes, spool: IO[bytes]) -> bool:
+    """Whether the line is the first one of a message in a mailbox file, and not of the body: a field follows."""
+    if not line.startswith(b"From "):
+        return line.startswith(b">From ")
+    position = spool.tell()
+    following = spool.readline()
+    spool.seek(position)
+    return FIELD_PATTERN.match(following) is not None
 
 
 def envelope_sender(header: Header) -> str:

@@ -232,6 +232,14 @@ def test_a_multipart_whose_parts_cannot_be_found_becomes_text(content_type):
     assert message.get_content() == "Grüße\r\n"
 
 
+@pytest.mark.parametrize("boundary", [b"==_1@example.org==_", b"{a}[b]<c>*$#%&;~!^`|", b"=_?:Q:="])
+def test_a_boundary_of_characters_that_it_should_not_have_is_kept(boundary):
+    message = multipart(b'multipart/mixed; boundary="' + boundary + b'"', b"--" + boundary + b"\r\n\r\nHello.\r\n")
+    assert message.get_boundary() == boundary.decode()
+    (part,) = message.iter_parts()
+    assert part.get_content() == "Hello."
+
+
 def test_a_boundary_that_is_folded_is_found():
     message = multipart(b'multipart/mixed; boundary="simple\r\n boundary"', b"--simple boundary\r\n\r\none\r\n")
     assert [part.get_payload() for part in message.iter_parts()] == ["one"]

@@ -20,6 +20,7 @@ _DOMAIN = r"[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?"
 _ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 _ATOMS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z -]+")
 _COMMENT = re.compile(r"\(([^()]*)\)")
+_QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ENCODED_NAME = re.compile(r'"(\s*=\?[^"]*\?=\s*)"')
 # Python's strict parser ends in an AttributeError.
 _LEADING_DOT = re.compile(r"(?:^|[,:)])\s*\.")
@@ -90,7 +91,7 @@ def _entry(entry: str) -> tuple[str, str]:
         name = _name(entry[:bracket])
     else:
         bare, comment = _without_comments(entry)
-        words = bare.split()
+        words = [] if _QUOTED_STRING.fullmatch(bare) else bare.split()
         written = next((word for word in words if "@" in word), "")
         name = _name(comment if written else bare)
     address = _usable(re.sub(r"\s+", "", written).strip(",;"))

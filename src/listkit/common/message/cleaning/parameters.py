@@ -21,7 +21,8 @@ _MOST_PARAMETERS = 50
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`{|}~0-9A-Za-z-]+")
 _TYPE = re.compile(r"([!#$&^_.+0-9A-Za-z-]+)/([!#$&^_.+0-9A-Za-z-]+)")
-_BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{0,199}[0-9A-Za-z'()+_,./:=?-]")
+# RFC 2046 allows fewer characters, but every mail program reads these.
+_BOUNDARY = re.compile(r"[ !#-\[\]-~]{0,199}[!#-\[\]-~]")
 # name, name*, name*0, name*0*
 _NAME = re.compile(r"([^*\s]+)(?:\*(\d{1,3}))?(\*?)")
 _FILE_NAMES = ("filename", "name")
