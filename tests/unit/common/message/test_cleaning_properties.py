@@ -176,6 +176,7 @@ def test_a_message_of_broken_parts_is_readable_once_it_is_cleaned(octets):
 @given(messages)
 @example(b"To: Mon, 30 Nov 2026 02:00:00 -0000 (CET (x))\r\n\r\n")
 @example(b"To: =?utf-8?b?a?= ana@example.com <mailto:a@b.ch>\r\n\r\n")
+@example(b"To: <ana@example.com> <>\r\n\r\n")
 @example(b"Content-Type: multipart/digest; boundary=DD\r\n\r\n--DD\r\n")
 def test_cleaning_what_is_clean_changes_nothing(octets):
     once = cleaned(octets)

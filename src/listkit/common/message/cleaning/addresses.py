@@ -20,6 +20,7 @@ _DOMAIN = r"[0-9A-Za-z](?:[0-9A-Za-z.-]*[0-9A-Za-z])?"
 _ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 _ATOMS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z -]+")
 _COMMENT = re.compile(r"\(([^()]*)\)")
+_EMPTY_BRACKETS = re.compile(r"<\s*>")
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ENCODED_NAME = re.compile(r'"(\s*=\?[^"]*\?=\s*)"')
 # Python's strict parser ends in an AttributeError.
@@ -85,6 +86,7 @@ def _mailboxes(octets: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _entry(entry: str) -> tuple[str, str]:
+    entry = _EMPTY_BRACKETS.sub(" ", entry)
     bracket = entry.rfind("<")
     if bracket >= 0:
         written = entry[bracket + 1 :].partition(">")[0]
@@ -95,7 +97,7 @@ def _entry(entry: str) -> tuple[str, str]:
         written = next((word for word in words if "@" in word), "")
         name = _name(comment if written else bare)
     address = _usable(re.sub(r"\s+", "", written).strip(",;"))
-    if not address and written:
+    if not address and (written or bracket >= 0):
         # Shown, since it can't be written to.
         name = _name(re.sub("[<>]", " ", entry))
     return name, address
