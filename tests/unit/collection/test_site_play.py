@@ -235,6 +235,12 @@ def test_a_switch_that_is_on_is_on(inventory):
     assert found["core_verp_delivery_interval"] == 1
 
 
+def test_what_the_probe_found_is_the_default_and_the_operator_has_the_last_word(inventory, tmp_path):
+    assert not inventory.given()["relay_verp"]
+    (tmp_path / "mail-probe.json").write_text('{"verp": true}')
+    assert inventory.given()["relay_verp"] and not inventory.given(settings="mail_verp=false")["relay_verp"]
+
+
 def test_a_list_may_accept_what_others_hold_as_spam(inventory):
     lists = [{"name": "Dev", "hold_spam": "no"}, {"name": "b@example.net", "hold_spam": True}, {"name": "c"}]
     found = inventory.given(settings=f"mailman_lists={lists}")
