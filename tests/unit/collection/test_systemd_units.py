@@ -108,6 +108,16 @@ def test_failed_unit_is_started_again():
     assert run(systemd, enabled=["a"])["started"] == ["a.service"]
 
 
+def test_a_failed_unit_whose_files_are_watched_is_started():
+    """On Debian 12, postfix.service is active even when its instance has failed."""
+    failed = {**STOPPED, "ActiveState": "failed"}
+    watch = {"instance.service": ["/etc/a/*"], "operators.service": [], "resting.service": ["/etc/b"]}
+    systemd = FakeSystemd(postfix=RUNNING, instance=failed, operators=failed, resting=STOPPED)
+    assert run(systemd, enabled=["postfix"], watch=watch)["started"] == ["instance.service"]
+    assert systemd.calls == ["reset-failed instance.service", "start instance.service", "require instance.service"]
+    assert run(systemd, disabled=["instance"], watch=watch)["started"] == []
+
+
 def test_disabled_stops_and_disables():
     systemd = FakeSystemd(a=RUNNING)
     run(systemd, disabled=["a"], restarted=["a"])

@@ -51,6 +51,7 @@ options:
       - Files that a unit reads when it starts, by unit. Shell patterns are allowed.
       - A running unit is restarted if one of its files was written after it started. So a run repairs an earlier one
         that was interrupted before the restart.
+      - A unit with such files that has failed is started; so is the instance of a template behind a unit in O(enabled).
     type: dict
     default: {}
   changed:
@@ -218,6 +219,8 @@ class Plan:
         self.unmask = [name for name in params["enabled"] if units[name].masked]
         self.enable = [name for name in params["enabled"] if not units[name].at_boot]
         self.start = [name for name in params["enabled"] if units[name].failed or not units[name].active]
+        others = params["watch"].keys() - {*params["enabled"], *params["disabled"], *params["masked"]}
+        self.start += sorted(name for name in others if units[name].failed and params["watch"][name])
         stale = [
             name
             for name, patterns in params["watch"].items()
