@@ -1,4 +1,4 @@
-"""Mail that anyone on the Internet can send, by the hundred."""
+"""Mail and forms that anyone on the Internet can send, by the hundred."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 
 from deployment import Deployment
-from infomaniak.service import POSTFIX_IDLE
+from e2e.mailing import MailingList
+from e2e.website import WebSite, in_django
 
 # One connection: a process for each message would be the slowest part of a flood.
 _SEND = """
@@ -24,6 +25,16 @@ with smtplib.SMTP("127.0.0.1", 10025) as server:
             message[name] = value
         message.set_content(mail["body"])
         server.sendmail(mail["sender"], [mail["recipient"]], message.as_bytes())
+"""
+
+_SUBSCRIBE = """
+def act(fqdn, asked):
+    from listkit.web.patches import public_forms
+    public_forms.MIN_SECONDS = 0
+    for list_id, address in asked:
+        page = f"/postorius/lists/{list_id}/anonymous_subscribe"
+        fields = {"email": address, "display_name": "", "moment": public_forms.issue_token(), "website": ""}
+        assert Client(HTTP_HOST=fqdn).post(page, fields, secure=True).status_code == 302
 """
 
 
@@ -44,6 +55,6 @@ def send(deployment: Deployment, mails: Iterable[Forged]) -> None:
     deployment.stand_in.strict.run(shlex.join(["python3", "-c", _SEND]), stdin=listing)
 
 
-def wait_until_sent(deployment: Deployment, seconds: float) -> None:
-    """Wait until all of it is at the mail service."""
-    deployment.stand_in.strict.wait_until(POSTFIX_IDLE, "the flood to be sent", seconds)
+def subscribe_on_the_web(website: WebSite, asked: Iterable[tuple[MailingList, str]]) -> None:
+    """Ask for the subscriptions in the form, as many patient robots would: the limits for one address don't count."""
+    in_django(website, _SUBSCRIBE, website.site.fqdn, [(attacked.list_id, address) for attacked, address in asked])
