@@ -87,8 +87,6 @@ def _scratch(name: str, database: Database) -> Iterator[Database]:
 
 
 def _as_superuser(*command: str) -> None:
-    answer = subprocess.run(
-        ["runuser", f"--user={SUPERUSER}", "--", *command], capture_output=True, text=True, cwd="/", check=False
-    )
+    answer = subprocess.run(databases.as_user(SUPERUSER, command), capture_output=True, text=True, cwd="/", check=False)
     if answer.returncode:
         raise BackupError(f"PostgreSQL: {databases.first_lines(answer.stderr.splitlines())}")
