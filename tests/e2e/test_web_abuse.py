@@ -169,6 +169,45 @@ def test_one_address_can_not_subscribe_many(website: WebSite, mailing_list: Mail
     assert 1 <= len(pending["entries"]) <= 15
 
 
+_OTHERS = """
+def act(fqdn, name, list_id, pages, member):
+    guest, user = Client(HTTP_HOST=fqdn), Client(HTTP_HOST=fqdn)
+    user.force_login(users.create_user(name, f"{name}@example.org", "right"))
+    path, answers = f"/postorius/lists/{list_id}/", {}
+    for page in pages:
+        refused, forbidden = (client.get(path + page, secure=True) for client in (guest, user))
+        answers[page] = [refused.headers.get("Location", refused.status_code), forbidden.status_code]
+    for client in (guest, user):
+        client.post(path + "unsubscribe/", {"email": member}, secure=True)
+    return answers
+"""
+_FOR_MODERATORS = ("held_messages", "members/member/", "subscription_requests", "pending_confirmation")
+_FOR_OWNERS = ("csv_view/", "settings/", "bans/", "mass_subscribe/", "mass_removal/")
+
+
+def test_others_neither_see_what_moderators_see_nor_unsubscribe_anyone(website: WebSite, mailing_list: MailingList):
+    member = person("member")
+    mailing_list.add(member)
+    pages = [*_FOR_MODERATORS, *_FOR_OWNERS]
+    name = f"x{secrets.token_hex(4)}"
+    answers = in_django(website, _OTHERS, website.site.fqdn, name, mailing_list.list_id, pages, member)
+    login = "/mailman3/accounts/login/"
+    found = {page: [str(refused).partition("?")[0], forbidden] for page, (refused, forbidden) in answers.items()}
+    # The roster is closed without a way in.
+    assert found == {page: [login, 403] for page in pages} | {"members/member/": ["403", 403]}
+    assert mailing_list.members() == [member]
+
+
+def test_guests_see_no_addresses(website: WebSite, public_list: str):
+    guest, author = website.browser(), person("author")
+    website.deliver(compose(author, public_list, "Medlars", "Brown.\n"))
+    thread = archived(guest, public_list, "Medlars")
+    archive = f"/mailman3/hyperkitty/list/{public_list}"
+    others = [guest.get(f"{archive}/{page}") for page in ("", "latest", "feed/")]
+    assert {page.status for page in others} == {200}
+    assert [page.url for page in (thread, *others) if author in page.text] == []
+
+
 _DOWNLOAD = """
 def act(fqdn, name, address):
     from django.core.cache import cache
