@@ -30,6 +30,8 @@ MINUTE_SECONDS = 60
 HOUR_SECONDS = 3600
 ON_THE_WEB = 5
 """Every fifth forged subscription is one in the web interface."""
+WAVES, JOINED, SPAMMED = 50, 200, 10
+"""The campaign: a member posts after each wave of forged subscriptions, and of spams to a list and its owners each."""
 
 
 @pytest.fixture
@@ -240,20 +242,20 @@ def test_the_sites_owner_gets_one_summary(attacked: Outbound):
 
 @pytest.mark.slow
 def test_ten_thousand_forged_subscriptions_and_a_thousand_spams_in_an_hour(attacked: Outbound, website: WebSite):
-    waves, joined, spammed, lists = 50, 200, 10, [attacked.list]
-    victims = [f"{attacked.list.name}-v{number}@strict.test" for number in range(waves * joined)]
+    lists = [attacked.list]
+    victims = [f"{attacked.list.name}-v{number}@strict.test" for number in range(WAVES * JOINED)]
     with ExitStack() as others:
         # Ten answers of each in an hour are more than the account's share.
         lists += [others.enter_context(new_list(attacked.list.deployment, attacked.list.site)) for _ in range(6)]
         began = time.monotonic()
-        for number in range(waves):
-            wave(attacked, website, lists, victims[number::waves], spammed)
+        for number in range(WAVES):
+            wave(attacked, website, lists, victims[number::WAVES], SPAMMED)
             took = post_arrives(attacked, MINUTE_SECONDS)
             print(f"{time.monotonic() - began:.0f} s: wave {number + 1}, a post took {took:.0f} s", flush=True)
         assert time.monotonic() - began < HOUR_SECONDS
         attacked.host.wait_until(MAILMAN_IDLE, "Mailman to have handled the flood", HOUR_SECONDS)
         attacked.list.settle()
         assert set().union(*map(pending, lists)) == set(victims)
-        check_bill(attacked, posts=waves, victims=victims)
+        check_bill(attacked, posts=WAVES, victims=victims)
         assert attacked.status()["strangers_used"] == LIMIT * 4 // 100
-        assert len(attacked.list.held()) == waves * spammed
+        assert len(attacked.list.held()) == WAVES * SPAMMED
