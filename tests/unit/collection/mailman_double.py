@@ -34,6 +34,7 @@ class MailmanDouble:
     """Holds domains, lists and their people; `url` is where it listens.
 
     people: by list's address and "role address", with the properties that differ from Mailman's defaults.
+    templates: by list's address, domain or "" for the site, the URI of each template by name.
     bulk: whether it has the plugin's resource `members`.
     refused: by address, why it can't be subscribed.
     """
@@ -45,6 +46,7 @@ class MailmanDouble:
         self.people: dict[str, dict[str, dict[str, str]]] = {}
         self.bans: dict[str, list[str]] = {}
         self.header_matches: dict[str, list[dict[str, str]]] = {}
+        self.templates: dict[str, dict[str, str]] = {}
         self.bulk = False
         self.refused: dict[str, str] = {}
         self.requests: list[str] = []
@@ -96,6 +98,8 @@ class MailmanDouble:
             return self._domain(method, parts[1:], fields)
         if parts[0] == "lists":
             return self._list(method, parts[1:], fields, options)
+        if parts[0] == "uris":
+            return self._uri(method, self.templates.setdefault("", {}), parts[1:], fields)
         if parts[0] == "bans":
             return self._ban(method, self.bans.setdefault("", []), parts[1:], fields)
         if parts[0] == "plugins":
@@ -110,6 +114,8 @@ class MailmanDouble:
             return 201, {}
         if parts[0] not in self.domains:
             return 404, {"title": "404 Not Found"}
+        if parts[1:2] == ["uris"]:
+            return self._uri(method, self.templates.setdefault(parts[0], {}), parts[2:], fields)
         if method == "PATCH":
             self.domains[parts[0]].update({key: values[0] for key, values in fields.items()})
         if method == "DELETE":
@@ -135,6 +141,8 @@ class MailmanDouble:
             return self._ban(method, self.bans.setdefault(address, []), parts[2:], fields)
         if parts[1:2] == ["header-matches"]:
             return self._match(method, self.header_matches.setdefault(address, []), parts[2:], fields)
+        if parts[1:2] == ["uris"]:
+            return self._uri(method, self.templates.setdefault(address, {}), parts[2:], fields)
         if parts[1:] == ["held"]:
             return 200, {"total_size": self.held.get(address, 0)}
         if parts[1:] == ["config"]:
@@ -201,6 +209,18 @@ class MailmanDouble:
             return 204, None
         matches.append(match)
         return 201, {}
+
+    @staticmethod
+    def _uri(method, uris, parts, fields):
+        if method == "GET":
+            entries = [{"name": name, "uri": uri} for name, uri in sorted(uris.items())]
+            return 200, {"start": 0, "total_size": len(entries), **({"entries": entries} if entries else {})}
+        if method == "DELETE":
+            for name in parts or list(uris):
+                uris.pop(name, None)
+        else:
+            uris.update({name: values[0] for name, values in fields.items()})
+        return 204, None
 
     def _plugin(self, method, parts, fields, options):
         address, role = parts[2].replace(".", "@", 1), parts[3]

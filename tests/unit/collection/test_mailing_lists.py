@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -31,6 +32,8 @@ def params(mailman, tmp_path):
         "domain": "example.org",
         "lists": [],
         "defaults": DEFAULTS,
+        "templates": {},
+        "templates_directory": str(tmp_path / "templates"),
     }
 
 
@@ -145,6 +148,10 @@ def test_bans_and_header_matches_are_exactly_the_declared_ones(mailman, params):
         ({"header_matches": [{"header": "X", "pattern": "a"}, {"header": "x", "pattern": "a"}]}, "occurs twice"),
         ({"header_matches": [{"header": "X", "pattern": "a", "action": "keep"}]}, "action: 'keep' is not one of hold"),
         ({"members": {"entries": ["ana"]}}, r"news@example.org: members: entries\[#1\]: 'ana' is not a full"),
+        (
+            {"templates": {"welcome": "Hello"}},
+            "news@example.org: templates: 'welcome' is not a template here; did you mean list:user:notice:welcome",
+        ),
         ({"owners": ["ana"]}, r"news@example.org: owners: entries\[#1\]: 'ana' is not a full"),
     ],
 )
@@ -152,6 +159,34 @@ def test_people_and_filters_that_are_not_valid_are_refused_before_anything_is_wr
     with pytest.raises(ValueError, match=reason):
         converge(params, {"name": "press"}, {"name": "news", **wrong})
     assert mailman.writes == []
+
+
+WELCOME, FOOTER = "list:user:notice:welcome", "list:member:regular:footer"
+
+
+def test_templates_of_a_list_and_of_all_lists(mailman, params):
+    declared = {"name": "news", "templates": {WELCOME: "Welcome to $listname\n"}}
+    predicted, _results = converge(params, declared, templates={FOOTER: ""}, check=True)
+    assert mailman.templates == {"": {}} and not Path(params["templates_directory"]).exists()
+    changes, _results = converge(params, declared, templates={FOOTER: ""})
+    assert changes == predicted
+    assert (changes[0].what, changes[0].after) == ("templates of all lists", {FOOTER: ""})
+    assert changes[2].after["templates"] == declared["templates"]
+    uri = mailman.templates["news@example.org"][WELCOME]
+    assert Path(uri.removeprefix("file://")).read_text() == "Welcome to $listname\n"
+    mailman.writes.clear()
+    assert converge(params, declared, templates={FOOTER: ""})[0] == [] and mailman.writes == []
+    changes, _results = converge(params, {"name": "news", "templates": {WELCOME: {"state": "absent"}}})
+    assert (changes[0].before, changes[0].after) == ({"templates": declared["templates"]}, {"templates": {}})
+
+
+def test_a_new_list_does_not_get_the_templates_of_a_removed_one(mailman, params):
+    converge(params, {"name": "news", "templates": {WELCOME: "Welcome!"}})
+    converge(params, {"name": "news", "state": "absent"}, check=True)
+    assert list(mailman.templates["news@example.org"]) == [WELCOME]
+    converge(params, {"name": "news", "state": "absent"})
+    assert mailman.templates["news@example.org"] == {}
+    assert not (Path(params["templates_directory"]) / "lists/news.example.org").exists()
 
 
 def test_check_mode_writes_nothing_and_says_what_it_would(mailman, params):
@@ -249,7 +284,7 @@ def test_domain_description(mailman, params):
 def test_mailmans_own_words_reach_the_operator(mailman, params):
     declared = Declaration("news@nowhere.example", {})
     with pytest.raises(rest.RestError, match=r"refuses POST lists: 400 Domain does not exist: nowhere\.example"):
-        mailing_lists.converge_list(rest.Api.of(params), declared)
+        mailing_lists.converge_list(rest.Api.of(params), declared, params["templates_directory"])
 
 
 def test_wrong_password_is_named_and_not_shown(params, tmp_path):

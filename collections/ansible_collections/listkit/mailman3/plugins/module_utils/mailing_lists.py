@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.listkit.mailman3.plugins.module_utils import list_filters, list_settings, rosters
+from ansible_collections.listkit.mailman3.plugins.module_utils import (
+    list_filters,
+    list_settings,
+    rosters,
+    templates,
+)
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, segment
@@ -27,6 +32,7 @@ ARGUMENTS = {
     "members": {"type": "dict", "options": rosters.ARGUMENTS},
     "bans": {"type": "list", "elements": "str"},
     "header_matches": {"type": "list", "elements": "dict", "options": list_filters.HEADER_MATCH_ARGUMENTS},
+    "templates": {"type": "dict", "default": {}},
     "settings": {"type": "dict", "default": {}},
     "style": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
@@ -42,6 +48,7 @@ class Declaration:
     rosters: Sequence[rosters.Declared] = ()
     bans: list[str] | None = None
     header_matches: list[list_filters.HeaderMatch] | None = None
+    templates: Mapping[str, templates.Template] = field(default_factory=dict)
     style: str | None = None
     absent: bool = False
 
@@ -71,6 +78,7 @@ class Declaration:
                 list_filters.header_match_problem,
                 list_filters.normal_header_matches,
             ),
+            _valid_templates(address, item.get("templates") or {}),
             item.get("style"),
             absent,
         )
@@ -106,6 +114,13 @@ def _valid(
     return normal(item[key])
 
 
+def _valid_templates(address: str, declared: Mapping[str, templates.Template]) -> Mapping[str, templates.Template]:
+    wrong = templates.problem(declared)
+    if wrong:
+        raise ValueError(f"{address}: templates: {wrong[0]} (for example {wrong[1]})")
+    return declared
+
+
 def converge_domain(
     api: Api, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
 ) -> Change:
@@ -128,24 +143,27 @@ def converge_domain(
     return Change(what, before={key: present.get(key) or "" for key in differing}, after=differing)
 
 
-def converge_list(api: Api, declared: Declaration, *, check: bool = False) -> Change:
+def converge_list(api: Api, declared: Declaration, templates_directory: str, *, check: bool = False) -> Change:
     """Create, change or remove a list."""
     path = f"lists/{segment(declared.address)}"
     present = api.get(path)
     what = f"list {declared.address}"
+    of_list = templates.Templates(api, f"lists/{declared.address.replace('@', '.')}/", templates_directory)
     if declared.absent:
         lost = _contents(api, present) if present else {}
         if present and not check:
+            of_list.remove_all()
             api.delete(path)
         return Change(what, before=lost)
     if present:
-        before, after = _adjust(api, present["list_id"], declared, check)
+        before, after = _adjust(api, present["list_id"], declared, of_list, check)
         return Change(what, before, after)
+    texts = {"templates": dict(declared.templates)} if declared.templates else {}
     if not check:
         style = {"style_name": declared.style} if declared.style else {}
         api.post("lists", {"fqdn_listname": declared.address, **style})
-        _adjust(api, declared.address.replace("@", "."), declared, check)
-    return Change(what, after={"list": declared.address, **declared.settings, **declared.filters()})
+        _adjust(api, declared.address.replace("@", "."), declared, of_list, check)
+    return Change(what, after={"list": declared.address, **declared.settings, **declared.filters(), **texts})
 
 
 def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,8 +177,10 @@ def _contents(api: Api, present: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _adjust(api: Api, list_id: str, declared: Declaration, check: bool) -> tuple[dict, dict]:
-    """Correct an existing list's settings and filters; return the differences, before and after."""
+def _adjust(
+    api: Api, list_id: str, declared: Declaration, of_list: templates.Templates, check: bool
+) -> tuple[dict, dict]:
+    """Correct an existing list's settings, filters and templates; return the differences, before and after."""
     path = f"lists/{list_id}/config"
     config = (api.get(path) or {}) if declared.settings else {}
     unknown = sorted(set(declared.settings) - set(config))
@@ -176,6 +196,9 @@ def _adjust(api: Api, list_id: str, declared: Declaration, check: bool) -> tuple
         found = _converge_filter(api, list_id, name, wanted, check)
         if found != wanted:
             before[name], after[name] = found, wanted
+    template_change = of_list.converge(declared.templates, check=check)
+    if any(template_change):
+        before["templates"], after["templates"] = template_change
     return before, after
 
 

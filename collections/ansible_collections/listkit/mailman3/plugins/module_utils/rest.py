@@ -165,6 +165,14 @@ def list_path(api: Api, address: str) -> str:
     return f"lists/{address.lower().replace('@', '.')}/"
 
 
+def domain_path(api: Api, name: str) -> str:
+    """Return the path of what belongs to a domain, "domains/NAME/". Raises ValueError if there is no such domain."""
+    path = f"domains/{segment(name.lower())}"
+    if not isinstance(api, EmptyApi) and api.get(path) is None:
+        raise ValueError(f"{name}: there is no such domain; create it with the module domain, or correct the name")
+    return f"{path}/"
+
+
 def missing_list(address: str) -> str:
     """Return the error for a list that doesn't exist."""
     return f"{address}: there is no such list; create it with the module mailing_list, or correct the name"

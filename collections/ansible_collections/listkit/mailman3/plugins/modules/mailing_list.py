@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Creates, configures or removes a list. Options that aren't given leave the list unchanged.
   - M(listkit.mailman3.mailing_lists) is faster for more than one list.
-extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster]
+extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster, listkit.mailman3.templates]
 options:
   name:
     description: The list's full address.
@@ -80,6 +80,12 @@ options:
         description: What happens to the post. The site's default if not given.
         type: str
         choices: [hold, reject, discard, accept, defer]
+  templates:
+    description:
+      - The list's own texts by the template's name, such as V(list:user:notice:welcome). Others are left unchanged.
+      - Each is a text, a dictionary C(uri) with the place to read it from, or C({state: absent}) to remove it.
+    type: dict
+    default: {}
   settings:
     description: Settings by their names in Mailman's REST interface.
     type: dict
@@ -118,7 +124,13 @@ failures:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module, rosters
+from ansible_collections.listkit.mailman3.plugins.module_utils import (
+    mailing_lists,
+    rest,
+    rest_module,
+    rosters,
+    templates,
+)
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import is_address
 
 
@@ -128,14 +140,14 @@ def converge(module, api):
         raise ValueError(f"name: {module.params['name']!r} is not a full address (for example members@example.org)")
     declared = mailing_lists.Declaration.of(module.params, domain="", defaults={})
     planned = rosters.plan_all(api, declared.rosters, new_lists=True)
-    change = mailing_lists.converge_list(api, declared, check=module.check_mode)
+    change = mailing_lists.converge_list(api, declared, module.params["templates_directory"], check=module.check_mode)
     return rosters.finish(api, planned, [change], check=module.check_mode)
 
 
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
-        argument_spec={**rest.ARGUMENTS, **mailing_lists.ARGUMENTS},
+        argument_spec={**rest.ARGUMENTS, **templates.ARGUMENTS, **mailing_lists.ARGUMENTS},
         supports_check_mode=True,
     )
     rest_module.run(module, converge)

@@ -12,7 +12,7 @@ description:
   - Creates, configures and removes the declared lists, and creates their domains, in one remote execution.
   - Lists that aren't declared are left unchanged. They are returned, with the settings that differ
     from O(defaults).
-extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster]
+extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster, listkit.mailman3.templates]
 options:
   domain:
     description: The default domain. It is created if missing, and completes names without C(@).
@@ -91,6 +91,12 @@ options:
             description: What happens to the post. The site's default if not given.
             type: str
             choices: [hold, reject, discard, accept, defer]
+      templates:
+        description:
+          - The list's own texts by the template's name, such as V(list:user:notice:welcome). Others are left unchanged.
+          - Each is a text, a dictionary C(uri) with the place to read it from, or C({state: absent}) to remove it.
+        type: dict
+        default: {}
       settings:
         description: Settings by their names in Mailman's REST interface. They override O(defaults).
         type: dict
@@ -107,6 +113,12 @@ options:
     description: Settings of every declared list, by their names in Mailman's REST interface.
     type: dict
     default: {}
+  templates:
+    description:
+      - Texts for all lists, declared or not, by the template's name, as in O(lists[].templates).
+      - A list's own template overrides them.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -119,6 +131,9 @@ EXAMPLES = r"""
       - name: members
         owners: [ana@example.org]
       - name: press@example.net
+        templates:
+          list:user:notice:welcome: |
+            Welcome to $display_name!
 """
 
 RETURN = r"""
@@ -162,19 +177,34 @@ failures:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.mailman3.plugins.module_utils import mailing_lists, rest, rest_module, rosters
+from ansible_collections.listkit.mailman3.plugins.module_utils import (
+    mailing_lists,
+    rest,
+    rest_module,
+    rosters,
+    templates,
+)
+from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change
 
 
 def converge(module, api):
     """Converge the domains and the declared lists, and inspect the others."""
     params, check = module.params, module.check_mode
+    wrong = templates.problem(params["templates"], templates.NAMES)
+    if wrong:
+        raise ValueError(f"templates: {wrong[0]} (for example {wrong[1]})")
     declared = [mailing_lists.Declaration.of(item, params["domain"], params["defaults"]) for item in params["lists"]]
     # All plans come first: one that removes too many people stops the run before anything is written.
     planned = rosters.plan_all(api, [roster for item in declared for roster in item.rosters], new_lists=True)
     wanted = {item.address for item in declared if not item.absent}
     domains = sorted({params["domain"], *(address.partition("@")[2] for address in wanted)})
-    domain_changes = [mailing_lists.converge_domain(api, domain, check=check) for domain in domains]
-    list_changes = [mailing_lists.converge_list(api, item, check=check) for item in declared]
+    directory = params["templates_directory"]
+    of_site = templates.Templates(api, "", directory).converge(params["templates"], check=check)
+    site_changes = [
+        Change("templates of all lists", *of_site),
+        *(mailing_lists.converge_domain(api, domain, check=check) for domain in domains),
+    ]
+    list_changes = [mailing_lists.converge_list(api, item, directory, check=check) for item in declared]
     gone = {item.address for item in declared if item.absent}
     existing = (set(mailing_lists.addresses_of_all(api)) | wanted) - gone
     undeclared = sorted(existing - wanted)
@@ -185,7 +215,7 @@ def converge(module, api):
         "undeclared": undeclared,
         "drift": mailing_lists.drift(api, undeclared, params["defaults"]),
     }
-    return rosters.finish(api, planned, domain_changes + list_changes, results, check=check)
+    return rosters.finish(api, planned, site_changes + list_changes, results, check=check)
 
 
 def main():
@@ -193,9 +223,11 @@ def main():
     module = AnsibleModule(
         argument_spec={
             **rest.ARGUMENTS,
+            **templates.ARGUMENTS,
             "domain": {"type": "str", "required": True},
             "lists": {"type": "list", "elements": "dict", "default": [], "options": mailing_lists.ARGUMENTS},
             "defaults": {"type": "dict", "default": {}},
+            "templates": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
