@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from listkit.backup import files, waiting
 
@@ -85,3 +86,8 @@ def test_released_mail_is_where_it_waited(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "hold").mkdir()
     assert waiting.release() == 1
     assert (out / "1.pck").read_text() == "a post" and not aside.exists()
+
+
+def test_the_texts_whose_paths_are_in_mailmans_database_are_put_back():
+    variables = yaml.safe_load((Path(__file__).parents[3] / "roles/lists/vars/main.yml").read_text())
+    assert Path(variables["_lists_templates_directory"]) in files.STATE

@@ -19,8 +19,9 @@ def test_a_full_declaration_is_right(tmp_path):
     inline = {"name": "board", "members": ["Ana <ana@example.org>"], "members_state": "exact", "max_removals": 61}
     filters = {"bans": ["^.*@example[.]net$"], "header_matches": [{"header": "X-Spam", "pattern": "yes"}]}
     from_file = {"name": "news", "members_from": {"file": str(tmp_path / "members.csv")}, "subscription": "closed"}
+    texts = {"name": "press", "templates": {"list:user:notice:welcome": "Welcome!"}}
     nobody = {"name": "old", "members": [], "members_state": "exact", "allow_empty": True}
-    assert problems({**inline, **filters}, from_file, nobody) == []
+    assert problems({**inline, **filters}, from_file, texts, nobody) == []
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,14 @@ def test_a_full_declaration_is_right(tmp_path):
         ({"bans": ["eve"]}, "bans: 'eve' is neither an address nor a regular expression"),
         ({"header_matches": [{"header": "X:", "pattern": "a"}]}, "header_matches: 'X:' is not the name of a header"),
         (
+            {"templates": {"list:user:notice:hello": "a"}},
+            "templates: 'list:user:notice:hello' is not a template here; ",
+        ),
+        (
+            {"templates": {"list:user:notice:welcome": None}},
+            "templates: list:user:notice:welcome: must be a text, {uri:",
+        ),
+        (
             {"subscription": "open", "settings": {"subscription_policy": "confirm"}},
             "settings.subscription_policy: is set, and subscription too; they are the same (for example",
         ),
@@ -56,6 +65,17 @@ def test_a_full_declaration_is_right(tmp_path):
 def test_what_is_wrong_is_named(keys, message):
     (found,) = problems({"name": "news", **keys})
     assert found.startswith(f"mailman_lists[#1].{message}")
+
+
+def test_the_default_texts_are_checked_and_are_not_settings():
+    def found(templates):
+        defaults = {"mailman_list_defaults": {"templates": templates, "advertised": False}}
+        return [str(problem) for problem in operator_rules.problems_of(defaults)]
+
+    assert found({"domain:admin:notice:new-list": "There is a new list."}) == []
+    assert found("a")[0].startswith(
+        "mailman_list_defaults.templates: must be a dictionary with a text for each name (for"
+    )
 
 
 @pytest.mark.parametrize(

@@ -269,12 +269,14 @@ def test_every_domain_with_lists_is_the_bridges(inventory):
 
 def test_the_operators_list_defaults_override_the_kits(inventory):
     defaults = {"dmarc_mitigate_action": "wrap_message", "default_nonmember_action": "hold"}
+    texts = {"templates": {"list:member:regular:footer": ""}}
     lists = [{"name": "members", "settings": {"first_strip_reply_to": False}}]
-    settings = f"mailman_list_defaults={defaults}\nmailman_lists={lists}\nmail_domain_synonyms=['example.net']"
+    settings = f"mailman_list_defaults={defaults | texts}\nmailman_lists={lists}\nmail_domain_synonyms=['example.net']"
     found = inventory.given(settings=settings)
     for name in ("core_list_defaults", "lists_defaults"):
         assert found[name].items() >= defaults.items() and found[name]["reply_goes_to_list"] == "point_to_list", name
-        assert found[name]["acceptable_aliases"], name
+        assert found[name]["acceptable_aliases"] and "templates" not in found[name], name
+    assert found["lists_templates"] == texts["templates"]
     expected = found["lists_expected"]["members@example.org"]
     assert expected == {
         "dmarc_mitigate_unconditionally": True,

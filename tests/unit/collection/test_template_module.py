@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from ansible_collections.listkit.mailman3.plugins.module_utils import rest, templates
 from ansible_collections.listkit.mailman3.plugins.modules import template as template_module
+from ansible_run import KIT
 from mailman_double import PASSWORD, MailmanDouble, recorded_config
 
 LIST, DOMAIN = "news@example.org", "example.org"
@@ -172,6 +174,11 @@ def test_a_declaration_that_is_not_valid_is_named(declared, reason):
     assert reason in templates.problem(declared)[0]
 
 
-def test_a_declaration_that_is_valid(mailman):
+def test_the_page_has_every_template():
+    page = (KIT / "docs/runbooks/templates.md").read_text()
+    assert sorted(re.findall(r"^\| `((?:list|domain):.*?)` \|", page, re.MULTILINE)) == sorted(templates.NAMES)
+
+
+def test_a_declaration_that_is_valid():
     right = {WELCOME: "Hello", GOODBYE: templates.ABSENT, "list:user:notice:hold": {"uri": "mailman:///de/hold.txt"}}
     assert templates.problem(right) is None

@@ -25,7 +25,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import 
     SUBSCRIPTION,
 )
 from ansible_collections.listkit.kit.plugins.plugin_utils.problem import Problem, secret_example
-from ansible_collections.listkit.mailman3.plugins.module_utils import list_filters, list_settings
+from ansible_collections.listkit.mailman3.plugins.module_utils import list_filters, list_settings, templates
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
     SUB_ADDRESSES,
@@ -97,6 +97,7 @@ AT_LEAST_ONE = {
     "mail_budget_answers_per_recipient": 2,
     "mail_budget_answers_per_hour": 10,
 }
+TEMPLATES = "templates"
 DEMAND = {"expected_members": "250", "posts_per_day": "0.5"}
 PLAN = {
     "domain": "mailman_domain",
@@ -475,11 +476,29 @@ def _is_amount(value: Any) -> bool:
 
 def settings_of_lists(values: Values) -> Problems:
     """Settings are Mailman's, with values that it accepts."""
-    yield from _bad_settings("mailman_list_defaults", values.get("mailman_list_defaults"))
+    defaults = values.get("mailman_list_defaults")
+    if isinstance(defaults, Mapping):
+        settings = {name: value for name, value in defaults.items() if name != TEMPLATES}
+        yield from _bad_settings("mailman_list_defaults", settings)
     for where, item in _lists(values):
         yield from _bad_settings(f"{where}.settings", item.get("settings"))
         if "\n" in str(item.get("description", "")):
             yield Problem(f"{where}.description", "must be a single line", "News for our members")
+
+
+def templates_of_lists(values: Values) -> Problems:
+    """Templates are Mailman's, with texts or places."""
+    defaults = values.get("mailman_list_defaults")
+    if isinstance(defaults, Mapping):
+        yield from _bad_templates(f"mailman_list_defaults.{TEMPLATES}", defaults.get(TEMPLATES), templates.NAMES)
+    for where, item in _lists(values):
+        yield from _bad_templates(f"{where}.{TEMPLATES}", item.get(TEMPLATES), templates.LIST_NAMES)
+
+
+def _bad_templates(where: str, declared: Any, names: tuple[str, ...]) -> Problems:
+    found = None if declared is None else templates.problem(declared, names)
+    if found:
+        yield Problem(where, *found)
 
 
 def _bad_settings(where: str, settings: Any) -> Problems:
@@ -557,5 +576,6 @@ RULES = (
     list_filters_and_subscription,
     demand,
     settings_of_lists,
+    templates_of_lists,
     accounts,
 )
