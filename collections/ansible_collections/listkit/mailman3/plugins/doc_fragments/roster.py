@@ -3,6 +3,54 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
+OPTION = """\
+type: dict
+suboptions:
+  state:
+    description: V(exact) removes those who aren't named; V(present) leaves them.
+    type: str
+    choices: [present, exact]
+    default: present
+  entries:
+    description:
+      - The people, each an address, C(Name <address>), or a dictionary of C(address), C(display_name), C(delivery_mode)
+        (V(regular), V(mime_digests), V(plaintext_digests) or V(summary_digests)) and C(delivery_status) (V(enabled),
+        V(by_user), V(by_moderator) or V(by_bounces)). Properties that aren't given are left unchanged.
+      - One of C(entries), C(file) and C(content) is required.
+    type: list
+    elements: raw
+  file:
+    description: File on the managed host with the people.
+    type: path
+  content:
+    description: Text with the people, for example the output of a command.
+    type: str
+  format:
+    description:
+      - Format of C(file) or C(content).
+      - V(csv) has a header with C(address) and optionally C(display_name), C(delivery_mode) and C(delivery_status).
+        V(google) is an export of Google Groups, V(sympa) a dump of Sympa's subscribers, and V(mailman) has an address,
+        or C(Name <address>), in each line, as Mailman 2 and 3 print them.
+      - V(detect) finds it out from the first line.
+    type: str
+    choices: [detect, csv, google, sympa, mailman]
+    default: detect
+  allow_empty:
+    description: Whether V(exact) may remove everyone, when no one is named.
+    type: bool
+    default: false
+  max_removals:
+    description: How many people V(exact) may remove, instead of 25 % and 20.
+    type: int
+"""
+
+
+def _option(role: str, people: str) -> str:
+    text = f"description: {people} Unchanged if not given.\n{OPTION}"
+    return f"  {role}:\n{indent(text, ' ' * 4)}"
+
 
 class ModuleDocFragment:
     """Read by ansible-doc; the argument specs are in module_utils/rosters.py."""
@@ -20,3 +68,12 @@ notes:
   - Through the resource C(plugins/listkit/members) of a Mailman plugin, each request changes up to 1000 people.
     A Mailman without it needs a request for each person, which is minutes for thousands.
 """
+    # Each role's people, for the module `members`.
+    ROLES = "options:\n" + "".join(
+        [
+            _option("members", "The list's members."),
+            _option("owners", "The list's owners."),
+            _option("moderators", "The list's moderators."),
+            _option("nonmembers", "People who posted without being members."),
+        ]
+    )

@@ -12,103 +12,16 @@ description:
   - Creates, configures and removes the declared lists, and creates their domains, in one remote execution.
   - Lists that aren't declared are left unchanged. They are returned, with the settings that differ
     from O(defaults).
-extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster, listkit.mailman3.templates]
+extends_documentation_fragment:
+  - listkit.mailman3.mailing_list.lists
+  - listkit.mailman3.rest
+  - listkit.mailman3.roster
+  - listkit.mailman3.templates
 options:
   domain:
     description: The default domain. It is created if missing, and completes names without C(@).
     type: str
     required: true
-  lists:
-    description: The lists, with the options of M(listkit.mailman3.mailing_list).
-    type: list
-    elements: dict
-    default: []
-    suboptions:
-      name:
-        description: The part before the C(@), or a full address for another domain.
-        type: str
-        required: true
-      description:
-        description: One line about the list. Unchanged if not given.
-        type: str
-      owners:
-        description: Addresses of the owners; any others are removed, but not the last one. Unchanged if not given.
-        type: list
-        elements: str
-      moderators:
-        description: Addresses of the moderators; any others are removed. Unchanged if not given.
-        type: list
-        elements: str
-      members:
-        description: The members, as in M(listkit.mailman3.members). Unchanged if not given.
-        type: dict
-        suboptions:
-          state:
-            description: V(exact) removes those who aren't named; V(present) leaves them.
-            type: str
-            choices: [present, exact]
-            default: present
-          entries:
-            description: The people, as in M(listkit.mailman3.members). One of C(entries), C(file) or C(content).
-            type: list
-            elements: raw
-          file:
-            description: File on the managed host with the people.
-            type: path
-          content:
-            description: Text with the people, for example the output of a command.
-            type: str
-          format:
-            description: Format of C(file) or C(content), as in M(listkit.mailman3.members).
-            type: str
-            choices: [detect, csv, google, sympa, mailman]
-            default: detect
-          allow_empty:
-            description: Whether V(exact) may remove everyone, when no one is named.
-            type: bool
-            default: false
-          max_removals:
-            description: How many people V(exact) may remove, instead of 25 % and 20.
-            type: int
-      bans:
-        description: Addresses, and patterns that start with C(^), that can't subscribe or post. Any others are removed.
-        type: list
-        elements: str
-      header_matches:
-        description: What to do with posts that have such a header. Any other rules are removed.
-        type: list
-        elements: dict
-        suboptions:
-          header:
-            description: The header's name, without a colon.
-            type: str
-            required: true
-          pattern:
-            description: Regular expression that its value contains. Case doesn't matter.
-            type: str
-            required: true
-          action:
-            description: What happens to the post. The site's default if not given.
-            type: str
-            choices: [hold, reject, discard, accept, defer]
-      templates:
-        description:
-          - The list's own texts by the template's name, such as V(list:user:notice:welcome). Others are left unchanged.
-          - Each is a text, a dictionary C(uri) with the place to read it from, or C({state: absent}) to remove it.
-        type: dict
-        default: {}
-      settings:
-        description: Settings by their names in Mailman's REST interface. They override O(defaults).
-        type: dict
-        default: {}
-      style:
-        description: Style of a new list, instead of Mailman's default. Existing lists keep theirs.
-        type: str
-      state:
-        description: V(absent) removes the list with its members and held messages. The archive is kept.
-        type: str
-        choices: [present, absent]
-        default: present
   defaults:
     description: Settings of every declared list, by their names in Mailman's REST interface.
     type: dict

@@ -10,56 +10,12 @@ short_description: Manage the members, owners, moderators and nonmembers of a ma
 version_added: 0.1.0
 description:
   - Adds, changes and removes the people on one list, for each role by itself. Roles that aren't given stay as they are.
-extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster]
+extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.roster, listkit.mailman3.roster.roles]
 options:
   list:
     description: The list's full address.
     type: str
     required: true
-  members: &roster
-    description: The people with this role. Unchanged if not given.
-    type: dict
-    suboptions:
-      state:
-        description: V(exact) removes those who aren't named; V(present) leaves them.
-        type: str
-        choices: [present, exact]
-        default: present
-      entries:
-        description:
-          - The people, each an address, C(Name <address>), or a dictionary of C(address), C(display_name),
-            C(delivery_mode) (V(regular), V(mime_digests), V(plaintext_digests) or V(summary_digests)) and
-            C(delivery_status) (V(enabled), V(by_user), V(by_moderator) or V(by_bounces)). Properties that aren't given
-            are left unchanged.
-          - One of C(entries), C(file) and C(content) is required.
-        type: list
-        elements: raw
-      file:
-        description: File on the managed host with the people.
-        type: path
-      content:
-        description: Text with the people, for example the output of a command.
-        type: str
-      format:
-        description:
-          - Format of C(file) or C(content).
-          - V(csv) has a header with C(address) and optionally C(display_name), C(delivery_mode) and C(delivery_status).
-            V(google) is an export of Google Groups, V(sympa) a dump of Sympa's subscribers, and V(mailman) has an
-            address, or C(Name <address>), in each line, as Mailman 2 and 3 print them.
-          - V(detect) finds it out from the first line.
-        type: str
-        choices: [detect, csv, google, sympa, mailman]
-        default: detect
-      allow_empty:
-        description: Whether V(exact) may remove everyone, when no one is named.
-        type: bool
-        default: false
-      max_removals:
-        description: How many people V(exact) may remove, instead of 25 % and 20.
-        type: int
-  owners: *roster
-  moderators: *roster
-  nonmembers: *roster
 """
 
 EXAMPLES = r"""
