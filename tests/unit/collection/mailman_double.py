@@ -35,6 +35,7 @@ class MailmanDouble:
 
     people: by list's address and "role address", with the properties that differ from Mailman's defaults.
     templates: by list's address, domain or "" for the site, the URI of each template by name.
+    new_list: settings of a new list that differ from the recorded one's.
     bulk: whether it has the plugin's resource `members`.
     refused: by address, why it can't be subscribed.
     """
@@ -47,6 +48,7 @@ class MailmanDouble:
         self.bans: dict[str, list[str]] = {}
         self.header_matches: dict[str, list[dict[str, str]]] = {}
         self.templates: dict[str, dict[str, str]] = {}
+        self.new_list: dict[str, Any] = {"dmarc_mitigate_action": "no_mitigation"}
         self.bulk = False
         self.refused: dict[str, str] = {}
         self.requests: list[str] = []
@@ -128,7 +130,7 @@ class MailmanDouble:
             if address.partition("@")[2] not in self.domains:
                 domain = address.partition("@")[2]
                 return 400, {"title": "400 Bad Request", "description": f"Domain does not exist: {domain}"}
-            self.lists[address] = {**recorded_config(self.version), "dmarc_mitigate_action": "no_mitigation"}
+            self.lists[address] = {**recorded_config(self.version), **self.new_list}
             return 201, {}
         if not parts:
             return 200, {"entries": [{"fqdn_listname": address} for address in self.lists]} if self.lists else {}

@@ -72,8 +72,9 @@ state:
 class ModuleDocFragment:
     """Read by ansible-doc; the argument specs are in module_utils/mailing_lists.py."""
 
-    DOCUMENTATION = f"options:\n{indent(OPTIONS, '  ')}"
-    LISTS = f"""\
+    # With an annotation, because ansible-test can't read unannotated values that are put together.
+    DOCUMENTATION: str = f"options:\n{indent(OPTIONS, '  ')}"
+    LISTS: str = f"""\
 options:
   lists:
     description: The lists, with the options of M(listkit.mailman3.mailing_list).

@@ -68,8 +68,8 @@ notes:
   - Through the resource C(plugins/listkit/members) of a Mailman plugin, each request changes up to 1000 people.
     A Mailman without it needs a request for each person, which is minutes for thousands.
 """
-    # Each role's people, for the module `members`.
-    ROLES = "options:\n" + "".join(
+    # Each role's people, for the module `members`. ansible-test can't read unannotated values that are put together.
+    ROLES: str = "options:\n" + "".join(
         [
             _option("members", "The list's members."),
             _option("owners", "The list's owners."),

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api
@@ -56,7 +56,7 @@ EXAMPLE = "{list:member:regular:footer: 'Sent to $listname'}"
 # Options of the modules that write templates; documented in doc_fragments/templates.py.
 ARGUMENTS = {"templates_directory": {"type": "path", "default": "/etc/mailman3/templates"}}
 
-Template = str | Mapping[str, str]
+Template: TypeAlias = "str | Mapping[str, str]"
 """As declared: a text, {"uri": URI}, or ABSENT."""
 
 
