@@ -1,4 +1,4 @@
-"""Members as code, against a real Mailman: the modules in both of their ways, and `listkit members` on the host."""
+"""Lists and members as code, against a real Mailman: the modules, the export, and `listkit members` on the host."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import pytest
 
 from deployment import LISTS
 from e2e import playbook
-from e2e.mailing import MailingList, person
+from e2e.mailing import MailingList, person, subject
 
 pytestmark = pytest.mark.lab
 
 BULK, PLAIN = "3.1", "3.0"
 """Versions of Mailman's REST API; the older one has no plugins, and so no bulk resource."""
+TEMPLATES = "/var/lib/listkit/templates"
 FIRST_SYNC_SECONDS, REPEATED_SYNC_SECONDS = 60, 2
 
 
@@ -28,9 +29,10 @@ def task(mailing_list: MailingList, version: str, register: str, **options: obje
     return {"listkit.mailman3.members": module, "register": register, "check_mode": register == "check"}
 
 
-def play(deployment, release: str, folder: Path, *tasks: dict) -> str:
-    """Run tasks on the host with core; return what Ansible said."""
-    head = {"hosts": deployment.sites[release].host.name, "become": True, "gather_facts": False}
+def play(deployment, release: str, folder: Path, *tasks: dict, variables: tuple[Path, ...] = ()) -> str:
+    """Run tasks on the host with core, with these files of variables; return what Ansible said."""
+    host = deployment.sites[release].host.name
+    head = {"hosts": host, "become": True, "gather_facts": False, "vars_files": [str(file) for file in variables]}
     # JSON is YAML.
     (folder / "play.yml").write_text(json.dumps([{**head, "tasks": list(tasks)}]))
     return playbook.run(deployment, release, str(folder / "play.yml"), "-D").stdout
@@ -144,6 +146,92 @@ def test_a_closed_list_refuses_requests_by_mail_and_on_the_web(deployment, relea
         assert len(mailing_list.members()) == 2
     finally:
         playbook.deploy(deployment, release, "--tags", "lists")
+
+
+def footer_of_a_post(mailing_list: MailingList, reader: str) -> str:
+    """Post, and return the last line that the reader gets."""
+    about = subject()
+    mailing_list.post(reader, about)
+    return mailing_list.arrives(reader, about).text.rstrip().rpartition("\n")[2]
+
+
+def state_of(mailing_list: MailingList) -> dict:
+    """Everything that an export has, except the people and templates."""
+    config = mailing_list.rest("GET", f"lists/{mailing_list.address}/config")
+    passing = {"http_etag", "last_post_at", "post_id"}
+    filters = {
+        name: [
+            {key: value for key, value in entry.items() if key not in ("http_etag", "self_link")}
+            for entry in mailing_list.rest("GET", f"lists/{mailing_list.address}/{name}").get("entries", [])
+        ]
+        for name in ("bans", "header-matches")
+    }
+    return {**{name: value for name, value in config.items() if name not in passing}, **filters}
+
+
+@pytest.mark.every_release("core")
+def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, mailing_list, owner, tmp_path):
+    reader, name = person("reader"), "list:member:regular:footer"
+    mailing_list.add_owner(owner)
+    mailing_list.add(reader, display_name="{{ reader }}")
+    mailing_list.configure(
+        info="Two\nlines {{ with braces }}",
+        max_message_size=200,
+        accept_these_nonmembers="^.*@example[.]com$",
+        digest_size_threshold=12.5,
+        autoresponse_grace_period="90m",
+        archive_policy="private",
+        send_welcome_message=False,
+    )
+    path = f"lists/{mailing_list.address}"
+    mailing_list.rest("POST", f"{path}/bans", email="^.*@example[.]net$")
+    mailing_list.rest("POST", f"{path}/header-matches", header="X-Spam", pattern="yes", action="hold")
+    options = {"list": mailing_list.address, "name": name, "templates_directory": TEMPLATES}
+
+    def template(content: str, register: str) -> dict:
+        module = {"listkit.mailman3.template": {**options, "content": content}}
+        return {**module, "register": register, "check_mode": register == "predicted"}
+
+    first, second = "The first footer of $listname\n", "The second footer of $listname\n"
+    output = play(
+        deployment,
+        release,
+        tmp_path,
+        *(template(first, register) for register in ("predicted", "made", "again")),
+        outcome("predicted is changed and predicted.diff == made.diff", "again is not changed"),
+    )
+    assert "failed=0" in output, output
+    assert footer_of_a_post(mailing_list, reader) == f"The first footer of {mailing_list.address}"
+
+    file, before = tmp_path / "lists.yml", state_of(mailing_list)
+    export = {"export_file": str(file), "export_members": True}
+    assert playbook.run(deployment, release, "playbooks/export_lists.yml", **export).returncode == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    exported = f"mailman_lists | selectattr('name', 'eq', '{mailing_list.name}') | list"
+
+    def lists(declared: object, register: str) -> dict:
+        module = {"domain": mailing_list.site.domain, "lists": declared, "templates_directory": TEMPLATES}
+        return {"listkit.mailman3.mailing_lists": module, "register": register}
+
+    other = {"info": "Other", "max_message_size": 99, "accept_these_nonmembers": [], "archive_policy": "public"}
+    filters = {"bans": [], "header_matches": [], "templates": {name: {"state": "absent"}}}
+    declaration = f"{{{{ lookup('listkit.kit.mailing_lists', {exported}) }}}}"
+    output = play(
+        deployment,
+        release,
+        tmp_path,
+        lists(declaration, "same"),
+        lists([{"name": mailing_list.name, "settings": other, **filters}], "other"),
+        lists(declaration, "back"),
+        lists(declaration, "again"),
+        outcome("same is not changed", "other is changed and back is changed", "again is not changed"),
+        outcome(f"({exported} | first).members[0].display_name == '{{' ~ '{{ reader }}' ~ '}}'"),
+        template(second, "second"),
+        variables=(file,),
+    )
+    assert "failed=0" in output, output
+    assert state_of(mailing_list) == before
+    assert footer_of_a_post(mailing_list, reader) == f"The second footer of {mailing_list.address}"
 
 
 @pytest.mark.slow
