@@ -9,7 +9,7 @@ module: mailing_lists_info
 short_description: Return all mailing lists in the form in which they are declared
 version_added: 0.1.0
 description:
-  - Returns the lists with their owners, moderators, filters, templates and settings, as O(lists) of
+  - Returns the lists with their owners, moderators, filters, templates and settings, as C(lists) of
     M(listkit.mailman3.mailing_lists). With these options, that module changes nothing.
   - Settings that a new list would have are left out.
 extends_documentation_fragment: [listkit.mailman3.rest, listkit.mailman3.templates]
