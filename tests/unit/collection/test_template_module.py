@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -12,7 +13,7 @@ import pytest
 from ansible_collections.listkit.mailman3.plugins.module_utils import rest, templates
 from ansible_collections.listkit.mailman3.plugins.modules import template as template_module
 from ansible_run import KIT
-from mailman_double import PASSWORD, MailmanDouble, recorded_config
+from mailman_double import PASSWORD, RECORDED, MailmanDouble, recorded_config
 
 LIST, DOMAIN = "news@example.org", "example.org"
 WELCOME, GOODBYE = "list:user:notice:welcome", "list:user:notice:goodbye"
@@ -172,6 +173,15 @@ def test_domains_and_the_site_have_a_template_more(mailman, converge):
 )
 def test_a_declaration_that_is_not_valid_is_named(declared, reason):
     assert reason in templates.problem(declared)[0]
+
+
+def test_the_double_answers_as_mailman_does(mailman, converge):
+    recorded = json.loads((RECORDED / "uris_3.3.10.json").read_text())
+    entries = [{"name": entry["name"], "uri": entry["uri"]} for entry in recorded["entries"]]
+    for entry in entries:
+        converge(**entry)
+    status, answer = mailman.answer("GET", "uris", {})
+    assert status == 200 and answer == {**answer, "total_size": recorded["total_size"], "entries": entries}
 
 
 def test_the_page_has_every_template():
