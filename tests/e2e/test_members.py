@@ -169,7 +169,6 @@ def state_of(mailing_list: MailingList) -> dict:
     return {**{name: value for name, value in config.items() if name not in passing}, **filters}
 
 
-@pytest.mark.every_release("core")
 def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, mailing_list, owner, tmp_path):
     reader, name = person("reader"), "list:member:regular:footer"
     mailing_list.add_owner(owner)
