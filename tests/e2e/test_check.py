@@ -56,6 +56,20 @@ BREAKAGES = {
         "systemctl stop 'postgresql@*'", "Mailman's REST API", "systemctl restart postgresql", at="database"
     ),
     "Mailman accepts no mail": Breakage("kill -STOP $(pgrep -x mailman-lmtp)", "Mailman's LMTP server"),
+    "a runner of Mailman hangs": Breakage(
+        "kill -STOP $(pgrep -x mailman-command);"
+        " install -o list -g list /dev/null /var/lib/mailman3/queue/command/1.pck;"
+        " touch -d '1 hour ago' /var/lib/mailman3/queue/command/1.pck",
+        "Mailman's queues",
+        "rm -f /var/lib/mailman3/queue/command/1.*; kill -CONT $(pgrep -x mailman-command)",
+        seen="1 in the queue command",
+    ),
+    "no name server answers": Breakage(
+        "echo 'nameserver 127.0.0.99' > /run/resolv.conf; mount --bind /run/resolv.conf /etc/resolv.conf",
+        "DNS",
+        "umount /etc/resolv.conf",
+        seen="no address for mail.infomaniak.com",
+    ),
     "the relay is down": Breakage("systemctl stop postfix", "Postfix", "systemctl start postfix", seen="refused"),
     "the budget is stopped": Breakage("systemctl stop listkit-budget", "listkit-budget.service"),
     "the archiver's key is wrong": Breakage(
@@ -70,6 +84,7 @@ BREAKAGES = {
         "rm /var/lib/mailman3/archives/hyperkitty/spool/1.pck",
     ),
     "a secret is open": Breakage("chmod 0644 /etc/postfix/sasl_passwd", "secrets", seen="/etc/postfix/sasl_passwd"),
+    "the secrets' folder is open": Breakage("chmod 0755 /etc/listkit/secrets", "secrets", seen="/etc/listkit/secrets"),
     "a disk is full": Breakage("mount -t tmpfs -o size=1m none /var/log", "disks", "umount /var/log", seen="/var/log"),
     "a message was shunted": Breakage(
         "touch /var/lib/mailman3/queue/shunt/1+0.pck",

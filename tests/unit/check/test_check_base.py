@@ -43,6 +43,7 @@ class TestSecrets:
     def secret(self, tmp_path):
         secret = tmp_path / "etc/listkit/secrets/rest_password"
         secret.parent.mkdir(parents=True)
+        secret.parent.chmod(0o700)
         secret.write_text("x")
         secret.chmod(0o600)
         return secret
@@ -57,6 +58,13 @@ class TestSecrets:
         assert str(secret) in finding.seen
         subprocess.run(finding.remedy.split("`")[1], shell=True, check=True)  # noqa: S602 -- the command under test
         assert secret.stat().st_mode & 0o777 == 0o600
+
+    def test_a_directory_that_others_can_enter_is_closed_by_the_command_beside_it(self, tmp_path, secret):
+        secret.parent.chmod(0o755)
+        finding = the(base.check_secrets(tmp_path))
+        assert finding.seen == f"open to other users: {secret.parent}"
+        subprocess.run(finding.remedy.split("`")[1], shell=True, check=True)  # noqa: S602 -- the command under test
+        assert the(base.check_secrets(tmp_path)).status is Status.OK
 
     def test_a_directory_that_only_root_can_list_is_not_taken_for_an_empty_one(self, tmp_path, secret, monkeypatch):
         def closed(path):
@@ -82,6 +90,30 @@ class TestDisks:
         values = {name: getattr(disk, name) for name in ("f_bavail", "f_frsize", "f_files")}
         monkeypatch.setattr(base.os, "statvfs", lambda path: type("Disk", (), {**values, "f_favail": 0}))
         assert "no inode free" in the(base.check_disks({tmp_path: "`du`"}, least=1)).seen
+
+
+class TestMemory:
+    @pytest.mark.parametrize(
+        ("available", "swap", "status"), [(500, 0, Status.OK), (10, 500, Status.OK), (40, 20, Status.WARNING)]
+    )
+    def test_memory_and_swap_count_together(self, tmp_path, available, swap, status):
+        sizes = {"MemTotal": 2000, "MemAvailable": available, "SwapFree": swap}
+        lines = "".join(f"{name}:   {size * 1024} kB\n" for name, size in sizes.items())
+        (tmp_path / "meminfo").write_text(f"{lines}HugePages_Total:  0\n")
+        finding = the(base.check_memory(tmp_path / "meminfo"))
+        assert (finding.status, finding.seen) == (status, f"{available} MiB available, {swap} MiB of swap free")
+
+
+class TestClock:
+    @pytest.mark.parametrize(("answer", "status"), [(0, Status.OK), (5, Status.WARNING)])
+    def test_the_kernel_says_whether_something_keeps_it_right(self, tmp_path, answer, status):
+        assert the(base.check_clock(tmp_path / "container", lambda: answer)).status is status
+
+    def test_the_kernel_answers(self, tmp_path):
+        assert the(base.check_clock(tmp_path / "container")).name == "clock"
+
+    def test_a_container_has_the_clock_of_its_machine(self, tmp_path):
+        assert the(base.check_clock(tmp_path, lambda: 5)).status is Status.OK
 
 
 class TestJobs:

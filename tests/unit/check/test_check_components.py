@@ -117,6 +117,58 @@ class TestOutgoingMail:
         assert "does not run" in finding.seen
 
 
+class TestQueuedMail:
+    def findings(self, tmp_path, refusals=(), unreadable=(), **account):
+        defaults = {"address": "a@x.test", "queued_messages": 0, "queued_recipients": 0, "next_release": None}
+        numbers = {"accounts": [{**defaults, **account}]}
+        numbers |= {"refused_messages": list(refusals), "unreadable_messages": list(unreadable)}
+        (tmp_path / "status.json").write_text(json.dumps(numbers))
+        return all_of(relay.check_queued(tmp_path / "status.json"))
+
+    def refusal(self, age, reason="spam"):
+        return {"since": time.time() - age, "reason": reason, "reply": "554 no", "advice": "rewrite it"}
+
+    def test_mail_that_waits_for_the_budget_is_counted(self, tmp_path):
+        assert the(self.findings(tmp_path)).seen == "none waits for the budget"
+        finding = the(self.findings(tmp_path, queued_messages=2, queued_recipients=150, next_release=86400))
+        assert finding.status is Status.OK
+        assert finding.seen.endswith(f"a@x.test: 2 messages for 150 recipients, the next leaves {date(86400)}")
+
+    def test_what_the_provider_refuses_for_long_is_shown_by_reason(self, tmp_path):
+        recent = self.refusal(60)
+        assert the(self.findings(tmp_path, [recent])).status is Status.OK
+        oldest = self.refusal(3 * HOUR)
+        old = [self.refusal(2 * HOUR), oldest, self.refusal(2 * HOUR, "size"), recent]
+        spam, size = self.findings(tmp_path, old)
+        assert spam.status is size.status is Status.WARNING
+        assert spam.seen == f"2 refused (spam), the oldest since {date(oldest['since'])}: 554 no"
+        assert spam.remedy.startswith("rewrite it; ")
+
+    def test_a_message_that_postfix_cannot_read(self, tmp_path):
+        assert "`postsuper -d 4jd`" in the(self.findings(tmp_path, unreadable=["4jd"])).remedy
+
+    def test_without_a_budget_the_finding_about_outgoing_mail_is_enough(self, tmp_path):
+        assert list(relay.check_queued(tmp_path / "missing")) == []
+
+
+class TestDns:
+    @pytest.fixture
+    def configuration(self, tmp_path):
+        (tmp_path / "bridge.json").write_text('{"imap": {"host": "mail.x.test"}}')
+        return tmp_path / "bridge.json"
+
+    def test_a_name_with_an_address(self, programs, configuration):
+        programs.add("getent", 'echo "192.0.2.1 STREAM $2"')
+        assert the(bridge.check_dns(configuration)).seen == "mail.x.test has the address 192.0.2.1"
+
+    def test_a_name_without_one_does_not_hold_the_other_checks_up(self, programs, configuration):
+        programs.add("getent", f'echo "$RES_OPTIONS" > {configuration.parent}/options; exit 2')
+        finding = the(bridge.check_dns(configuration))
+        assert finding.status is Status.CRITICAL
+        assert "mail.x.test" in finding.seen and "/etc/resolv.conf" in finding.remedy
+        assert (configuration.parent / "options").read_text() == "timeout:1 attempts:2\n"
+
+
 class TestIncomingMail:
     @pytest.fixture
     def bridge_says(self, tmp_path):
@@ -181,7 +233,63 @@ class TestIncomingMail:
         assert the(bridge.check_set_aside(bridge_says(*empty, spam)[0])) == Finding.ok("set aside messages", "none")
 
 
+class TestQueues:
+    def put(self, path, age=0.0):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+        os.utime(path, (time.time() - age,) * 2)
+
+    def test_a_message_that_has_just_come_is_in_order(self, tmp_path):
+        self.put(tmp_path / "in/1.pck", 60)
+        assert the(core.check_queues(tmp_path)).status is Status.OK
+
+    @pytest.mark.parametrize("file", ["in/1.pck", "command/1.bak"])
+    def test_one_that_waits_names_the_runner_that_hangs(self, tmp_path, file):
+        self.put(tmp_path / file, HOUR)
+        self.put(tmp_path / file.replace("1", "2"))
+        finding = the(core.check_queues(tmp_path))
+        assert finding.status is Status.CRITICAL
+        assert finding.seen.startswith(f"2 in the queue {file.partition('/')[0]}, the oldest since ")
+        assert finding.remedy == "`systemctl restart mailman3.service`"
+
+    def test_what_is_kept_or_tried_again_is_in_order(self, tmp_path):
+        for queue in ("shunt", "bad", "retry"):
+            self.put(tmp_path / queue / "1.pck", HOUR)
+        assert the(core.check_queues(tmp_path)).status is Status.OK
+
+
+class TestHeldPosts:
+    def client(self, *held):
+        lists = [{"list_id": f"{n}.x.test", "fqdn_listname": f"{n}@x.test"} for n in range(len(held))]
+        answers = {"lists": {"entries": lists}}
+        for number, (count, days) in enumerate(held):
+            hold_date = time.strftime("%Y-%m-%dT10:00:00", time.gmtime(time.time() - days * 24 * HOUR))
+            posts = {"total_size": count, "entries": [{"hold_date": hold_date}] * bool(count)}
+            answers[f"lists/{number}.x.test/held?count=1&page=1"] = posts
+        return Client(answers)
+
+    def test_recent_ones_are_counted(self):
+        finding = the(core.check_held(self.client((0, 0), (2, 1), (1, 7))))
+        assert (finding.status, finding.seen) == (Status.OK, "3, none for longer than 7 days")
+
+    def test_a_list_whose_moderators_do_not_look_is_named(self):
+        finding = the(core.check_held(self.client((2, 1), (3, 9))))
+        assert finding.status is Status.WARNING
+        assert finding.seen.startswith("waiting for a moderator: 3 of 1@x.test since 20")
+
+    def test_without_mailman_it_cannot_be_told(self):
+        assert the(core.check_held(Client(error=RestError("down")))).status is Status.UNKNOWN
+
+
 class TestSetAside:
+    def test_the_last_error_of_a_runner_is_the_cause(self, tmp_path):
+        (tmp_path / "shunt").mkdir()
+        (tmp_path / "shunt/1.pck").write_text("x")
+        log = tmp_path / "mailman.log"
+        assert "the last error" not in the(core.check_set_aside(tmp_path, log)).seen
+        log.write_text("".join(f"(1) Uncaught runner exception: {why}\n" for why in ("old", "disk full")))
+        assert the(core.check_set_aside(tmp_path, log)).seen.endswith("; the last error: disk full")
+
     def test_none(self, tmp_path):
         assert the(core.check_set_aside(tmp_path)).status is Status.OK
 

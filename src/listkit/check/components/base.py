@@ -1,11 +1,12 @@
-"""The host: room on its disks, open ports, secrets, failed jobs, a pending reboot or restart."""
+"""The host: room on its disks, memory, clock, open ports, secrets, failed jobs, a pending reboot or restart."""
 
 from __future__ import annotations
 
+import ctypes
 import ipaddress
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from listkit.check.finding import Check, Finding
@@ -30,6 +31,12 @@ SECRETS = (
     "etc/postfix/sasl_passwd*",
     "var/lib/listkit/certificate/live/privkey.pem",
 )
+SECRET_DIRECTORIES = ("etc/listkit/secrets", "var/lib/listkit/budget", "var/lib/private/listkit-bridge")
+LEAST_AVAILABLE_BYTES = 64 * 1024**2
+CONTAINER = Path("/run/systemd/container")
+# The answer of adjtimex(2) while nothing keeps the clock right.
+_TIME_ERROR = 5
+_TIMEX_OCTETS = 256
 REBOOT_REQUIRED = Path("/run/reboot-required")
 
 
@@ -38,6 +45,8 @@ def checks(settings: Settings) -> list[Check]:
     host = settings.host
     return [
         Check("disks", check_disks),
+        Check("memory", check_memory),
+        Check("clock", check_clock),
         Check("open ports", lambda: check_ports(host, output("ss", "-Htln"))),
         Check("secrets", check_secrets),
         Check("jobs", lambda: check_jobs(host)),
@@ -62,6 +71,38 @@ def _shortage(directory: Path, least: int) -> str:
     if disk.f_bavail * disk.f_frsize < least:
         return f"{disk.f_bavail * disk.f_frsize // 1024**2} MiB free, less than {least // 1024**2} MiB"
     return "no inode free for another file" if disk.f_files and disk.f_favail == 0 else ""
+
+
+def check_memory(meminfo: Path = Path("/proc/meminfo"), least: int = LEAST_AVAILABLE_BYTES) -> Iterator[Finding]:
+    """Programs can get memory: the kernel kills one when neither memory nor swap is left."""
+    kibibytes = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", meminfo.read_text(), re.MULTILINE)}
+    available, swap = kibibytes["MemAvailable"], kibibytes["SwapFree"]
+    seen = f"{available // 1024} MiB available, {swap // 1024} MiB of swap free"
+    if (available + swap) * 1024 < least:
+        remedy = "`systemd-cgtop -m -n 1 -b` shows what uses it; restart that service, or use a larger instance"
+        yield Finding.warning("memory", seen, remedy)
+    else:
+        yield Finding.ok("memory", seen)
+
+
+def check_clock(container: Path = CONTAINER, answer: Callable[[], int] | None = None) -> Iterator[Finding]:
+    """The clock is synchronised. In a container it is that of the machine around it."""
+    if container.exists():
+        yield Finding.ok("clock", "that of the machine around this container")
+    elif (answer or _clock_state)() == _TIME_ERROR:
+        remedy = "`apt-get install systemd-timesyncd && systemctl enable --now systemd-timesyncd`"
+        yield Finding.warning("clock", "not synchronised; TLS and limits fail when it drifts", remedy)
+    else:
+        yield Finding.ok("clock", "synchronised")
+
+
+def _clock_state() -> int:
+    """Return the answer of adjtimex(2), asked with no changes. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    answer = libc.adjtimex(ctypes.create_string_buffer(_TIMEX_OCTETS))
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), "adjtimex")
+    return int(answer)
 
 
 def check_ports(host: Host, sockets: str) -> Iterator[Finding]:
@@ -96,9 +137,10 @@ def check_secrets(root: Path = Path("/")) -> Iterator[Finding]:
         # Without permission, `glob` finds nothing and says nothing.
         next(directory.iterdir(), None)
     files = sorted(path for pattern in SECRETS for path in root.glob(pattern))
-    exposed = [str(path) for path in files if path.stat().st_mode & 0o007]
+    directories = [path for name in SECRET_DIRECTORIES if (path := root / name).exists()]
+    exposed = [str(path) for path in (*directories, *files) if path.stat().st_mode & 0o007]
     if exposed:
-        seen = f"other users can read {', '.join(exposed)}"
+        seen = f"open to other users: {', '.join(exposed)}"
         remedy = f"`chmod o= {' '.join(exposed)}`; replace the secret if an untrusted user may have read it"
         yield Finding.critical("secrets", seen, remedy)
     else:

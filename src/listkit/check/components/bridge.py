@@ -1,16 +1,18 @@
-"""The bridge: logged in to every mailbox, and the messages that it set aside."""
+"""The bridge: its name server, logged in to every mailbox, and the messages that it set aside."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from listkit.check.finding import PLAYBOOK, Check, Finding
-from listkit.check.probes import date, with_last_log_line
+from listkit.check.probes import TIMEOUT_SECONDS, date, with_last_log_line
 from listkit.check.settings import Settings
 
 UNIT = "listkit-bridge.service"
@@ -51,7 +53,31 @@ class Metrics:
 
 def checks(settings: Settings) -> list[Check]:
     """Return the checks; there are no settings but units and ports."""
-    return [Check("incoming mail", check_incoming), Check("set aside messages", check_set_aside)]
+    return [
+        Check("DNS", check_dns),
+        Check("incoming mail", check_incoming),
+        Check("set aside messages", check_set_aside),
+    ]
+
+
+def check_dns(configuration: Path = CONFIGURATION) -> Iterator[Finding]:
+    """The name of the mail service has an address. Open connections hide for hours that it has none any more."""
+    host = json.loads(configuration.read_text())["imap"]["host"]
+    # In a process of its own: glibc reads RES_OPTIONS once, and a lookup without an answer would take 20 s.
+    answer = subprocess.run(
+        ["getent", "ahosts", host],
+        env={**os.environ, "RES_OPTIONS": "timeout:1 attempts:2"},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    if answer.returncode == 0:
+        yield Finding.ok("DNS", f"{host} has the address {answer.stdout.split()[0]}")
+    else:
+        seen = f"no address for {host}: the name server does not answer, or does not know the name"
+        remedy = f"correct the name servers in /etc/resolv.conf; `getent ahosts {host}` tests them"
+        yield Finding.critical("DNS", seen, remedy)
 
 
 def check_incoming(metrics: Path = METRICS, configuration: Path = CONFIGURATION) -> Iterator[Finding]:

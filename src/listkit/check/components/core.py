@@ -6,7 +6,9 @@ import configparser
 import contextlib
 import http.client
 import json
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +24,12 @@ UNIT = "mailman3.service"
 RESTART = f"`systemctl restart {UNIT}`"
 QUEUES = Path("/var/lib/mailman3/queue")
 ARCHIVE_SPOOL = Path("/var/lib/mailman3/archives/hyperkitty/spool")
+LOG = Path("/var/log/mailman3/mailman.log")
+MOST_QUEUED_SECONDS = 300
+MOST_HELD_DAYS = 7
+# Nothing handles the messages in these, or they are queued again each minute.
+_QUEUES_THAT_KEEP = frozenset({"shunt", "bad", "retry"})
+_RUNNER_ERROR = "Uncaught runner exception: "
 ARCHIVER = Path("/etc/mailman3/listkit-hyperkitty.cfg")
 BRIDGE = Path("/etc/listkit/bridge.json")
 
@@ -31,7 +39,9 @@ def checks(settings: Settings) -> list[Check]:
     return [
         Check("Mailman's LMTP server", check_lmtp, needs_root=True),
         Check("Mailman's REST API", check_rest),
+        Check("Mailman's queues", check_queues),
         Check("shunted messages", check_set_aside),
+        Check("held posts", check_held),
         Check("archive", check_archive),
         Check("unarchived posts", check_archive_spool),
         Check("addresses of the lists", check_list_addresses),
@@ -65,13 +75,50 @@ def check_rest(client: RestClient | None = None) -> Iterator[Finding]:
         yield Finding.ok(name, f"{lists.get('total_size', 0)} lists")
 
 
-def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
+def check_queues(queues: Path = QUEUES) -> Iterator[Finding]:
+    """Mailman's runners make progress: no message has waited long. A runner that hangs is active for systemd."""
+    name = "Mailman's queues"
+    waiting = {directory.name: _files(directory) for directory in sorted(queues.iterdir())}
+    stuck = False
+    for queue in sorted(waiting.keys() - _QUEUES_THAT_KEEP):
+        since = oldest(waiting[queue])
+        if since is not None and time.time() - since > MOST_QUEUED_SECONDS:
+            stuck = True
+            seen = f"{len(waiting[queue])} in the queue {queue}, the oldest since {date(since)}: its runner hangs"
+            yield Finding.critical(name, with_last_log_line(seen, UNIT), RESTART)
+    if not stuck:
+        yield Finding.ok(name, f"no message waits longer than {MOST_QUEUED_SECONDS} s")
+
+
+def check_held(client: RestClient | None = None) -> Iterator[Finding]:
+    """No post has waited long for a moderator."""
+    name = "held posts"
+    client = client or RestClient.of_this_host()
+    held, late = 0, []
+    try:
+        for entry in client.entries("lists"):
+            posts = client.get(f"lists/{entry['list_id']}/held?count=1&page=1")
+            held += posts["total_size"]
+            since = posts["entries"][0]["hold_date"][:10] if posts["total_size"] else ""
+            if since and (datetime.now(UTC).date() - datetime.fromisoformat(since).date()).days > MOST_HELD_DAYS:
+                late.append(f"{posts['total_size']} of {entry['fqdn_listname']} since {since}")
+    except RestError as error:
+        yield Finding.unknown(name, str(error), "`listkit check --only core`")
+        return
+    if late:
+        remedy = "moderate them: the list's page → Held messages; or set max_days_to_hold of the list"
+        yield Finding.warning(name, f"waiting for a moderator: {', '.join(late)}", remedy)
+    else:
+        yield Finding.ok(name, f"{held}, none for longer than {MOST_HELD_DAYS} days")
+
+
+def check_set_aside(queues: Path = QUEUES, log: Path = LOG) -> Iterator[Finding]:
     """Mailman has not set a message aside that it could not handle."""
     shunted = [path for path in _files(queues / "shunt") if path.suffix == ".pck"]
     bad = _files(queues / "bad")
     if (since := oldest(shunted)) is not None:
-        seen = f"{len(shunted)} in {queues}/shunt, the oldest since {date(since)}"
-        remedy = "remove the cause (see /var/log/mailman3/mailman.log), then `mailman unshunt`"
+        seen = f"{len(shunted)} in {queues}/shunt, the oldest since {date(since)}{_last_error(log)}"
+        remedy = f"remove the cause (see {log}), then `mailman unshunt`"
         yield Finding.warning("shunted messages", seen, remedy)
     if (since := oldest(bad)) is not None:
         seen = f"{len(bad)} in {queues}/bad, the oldest since {date(since)}: Mailman cannot read them"
@@ -79,6 +126,15 @@ def check_set_aside(queues: Path = QUEUES) -> Iterator[Finding]:
         yield Finding.warning("shunted messages", seen, remedy)
     if not shunted and not bad:
         yield Finding.ok("shunted messages", "none")
+
+
+def _last_error(log: Path) -> str:
+    """Return the last error of a runner, to append to a finding; "" if the log has none."""
+    if not log.exists():
+        return ""
+    with log.open(errors="replace") as lines:
+        errors = [line for line in lines if _RUNNER_ERROR in line]
+    return f"; the last error: {errors[-1].partition(_RUNNER_ERROR)[2].strip()}" if errors else ""
 
 
 def _files(directory: Path) -> list[Path]:

@@ -34,7 +34,9 @@ def check_lists(declared: Declared, client: RestClient | None = None) -> Iterato
         remedy = f"{REMEDY} creates them; or remove them from mailman_lists"
         yield Finding.critical("declared lists", f"missing: {', '.join(missing)}", remedy)
     else:
-        yield Finding.ok("declared lists", f"all {len(declared)} exist")
+        others = len(existing) - len(declared)
+        more = f"; {others} more were made in the web interface" if others else ""
+        yield Finding.ok("declared lists", f"all {len(declared)} exist{more}")
     if drift:
         remedy = f"{REMEDY} sets them again; or declare the new values in mailman_lists"
         yield Finding.warning("settings of the declared lists", "; ".join(drift), remedy)

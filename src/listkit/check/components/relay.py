@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from listkit.budget.service import STALE_SECONDS, STATUS
 from listkit.check.finding import Check, Finding
-from listkit.check.probes import greeting, with_last_log_line
+from listkit.check.probes import date, greeting, with_last_log_line
 from listkit.check.settings import Settings
 from listkit.common.endpoints import RELAY_SMTP
 
 BUDGET = "listkit-budget.service"
+MOST_REFUSED_SECONDS = 3600
 
 
 def checks(settings: Settings) -> list[Check]:
     """Return the checks; there are no settings but units and ports."""
-    return [Check("Postfix", check_postfix, needs_root=True), Check("outgoing mail", check_outgoing)]
+    return [
+        Check("Postfix", check_postfix, needs_root=True),
+        Check("outgoing mail", check_outgoing),
+        Check("queued mail", check_queued),
+    ]
 
 
 def check_postfix(address: tuple[str, int] = RELAY_SMTP.address) -> Iterator[Finding]:
@@ -57,3 +63,40 @@ def check_outgoing(status: Path = STATUS) -> Iterator[Finding]:
         yield Finding.critical("outgoing mail", seen, remedy)
     if not paused:
         yield Finding.ok("outgoing mail", "no account is paused")
+
+
+def check_queued(status: Path = STATUS) -> Iterator[Finding]:
+    """The provider has not refused a message for long, and Postfix can read its queue."""
+    name = "queued mail"
+    try:
+        numbers = json.loads(status.read_text())
+    except FileNotFoundError:
+        return  # the finding "outgoing mail" has it
+    late = [entry for entry in numbers["refused_messages"] if time.time() - entry["since"] > MOST_REFUSED_SECONDS]
+    for reason, refusals in _by_reason(late).items():
+        oldest = min(refusals, key=lambda entry: entry["since"])
+        seen = f"{len(refusals)} refused ({reason}), the oldest since {date(oldest['since'])}: {oldest['reply']}"
+        yield Finding.warning(name, seen, f"{oldest['advice']}; `listkit budget` lists them")
+    if unreadable := numbers["unreadable_messages"]:
+        seen = f"Postfix cannot read {', '.join(unreadable)}"
+        yield Finding.warning(name, seen, f"`postsuper -d {unreadable[0]}` deletes one")
+    if not late and not unreadable:
+        yield Finding.ok(name, _waiting(numbers["accounts"]))
+
+
+def _by_reason(refusals: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for refusal in refusals:
+        found.setdefault(refusal["reason"], []).append(refusal)
+    return found
+
+
+def _waiting(accounts: Iterable[dict[str, Any]]) -> str:
+    """Describe the mail that waits for the budget."""
+    waiting = [
+        f"{account['address']}: {account['queued_messages']} messages for {account['queued_recipients']} recipients"
+        + (f", the next leaves {date(account['next_release'])}" if account["next_release"] else "")
+        for account in accounts
+        if account["queued_messages"]
+    ]
+    return f"waiting for the budget: {'; '.join(waiting)}" if waiting else "none waits for the budget"
