@@ -29,7 +29,7 @@ def main(argv: list[str]) -> int:
         print(problem, file=sys.stderr)
         return UNKNOWN
     query = Query(options.text)
-    found = trace(query, _sources(time.time() - options.days * 86_400), options.most)
+    found = trace(query, sources(time.time() - options.days * 86_400), options.most)
     print(report.as_json(found) if options.json else "\n".join(report.as_text(found, query)))
     if found.failures:
         return UNKNOWN
@@ -47,8 +47,11 @@ def _problem() -> str:
     return ""
 
 
-def _sources(since: float) -> list[Source]:
-    """The mailbox comes last: it is asked for the messages that the others have found."""
+def sources(since: float) -> list[Source]:
+    """Return the sources of the events since then.
+
+    The mailbox comes last: it is asked for the messages that the others have found.
+    """
     return [
         Source("the bridge's log", lambda *_: bridge.events(since)),
         Source("Mailman's log", lambda *_: core.logged(since)),

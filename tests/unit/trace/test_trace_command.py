@@ -109,7 +109,7 @@ class TestCommand:
         self.sources = [source("log", event(1, "Mailman", "accepted"))]
         monkeypatch.setattr(cli, "CORE", tmp_path)
         monkeypatch.setattr(os, "geteuid", lambda: 0)
-        monkeypatch.setattr(cli, "_sources", lambda _since: self.sources)
+        monkeypatch.setattr(cli, "sources", lambda _since: self.sources)
 
     def test_a_message_that_is_found(self, capsys):
         assert cli.main([ID]) == 0

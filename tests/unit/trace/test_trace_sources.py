@@ -131,6 +131,13 @@ class TestQueues:
         assert f"set aside in {shunted}" in aside and "`mailman unshunt`" in aside
         assert waiting == f"waits for the archive in {spooled}"
 
+    def test_the_header_of_an_attached_message_is_not_taken_for_its_own(self, tmp_path):
+        outer = email.message.Message()
+        outer["Subject"] = "Forwarded"
+        outer.attach(message(Message_ID=ID))
+        (tmp_path / "1.pck").write_bytes(pickle.dumps(outer, 4))
+        assert core.header(tmp_path / "1.pck") == {"subject": "Forwarded"}
+
     def test_a_file_that_would_run_code_is_only_read(self, tmp_path):
         class Harmful:
             def __reduce__(self):

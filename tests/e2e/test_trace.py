@@ -1,0 +1,55 @@
+"""`listkit trace` on a deployed host: a post is followed to its reader, and one that waits is found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from e2e.mailing import DELIVERY_SECONDS, MailingList, person, subject
+from lab import Host
+
+pytestmark = pytest.mark.lab
+
+
+def trace(host: Host, text: str, about: str) -> dict:
+    """What it says of the message with that subject, among those that match."""
+    answer = json.loads(host.run(f"listkit trace --json '{text}'"))
+    assert answer["failures"] == []
+    [message] = [message for message in answer["messages"] if message["subject"] == about]
+    return message
+
+
+@pytest.mark.every_release("core")
+def test_a_post_is_followed_to_its_reader_and_one_that_is_held_is_found(mailing_list: MailingList):
+    host, author, stranger, reader = mailing_list.site.host, person("author"), person("stranger"), person("reader")
+    about = subject()
+    mailing_list.add(author, reader)
+    posted = mailing_list.post(author, about)
+    mailing_list.arrives(reader, about)
+
+    # Its sender hears it before Postfix logs it.
+    accepted = f"accepted by the provider for .*{reader}"
+    host.wait_until(f"listkit trace {reader} | grep -q '{accepted}'", "the answer in the log", DELIVERY_SECONDS)
+    for text in (posted["Message-ID"], author, reader, about.lower()):
+        message = trace(host, text, about)
+        assert message["message_id"] == posted["Message-ID"]
+    said = [f"{event['component']}: {event['text']}" for event in message["events"]]
+    for part in (
+        "mailbox: lies in Processed",
+        f"{mailing_list.address}: delivered",
+        "Mailman: accepted as a post",
+        "Mailman: handed to the relay for 2 recipients",
+        "relay: queued as ",
+    ):
+        assert any(part in line for line in said), (part, said)
+
+    held = subject()
+    mailing_list.post(stranger, held)
+    mailing_list.deployment.stand_in.wait(mailing_list.held, "the post to be held", DELIVERY_SECONDS)
+    message = trace(host, stranger, held)
+    assert message["waits"]
+    [waiting] = [event["text"] for event in message["events"] if event["waiting"]]
+    assert waiting.startswith(f"waits for a moderator of {mailing_list.address}: ")
+
+    assert host.try_run("listkit trace nothing@example.test").returncode == 1
