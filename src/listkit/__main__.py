@@ -8,10 +8,12 @@ from listkit import __version__
 from listkit.common.commandline import Command, CommandLine
 
 COMMANDS = {
+    "alert": Command("listkit.alert.cli", "report what the checks find, when it begins and when it ends"),
     "archive": Command("listkit.archive.cli", "import older archives; check the search index"),
     "backup": Command("listkit.backup.cli", "back this site up; look after the backups"),
     "bridge": Command("listkit.bridge.cli", "fetch mail from the IMAP mailboxes and deliver it to Mailman"),
     "budget": Command("listkit.budget.cli", "show or control how much mail may still leave"),
+    "canary": Command("listkit.canary.cli", "send a message through the whole way and back"),
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),
     "check": Command("listkit.check.cli", "check every component; print causes and remedies"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),

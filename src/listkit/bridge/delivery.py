@@ -24,7 +24,7 @@ from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Dispositio
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
 from listkit.bridge.vouching import vouched_author
-from listkit.common import provider_marks, submission_rules
+from listkit.common import canary, provider_marks, submission_rules
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.automatic import is_automatic, is_automatic_reply
 from listkit.common.message.cleaning import CleanMessage, clean, text
@@ -335,6 +335,9 @@ class DeliveryAgent:
 
     def _to_owner(self, message: _Message, outcome: Outcome) -> list[DeliveryStatus]:
         """Forward a message to the site owner; an empty list means that it is kept for a human instead."""
+        if message.header.first(canary.HEADER.lower()):
+            outcome.notes.append(f"{_OWNER}: {canary.RETURNED}")
+            return [DeliveryStatus.DELIVERED]
         site_owner = self._configuration.site_owner
         if site_owner is None:
             return []

@@ -320,6 +320,22 @@ def test_copies_for_the_site_in_two_mailboxes_are_sent_on_once(bench):
     assert bench.metrics.value("duplicates_total", mailbox=ACCOUNT) == 1
 
 
+def test_a_canary_that_returned_is_recognised_and_sent_on_to_no_one(bench):
+    # The list's own From is what tells it from a post on its way to the list.
+    returned = post("news@example.org").replace(b"From: ana@example.com", b"From: news@example.org")
+    outcome = bench.handle(returned.replace(b"Subject:", b"X-Listkit-Canary: yes\nSubject:"))
+    assert (outcome.disposition, outcome.notes) == (
+        Disposition.PROCESSED,
+        ["the site owner: the canary has returned"],
+    )
+    assert bench.relay.taken == [] and bench.mailman.taken == []
+
+
+def test_a_canary_on_its_way_to_the_list_is_delivered(bench):
+    bench.handle(post("news@example.org").replace(b"Subject:", b"X-Listkit-Canary: yes\nSubject:"))
+    assert len(bench.mailman.taken) == 1
+
+
 def test_a_bounce_for_the_site_stays(bench):
     bounce = post("mailman@example.org").replace(b"<ana@example.com>", b"<>", 1)
     outcome = bench.handle(bounce)

@@ -113,6 +113,14 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"mail_ca_file": "ca.pem"}, "mail_ca_file: 'ca.pem' is not an absolute path"),
         ({"mail_ca_file": "/no/such.pem"}, "mail_ca_file: there is no file '/no/such.pem' on this machine"),
         ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' has no certificate in PEM format"),
+        ({"alert_to": "http://x.test/SECRET"}, "alert_to: is not an https URL (for example ntfy+https://ntfy.example"),
+        ({"alert_to": "https://x.test"}, "alert_to: is not an https URL"),
+        ({"alert_heartbeat": "https://x.test/ping"}, "alert_heartbeat: has no effect without alert_to"),
+        ({"canary_interval": -1}, "canary_interval: -1 is not a number of minutes, or 0 for none (for example 30)"),
+        (
+            {"canary_interval": 30, "mailman_lists": [{"name": "Canary"}]},
+            "mailman_lists[#1].name: 'canary' is the list of canary_interval (for example birds)",
+        ),
         ({"acme_directory_url": "http://acme"}, "acme_directory_url: 'http://acme' is not an https URL"),
         ({"database_host": "db.example.org"}, "database_password: is required with database_host"),
         ({"database_port": 0}, "database_port: 0 is not a valid port (1–65535)"),
@@ -328,7 +336,7 @@ def test_the_administrators_password_is_as_long_as_everybodys():
 
 def test_no_two_secrets_have_the_same_example():
     secrets = [name for name, option in SPEC.items() if option.get("no_log")]
-    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 6
+    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 8
 
 
 ROLES = {"web_time_zone": {}, "web_language": {}, "relay_port": {"type": "int"}, "relay_queue_days": {"type": "int"}}

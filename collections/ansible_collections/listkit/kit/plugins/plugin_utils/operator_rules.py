@@ -315,6 +315,29 @@ def dns_names(values: Values) -> Problems:
             yield Problem(f"fqdn_addresses[#{number}]", f"{text!r} is not an IP address", "[198.51.100.1]")
 
 
+def alerts(values: Values) -> Problems:
+    """Alerts travel by HTTPS. The URL may contain a token, so it isn't shown."""
+    for name, prefix, example in (
+        ("alert_to", r"(ntfy\+)?", "ntfy+https://ntfy.example.org/TOPIC"),
+        ("alert_heartbeat", "", "https://hc.example.org/ping/TOKEN"),
+    ):
+        text = str(values.get(name, ""))
+        if text and not re.fullmatch(prefix + r"https://[^/\s@]+/\S+", text):
+            yield Problem(name, "is not an https URL", example)
+    if values.get("alert_heartbeat") and not values.get("alert_to"):
+        yield Problem("alert_heartbeat", "has no effect without alert_to", "ntfy+https://ntfy.example.org/TOPIC")
+
+
+def canary(values: Values) -> Problems:
+    """The canary has a list of its own."""
+    minutes = int(values.get("canary_interval") or 0)
+    if minutes < 0:
+        yield Problem("canary_interval", f"{minutes} is not a number of minutes, or 0 for none", "30")
+    for where, item in _lists(values) if minutes else ():
+        if str(item["name"]).lower() == "canary" and item.get("state", "present") == "present":
+            yield Problem(f"{where}.name", "'canary' is the list of canary_interval", "birds")
+
+
 def _lists(values: Values) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for number, item in enumerate(values.get("mailman_lists", []), start=1):
         if isinstance(item, Mapping) and isinstance(item.get("name"), str):
@@ -568,6 +591,8 @@ RULES = (
     database,
     infomaniak,
     dns_names,
+    alerts,
+    canary,
     backup_rules.problems,
     list_names,
     list_duplicates,

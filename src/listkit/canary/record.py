@@ -1,0 +1,46 @@
+"""The last round trip, kept for `listkit check`, and as metrics for Prometheus."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from listkit.canary.round_trip import RoundTrip
+from listkit.common import prometheus
+from listkit.common.durable import replace_file
+from listkit.common.prometheus import Metric, Sample
+
+PATH = Path("/var/lib/listkit/canary/last.json")
+METRICS = Path("/run/listkit-canary/metrics.prom")
+_MODE = 0o644
+
+
+def save(trip: RoundTrip, path: Path = PATH, metrics_path: Path = METRICS) -> None:
+    """Keep a round trip as the last one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, json.dumps(asdict(trip)), _MODE)
+    metrics_path.parent.mkdir(parents=True, exist_ok=True)
+    prometheus.write(metrics_path, metrics(trip))
+
+
+def load(path: Path = PATH) -> RoundTrip | None:
+    """Return the last round trip; None before the first one. Raises OSError and ValueError."""
+    return RoundTrip(**json.loads(path.read_text())) if path.exists() else None
+
+
+def metrics(trip: RoundTrip) -> Iterator[Metric]:
+    """Yield the metrics. A leg that was not made has no duration."""
+
+    def metric(name: str, text: str, *samples: Sample) -> Metric:
+        return Metric(f"listkit_canary_{name}", text, samples)
+
+    yield metric("success", "1 if the last canary returned.", Sample(int(trip.returned)))
+    yield metric("in_spam", "1 if the provider's filter moved the last canary.", Sample(int(trip.in_spam)))
+    yield metric("last_sent_timestamp_seconds", "When the last canary was sent.", Sample(trip.sent))
+    yield metric(
+        "leg_seconds",
+        "Seconds that each leg of the last canary took.",
+        *(Sample(seconds, {"leg": leg}) for leg, seconds in trip.legs.items()),
+    )

@@ -1,0 +1,5 @@
+"""The mark of the canary's messages, which the bridge recognises when they return."""
+
+HEADER = "X-Listkit-Canary"
+RETURNED = "the canary has returned"
+"""What the bridge logs then."""
