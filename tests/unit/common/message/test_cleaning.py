@@ -186,7 +186,9 @@ def test_a_folded_id_stands_on_one_line_for_mailman_makes_a_hash_of_the_fold_too
     assert "X-Original-Message-Id" not in message
 
 
-@pytest.mark.parametrize("name", [b"X-Spam-Flag", b"X-Spam-Status", b"x-spam", b"X-Spamd-Bar", b"X-Rspamd-Score"])
+@pytest.mark.parametrize(
+    "name", [b"X-Spam-Flag", b"X-Spam-Status", b"x-spam", b"X-Spamd-Bar", b"X-Rspamd-Score", b"Urgent"]
+)
 def test_no_filters_word_is_passed_on(name):
     assert header(name + b": YES")[name.decode()] is None
     assert "X-Infomaniak-Spam" in header(b"X-Infomaniak-Spam: spam")

@@ -10,7 +10,8 @@ rules; several end in an exception. What `clean` guarantees of its result:
 - Addresses are complete and ASCII. A recipient without one remains as an empty group: shown, and sent nowhere.
 - Names of people and files are short enough for the archive's database.
 - Python's parser finds no defect in the message, and no charset that it doesn't know.
-- No spam filter's word is passed on (X-Spam-*). Authentication-Results and the mail service's own word remain.
+- No spam filter's word is passed on (X-Spam-*). Authentication-Results and the mail service's own word remain. Urgent,
+  which Mailman fails at, is removed.
 
 A sound field is left as it is, to the octet, and so is everything within signed and encrypted parts. Cleaning what is
 clean changes nothing.

@@ -19,11 +19,14 @@ _JOINED = frozenset({"to", "cc", "reply-to"})
 # A filter's word on this message, from wherever it came. Sent on, the mail service would take it for its own.
 _FILTERS_WORD = re.compile(r"x-spam(?:d|assassin)?(?:-.*)?|x-rspamd-.*|x-bogosity|x-virus-.*|x-amavis-.*")
 
+# Mailman still reads the word of Mailman 2 to send a post to everyone at once, and fails: it shunts the post.
+_URGENT = "urgent"
+
 
 def cleaned(fields: tuple[Field, ...], cleaner: FieldCleaner, internal_date: str) -> list[Field]:
     """Clean the header of a message that arrived at `internal_date`."""
     kept: list[Field] = []
-    for field in _single([field for field in fields if not _FILTERS_WORD.fullmatch(field.name)], cleaner):
+    for field in _single([field for field in fields if not _is_removed(field.name)], cleaner):
         clean = cleaner.clean(field)
         if field.name in ("date", "message-id") and (clean is None or clean.value != field.value):
             kept += _original(field, cleaner)
@@ -38,6 +41,10 @@ def cleaned(fields: tuple[Field, ...], cleaner: FieldCleaner, internal_date: str
         # Large providers refuse a message without any.
         kept.append(_require(written("to", addresses.NO_RECIPIENTS)))
     return kept
+
+
+def _is_removed(name: str) -> bool:
+    return name == _URGENT or _FILTERS_WORD.fullmatch(name) is not None
 
 
 def _single(fields: list[Field], cleaner: FieldCleaner) -> list[Field]:
