@@ -19,6 +19,8 @@ from lab.commands import run, wait_for
 pytestmark = pytest.mark.every_release("web")
 
 SCAN_SECONDS = 600
+GRADE_SECONDS = 1800
+INSTALL_SECONDS = 300
 RELOAD_SECONDS = 120
 PAGE = "/mailman3/postorius/lists/"
 OBSERVED = ("/mailman3/", PAGE, "/mailman3/hyperkitty/", "/mailman3/accounts/login/")
@@ -139,6 +141,30 @@ def test_testssl_finds_nothing_above_low(deployment: Deployment, release: str, a
     assert [protocol for protocol, word in PROTOCOLS.items() if not said[protocol].startswith(word)] == [], said
     # WARN isn't among them: it says what this machine's OpenSSL couldn't try.
     assert [finding for finding in findings.values() if finding["severity"] in SERIOUS] == []
+
+
+@pytest.mark.slow
+def test_testssl_grades_a_plus(deployment: Deployment, release: str, authority: Path):
+    """Only a whole scan gets a grade, which takes minutes."""
+    if release != "trixie":
+        pytest.skip("testssl.sh grades since Debian 13's, and the host scans itself")
+    site = deployment.sites[release]
+    scanner = site.web
+    scanner.run("apt-get install -y -q --no-install-recommends testssl.sh", timeout=INSTALL_SECONDS)
+    scanner.write("/run/authority.pem", (authority / "ca.pem").read_text())
+    where = f"--ip {site.web.address} --nodns none --add-ca /run/authority.pem https://{site.fqdn}{PAGE}"
+    try:
+        with certified(site, authority):
+            # Its status is the number of findings, whatever their weight.
+            said = scanner.try_run(
+                f"testssl --quiet --color 0 --warnings batch --jsonfile /run/graded.json {where}", timeout=GRADE_SECONDS
+            )
+        assert scanner.try_run("test -s /run/graded.json").returncode == 0, said.stdout + said.stderr
+        findings = {finding["id"]: finding for finding in json.loads(scanner.run("cat /run/graded.json"))}
+    finally:
+        scanner.run("rm -f /run/authority.pem /run/graded.json && apt-get purge -y -q --autoremove testssl.sh")
+    rated = {name: finding["finding"] for name, finding in findings.items() if "grade" in name or "score" in name}
+    assert rated.get("overall_grade") == "A+", rated
 
 
 def test_the_observatory_would_grade_b_plus(deployment: Deployment, release: str, authority: Path):
