@@ -5,22 +5,23 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
 from ansible.module_utils import basic
 from ansible.module_utils.testing import patch_module_args
-from ansible_collections.listkit.infomaniak.plugins.modules import mail_probe
+from ansible_collections.listkit.infomaniak.plugins.modules import mail_login_info, mail_probe
 
 from infomaniak import Mailbox, StandIn
 
 pytestmark = pytest.mark.lab
 ALIAS = "test@customer.test"
-Probe = Callable[..., dict]
+Run = Callable[..., dict]
 
 
 @pytest.fixture
-def probe(stand_in: StandIn, mailbox: Mailbox, monkeypatch, capsys) -> Probe:
-    """Run the module as Ansible does, against the stand-in; options may override the usual ones."""
+def run(stand_in: StandIn, mailbox: Mailbox, monkeypatch, capsys) -> Run:
+    """Run a module as Ansible does, against the stand-in; options may override the usual ones."""
     lookup = socket.getaddrinfo
 
     def look_up(host, *arguments, **options):
@@ -28,15 +29,22 @@ def probe(stand_in: StandIn, mailbox: Mailbox, monkeypatch, capsys) -> Probe:
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
 
-    def run(**options) -> dict:
-        usual = {"address": mailbox.login, "password": mailbox.password, "alias": ALIAS, "wait": 60}
-        surroundings = {"ca_file": str(stand_in.ca_file), "name_servers": [stand_in.service.address]}
+    def run_module(module: ModuleType, **options) -> dict:
+        usual = {"address": mailbox.login, "password": mailbox.password, "authority": stand_in.ca_file.read_text()}
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", None)
-        with patch_module_args({**usual, **surroundings, **options}), pytest.raises(SystemExit):
-            mail_probe.main()
+        with patch_module_args({**usual, **options}), pytest.raises(SystemExit):
+            module.main()
         return json.loads(capsys.readouterr().out)
 
-    return run
+    return run_module
+
+
+@pytest.fixture
+def probe(stand_in: StandIn, run: Run) -> Callable[..., dict]:
+    """Run the probe."""
+    return lambda **options: run(
+        mail_probe, **{"alias": ALIAS, "wait": 60, "name_servers": [stand_in.service.address], **options}
+    )
 
 
 def test_the_service_as_it_probably_is(probe, stand_in, mailbox):
@@ -95,3 +103,25 @@ def test_a_wrong_password_is_tried_once(probe, stand_in):
     assert failed["failed"] and "It must be a device password of this mailbox" in failed["msg"]
     assert "another-password" not in str(failed)
     assert stand_in.status()["refused"]["login"] == 1
+
+
+def test_a_right_password_logs_in(run):
+    assert run(mail_login_info)["problems"] == []
+    assert run(mail_login_info, port=465)["problems"] == []
+
+
+def test_a_refused_password_is_not_tried_by_imap_too(run, stand_in):
+    (problem,) = run(mail_login_info, password="another-password")["problems"]
+    assert problem.startswith("mail.infomaniak.com:587 refuses the password of mailman@customer.test: 535 ")
+    assert stand_in.status()["refused"]["login"] == 1
+
+
+def test_a_mailbox_that_only_smtp_knows(run, stand_in):
+    stand_in.set("login_refused", "imap")
+    (problem,) = run(mail_login_info)["problems"]
+    assert problem.startswith("mail.infomaniak.com:993 refuses the password of mailman@customer.test")
+
+
+def test_a_certificate_of_an_unknown_authority(run):
+    problems = run(mail_login_info, authority="")["problems"]
+    assert len(problems) == 2 and all("the certificate isn't trusted: " in problem for problem in problems)

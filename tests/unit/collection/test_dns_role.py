@@ -14,7 +14,7 @@ from infomaniak_api.account import Account, Zone
 from infomaniak_api.name_server import NameServer
 from infomaniak_api.server import TOKEN
 
-PLAYS = ("Check the DNS", "Summarise the run")
+PLAYS = ("Check the DNS", "Log in to the mail service, only when asked to", "Summarise the run")
 SPF = "v=spf1 include:spf.infomaniak.ch -all"
 PUBLIC = {
     ("spf.infomaniak.ch", "TXT"): ["v=spf1 ip4:192.0.2.0/24 -all"],
@@ -62,7 +62,7 @@ def run(api, server, tmp_path: Path):
     (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
 
     def run_plays(*arguments: str, **variables: object) -> Run:
-        hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}}
+        hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_connection": "local"}}
         values = {**GUIDE, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
         (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": values}}))
         command = ("-i", str(tmp_path / "inventory.yml"), "play.yml", "-vvv", "-D", *arguments)
@@ -92,6 +92,7 @@ def test_without_a_zone_the_records_are_printed(run, api):
     ):
         assert text in summary_of(shown)
     assert api.requests == [] and "changed=0" in shown.output
+    assert "mail.infomaniak.com:587" not in shown.output, "no login without the tag"
 
 
 def test_the_zone_is_changed_but_no_host_moves_unless_wanted(run, api):
@@ -109,12 +110,14 @@ def test_the_zone_is_changed_but_no_host_moves_unless_wanted(run, api):
     assert "example.org: The public DNS doesn't have the records of the zone yet." in summary_of(second)
 
 
-def test_an_unknown_zone_fails_the_run_at_its_end_and_preflight_changes_nothing(run, api):
+def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer_and_changes_nothing(run, api):
     api.account.zones.clear()
-    failed = run("--tags", "preflight", **WITH_API)
+    failed = run("--tags", "preflight", mail_host="mail.invalid", **WITH_API)
     assert failed.returncode == 2
     assert "DNS: Infomaniak has no such thing, or hides it from this API token. Check" in summary_of(failed)
     assert "Records to add or change at the DNS provider:" in summary_of(failed)
+    assert "mail.invalid:587: the name has no address" in summary_of(failed)
+    assert GUIDE["mail_password"] not in failed.output
     assert {request.partition(" ")[0] for request in api.requests} == {"GET"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import imaplib
 import smtplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,26 +24,31 @@ class MailError(Exception):
     """The service can't be used; the text has the cause and the advice."""
 
 
+class PasswordRefused(MailError):
+    """The service knows the mailbox and refuses the password, or knows neither."""
+
+
 @dataclass(frozen=True)
 class Account:
-    """A mailbox and the service that has it; `ca_file` is an additional authority."""
+    """A mailbox and the service that has it; `authority` is the certificate of an additional one, as PEM."""
 
     address: str
     password: str
     host: str
     smtp_port: int = SUBMISSION_PORT
+    imap_host: str | None = None
     imap_port: int = IMAP_PORT
-    ca_file: str | None = None
+    authority: str | None = None
     timeout: float = 20
 
 
 @contextmanager
 def submission(account: Account) -> Iterator[smtplib.SMTP]:
     """Log in to the submission service and yield the connection. Raises MailError."""
-    with _causes(account, account.smtp_port):
+    with _causes(account, account.host, account.smtp_port):
         connection = _connected(account)
     try:
-        with _causes(account, account.smtp_port):
+        with _causes(account, account.host, account.smtp_port):
             _log_in(connection, account)
         yield connection
     finally:
@@ -72,28 +78,42 @@ def _connected(account: Account) -> smtplib.SMTP:
 @contextmanager
 def mailbox(account: Account) -> Iterator[imaplib.IMAP4_SSL]:
     """Log in to the mailbox and yield the connection. Raises MailError."""
-    with _causes(account, account.imap_port):
-        context = _context(account)
-        connection = imaplib.IMAP4_SSL(account.host, account.imap_port, ssl_context=context, timeout=account.timeout)
+    host, port = account.imap_host or account.host, account.imap_port
+    with _causes(account, host, port):
+        connection = imaplib.IMAP4_SSL(host, port, ssl_context=_context(account), timeout=account.timeout)
     try:
-        with _causes(account, account.imap_port):
+        with _causes(account, host, port):
             connection.login(account.address, account.password)
         yield connection
     finally:
         connection.shutdown()
 
 
+def problems(account: Account) -> list[str]:
+    """Log in once by SMTP and once by IMAP, and return what fails; a refused password isn't tried again."""
+    found: list[str] = []
+    for connect in (submission, mailbox):
+        try:
+            with connect(account):
+                pass
+        except PasswordRefused as error:
+            return [*found, str(error)]
+        except MailError as error:
+            found.append(str(error))
+    return found
+
+
 def _context(account: Account) -> ssl.SSLContext:
     context = ssl.create_default_context()
-    if account.ca_file:
-        context.load_verify_locations(account.ca_file)
+    if account.authority:
+        context.load_verify_locations(cadata=account.authority)
     return context
 
 
 @contextmanager
-def _causes(account: Account, port: int) -> Iterator[None]:
+def _causes(account: Account, host: str, port: int) -> Iterator[None]:
     """Turn every error of the block into a MailError with its cause."""
-    where = f"{account.host}:{port}"
+    where = f"{host}:{port}"
     try:
         yield
     except smtplib.SMTPAuthenticationError as error:
@@ -103,18 +123,27 @@ def _causes(account: Account, port: int) -> Iterator[None]:
             f"{where}: the certificate isn't trusted: {error.verify_message}. Check the host's clock and its package "
             "ca-certificates; if both are right, the service has to renew it."
         ) from error
+    except socket.gaierror as error:
+        raise MailError(f"{where}: the name has no address: {error.strerror}. Check mail_host.") from error
     except ConnectionRefusedError as error:
-        raise MailError(f"{where}: nothing listens there: {error}. Check mail_host and mail_port.") from error
+        raise MailError(f"{where}: nothing listens there. Check mail_host and mail_port.") from error
     except TimeoutError as error:
-        raise MailError(f"{where}: no answer within {account.timeout:.0f} s. {BLOCKED_ADVICE}") from error
+        raise _silent(account, where) from error
     except imaplib.IMAP4.error as error:
         raise _refused(account, where, _text(error.args[0] if error.args else "")) from error
     except (smtplib.SMTPException, OSError) as error:
+        # smtplib hides what went wrong while it read an answer.
+        if isinstance(error.__context__, TimeoutError):
+            raise _silent(account, where) from error
         raise MailError(f"{where}: {error}. Check mail_host, and https://infomaniakstatus.com.") from error
 
 
-def _refused(account: Account, where: str, answer: str) -> MailError:
-    return MailError(f"{where} refuses the password of {account.address}: {answer}. {REFUSED_ADVICE}")
+def _silent(account: Account, where: str) -> MailError:
+    return MailError(f"{where}: no answer within {account.timeout:g} s. {BLOCKED_ADVICE}")
+
+
+def _refused(account: Account, where: str, answer: str) -> PasswordRefused:
+    return PasswordRefused(f"{where} refuses the password of {account.address}: {answer}. {REFUSED_ADVICE}")
 
 
 def _text(answer: object) -> str:

@@ -37,9 +37,9 @@ options:
     description: Port for submission; V(465) uses TLS from the start.
     type: int
     default: 587
-  ca_file:
-    description: An additional certificate authority, a PEM file where the module runs.
-    type: path
+  authority:
+    description: Certificate of an additional authority, as PEM text.
+    type: str
   wait:
     description: Seconds to wait for the messages.
     type: int
@@ -104,7 +104,7 @@ def run_probe(params):
         params["password"],
         params["host"],
         smtp_port=params["port"],
-        ca_file=params["ca_file"],
+        authority=params["authority"],
     )
     try:
         servers = [(server, PORT) for server in params["name_servers"]]
@@ -126,7 +126,7 @@ def main():
             "redirection": {"type": "str"},
             "host": {"type": "str", "default": "mail.infomaniak.com"},
             "port": {"type": "int", "default": 587},
-            "ca_file": {"type": "path"},
+            "authority": {"type": "str"},
             "wait": {"type": "int", "default": 120},
             "name_servers": {"type": "list", "elements": "str", "default": []},
         },

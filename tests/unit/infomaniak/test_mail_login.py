@@ -1,0 +1,80 @@
+"""Why a mailbox can't be logged in to, told apart without the service."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import (
+    Account,
+    MailError,
+    mailbox,
+    submission,
+)
+
+PASSWORD = "the-device-password"
+
+
+@contextmanager
+def server(greeting: bytes | None) -> Iterator[int]:
+    """Listen on a port, and send a greeting to everyone; None: stay silent."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    opened = []
+
+    def serve() -> None:
+        with suppress(OSError):  # the socket is closed at the end of the test
+            while True:
+                connection, _client = listener.accept()
+                opened.append(connection)
+                if greeting is not None:
+                    connection.sendall(greeting)
+                    connection.shutdown(socket.SHUT_WR)
+
+    threading.Thread(target=serve, daemon=True).start()
+    yield listener.getsockname()[1]
+    for each in [listener, *opened]:
+        each.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def error_of(connect, **options) -> str:
+    """Return the error of a connection, which never names the password."""
+    account = Account("mailman@example.org", PASSWORD, options.pop("host", "127.0.0.1"), timeout=0.2, **options)
+    with pytest.raises(MailError) as caught, connect(account):
+        pass
+    assert PASSWORD not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("connect", "port"), [(submission, "smtp_port"), (mailbox, "imap_port")])
+def test_a_blocked_port(connect, port):
+    with server(None) as silent:
+        text = error_of(connect, **{port: silent})
+    assert text.startswith(f"127.0.0.1:{silent}: no answer within 0.2 s.") and "security group" in text
+
+
+@pytest.mark.parametrize(("connect", "port"), [(submission, "smtp_port"), (mailbox, "imap_port")])
+def test_a_port_where_nothing_listens(connect, port):
+    assert "nothing listens there. Check mail_host and mail_port." in error_of(connect, **{port: free_port()})
+
+
+@pytest.mark.parametrize("connect", [submission, mailbox])
+def test_a_name_without_an_address(connect):
+    assert "the name has no address" in error_of(connect, host="mail.invalid")
+
+
+def test_a_server_without_encryption_never_gets_the_password():
+    with server(b"220 mail ESMTP\r\n250-mail\r\n250 AUTH PLAIN\r\n") as port:
+        assert "STARTTLS" in error_of(submission, smtp_port=port)
+
+
+def test_a_server_that_is_another_program():
+    with server(b"HTTP/1.1 400 Bad Request\r\n\r\n") as port:
+        assert f"127.0.0.1:{port}: " in error_of(mailbox, imap_port=port)
