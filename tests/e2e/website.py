@@ -173,14 +173,14 @@ def mailed_link(deployment: Deployment, website: WebSite, address: str, path: st
     return link.search(mail.text)[0]
 
 
-def in_django(website: WebSite, script: str, *words: object) -> list:
+def in_django(website: WebSite, script: str, *words: object, seconds: float = 600) -> list:
     """Call the script's function `act` with these words in the host's Django; return what it returned.
 
     The database is left as it was.
     """
     # PostgreSQL's library looks into the home, and root's is closed to this user.
     argv = ["env", "HOME=/", "runuser", "-u", "www-data", "--", "python3", "-c", _DJANGO, script, json.dumps(words)]
-    return json.loads(website.site.web.run(f"cd / && {shlex.join(argv)}").splitlines()[-1])
+    return json.loads(website.site.web.run(f"cd / && {shlex.join(argv)}", timeout=seconds).splitlines()[-1])
 
 
 def remove_archive(superuser: Browser, address: str) -> None:
