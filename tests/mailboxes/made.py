@@ -173,6 +173,8 @@ def _identified() -> Iterator[Kind]:
     strange = (b"bare", b"<a b@made.test>", b"<%s@made.test>" % (b"x" * 400), b"<\xe4@made.test>", b'"<q@made.test>"')
     ids = [message("odd-id", 1).replace(b"<odd-id.1@made.test>", one) for one in strange]
     yield Kind("odd-ids.mbox", box(*ids), len(ids), len(ids))
+    bare = b"From: ana@example.org\nMessage-ID: <bare.1@made.test>\nContent-Type: text/html\n\n<p>Hello\n"
+    yield Kind("neither-date-nor-subject.eml", bare, 1, 1)
     circle = [message("circle", n, more=b"In-Reply-To: <circle.%d@made.test>\n" % (n % 3 + 1)) for n in (1, 2, 3)]
     alone = message("circle", 4, more=b"In-Reply-To: <circle.4@made.test>\n")
     yield Kind("circle.mbox", box(*circle, alone), 4, 4)

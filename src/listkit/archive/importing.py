@@ -28,9 +28,12 @@ class Stored:
     text: str
 
     def is_same(self, post: Post) -> bool:
-        """Whether `post`, of the same Message-ID, is this one: date, subject and text agree in two at least."""
+        """Whether `post`, of the same Message-ID, is this one: two of date, subject and text agree.
+
+        Without a date of its own, `post` has one that says nothing: subject and text have to agree.
+        """
         agreements = (
-            self.date == post.date,
+            post.is_dated and self.date == post.date,
             _compared(self.subject) == _compared(post.subject),
             _compared(self.text) == _compared(post.text),
         )

@@ -28,6 +28,8 @@ _INTERNAL_DATE = "%d-%b-%Y %H:%M:%S %z"
 # Some programs keep the separator of the mailbox that a message was in.
 _UUCP_SEPARATOR = re.compile(rb"\A>?From [^\n]*\n")
 _SHOWN_CHARACTERS = 70
+_MESSAGE_BEFORE = "the message before it"
+_IMPORT = "the import"
 
 
 class Refused(Exception):
@@ -62,6 +64,11 @@ class Post:
     content: bytes
     shared_id: str = ""
     has_derived_id: bool = False
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether its date comes from the message or its separator; otherwise, each import may give it another one."""
+        return self.date_of not in (_MESSAGE_BEFORE, _IMPORT)
 
     @property
     def changes(self) -> str:
@@ -165,7 +172,7 @@ def _date(header: Header, separator: str | None, previous: datetime | None, now:
     ):
         if date := dates.first_plausible(texts, now):
             return date, name
-    return (previous, "the message before it") if previous else (now, "the import")
+    return (previous, _MESSAGE_BEFORE) if previous else (now, _IMPORT)
 
 
 def _reversed_dates(header: Header) -> Iterator[str]:

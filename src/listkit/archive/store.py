@@ -23,6 +23,8 @@ from listkit.web.patches import archive_senders
 
 PATCHING = Patching("web/archive")
 _TEXT_CHARACTERS = 2000
+_NO_SUBJECT = "None"
+"""What HyperKitty stores for a message without a subject."""
 _ROWS_PER_UPDATE = 500
 
 log = logging.getLogger("hyperkitty.import")
@@ -61,7 +63,10 @@ class ListArchive:
             beginning=Substr("content", 1, _TEXT_CHARACTERS)
         )
         values = rows.values_list("message_id", "date", "subject", "beginning")
-        return {message_id: Stored(date.astimezone(UTC), subject, text) for message_id, date, subject, text in values}
+        return {
+            message_id: Stored(date.astimezone(UTC), "" if subject == _NO_SUBJECT else subject, text)
+            for message_id, date, subject, text in values
+        }
 
     def add(self, posts: Sequence[Post]) -> Sequence[Outcome]:
         """Store posts, all in one transaction. Raises StoreError."""

@@ -176,3 +176,14 @@ def test_a_message_without_an_id_a_date_and_plain_text_is_recognised(archive, tm
     archive.posts = {key: replace(post, text="*", date=LONG_AGO) for key, post in archive.posts.items()}
     again, _ = bring(archive, file)
     assert (again.added, again.already) == (0, 1)
+
+
+def test_a_message_with_an_id_but_without_a_date_is_recognised_by_its_subject_and_text(archive, tmp_path):
+    file = tmp_path / "a.eml"
+    file.write_bytes(b"From: ana@example.org\nMessage-ID: <1@x>\n\nPlums.\n")
+    assert bring(archive, file)[0].added == 1
+    archive.posts = {key: replace(post, date=LONG_AGO) for key, post in archive.posts.items()}
+    again, _ = bring(archive, file)
+    assert (again.added, again.already) == (0, 1)
+    file.write_bytes(b"From: ana@example.org\nMessage-ID: <1@x>\n\nPears.\n")
+    assert bring(archive, file)[0].added == 1
