@@ -89,9 +89,10 @@ def subject_of(mail: Received) -> str:
 
 
 def set_aside(mailing_list: MailingList) -> str:
-    """What lies in Mailman's queues for what it couldn't handle, and in the archiver's spool."""
+    """What of this list lies in Mailman's queues for what it couldn't handle, and in the archiver's spool."""
     places = "/var/lib/mailman3/queue/shunt /var/lib/mailman3/queue/bad /var/lib/mailman3/archives/hyperkitty/spool"
-    return mailing_list.site.host.try_run(f"find {places} -type f").stdout.strip()
+    of_this_list = f"grep -lF {mailing_list.name} {{}} +"
+    return mailing_list.site.host.try_run(f"find {places} -type f -exec {of_this_list}").stdout.strip()
 
 
 @pytest.fixture
