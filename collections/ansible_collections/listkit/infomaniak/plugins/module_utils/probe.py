@@ -240,8 +240,7 @@ def report(found: dict[str, Any]) -> str:
         f"SIZE: {found['size_limit'] or 'not announced'}",
         f"DKIM in alignment: {_word(signed and signed['aligned'])}",
         f"DKIM covers {UNSUBSCRIBE}: {_word(signed and signed['covers_list_unsubscribe'])}",
-        f"DKIM key: {f'{bits} bits' if (bits := signed and signed['key_bits']) else 'unknown'}"
-        f"{', too short' if bits and bits <= dkim.WEAK_BITS else ''}",
+        f"DKIM key: {_key_length(signed)}",
     ]
     return "\n".join(lines)
 
@@ -249,6 +248,13 @@ def report(found: dict[str, Any]) -> str:
 def _with_answer(state: str, found: dict[str, Any], name: str) -> str:
     answer, folder = found["answers"].get(name), found["moved"].get(name)
     return f"{state}{f' with {answer}' if answer else ''}{f', moved to {folder}' if folder else ''}"
+
+
+def _key_length(signed: dict[str, Any] | None) -> str:
+    bits = signed["key_bits"] if signed else None
+    if bits is None:
+        return "unknown"
+    return f"{bits} bits, too short" if bits <= dkim.WEAK_BITS else f"{bits} bits"
 
 
 def _word(value: bool | None) -> str:
