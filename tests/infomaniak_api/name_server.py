@@ -26,10 +26,8 @@ class NameServer:
     def __init__(self, records: dict[tuple[str, str], list[str]] | None = None):
         self.records, self.rcode, self.silent = records or {}, dns.rcode.NOERROR, False
         self.asked: list[str] = []
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _sockets()
         self.address: tuple[str, int] = self._udp.getsockname()
-        self._tcp = socket.create_server(self.address)
 
     def __enter__(self) -> NameServer:
         for serve in (self._serve_udp, self._serve_tcp):
@@ -81,6 +79,17 @@ class NameServer:
         elif not any(known == name for known, _kind in self.records):
             answer.set_rcode(self.rcode or dns.rcode.NXDOMAIN)
         return answer
+
+
+def _sockets() -> tuple[socket.socket, socket.socket]:
+    """Return a UDP and a TCP socket on one port, which must be free for both."""
+    while True:
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            return udp, socket.create_server(udp.getsockname())
+        except OSError:
+            udp.close()
 
 
 def _presentation(kind: str, target: str) -> str:
