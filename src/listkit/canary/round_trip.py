@@ -12,8 +12,9 @@ from email.utils import format_datetime, localtime, make_msgid
 from listkit.canary.configuration import Canary
 from listkit.common.canary import HEADER, RETURNED
 from listkit.common.endpoints import RELAY_SMTP
-from listkit.trace import bridge, cli, relay
+from listkit.trace import bridge, relay
 from listkit.trace.event import Event, Query, bare
+from listkit.trace.sources import sources
 from listkit.trace.tracing import trace
 
 LEGS = ("to the provider", "to the bridge", "through Mailman", "back to the bridge")
@@ -127,7 +128,7 @@ def _logged(trip: RoundTrip) -> list[Event]:
 def whereabouts(trip: RoundTrip, patience_seconds: float) -> str:
     """Say where a message is that has not returned: the last thing that happened to it, or where it waits."""
     query = Query(trip.message_id)
-    found = trace(query, cli.sources(trip.sent - CLOCK_SECONDS), 1)
+    found = trace(query, sources(trip.sent - CLOCK_SECONDS), 1)
     events = [event for message in found.messages for event in message.events]
     waiting = [event for event in events if event.waiting or f"lies in {SPAM} " in event.text]
     last = next(iter((waiting or events)[-1:]), None)

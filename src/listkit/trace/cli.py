@@ -11,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
-from listkit.trace import bridge, core, mailbox, relay, report
+from listkit.trace import report
 from listkit.trace.event import Query
-from listkit.trace.tracing import Source, trace
+from listkit.trace.sources import sources
+from listkit.trace.tracing import trace
 
 DAYS = 5
 """Debian keeps Mailman's log for this long."""
@@ -45,21 +46,6 @@ def _problem() -> str:
     if not CORE.exists():
         return "Mailman's core does not run on this host; run `listkit trace` on the core's host"
     return ""
-
-
-def sources(since: float) -> list[Source]:
-    """Return the sources of the events since then.
-
-    The mailbox comes last: it is asked for the messages that the others have found.
-    """
-    return [
-        Source("the bridge's log", lambda *_: bridge.events(since)),
-        Source("Mailman's log", lambda *_: core.logged(since)),
-        Source("Mailman's queues", lambda *_: core.queued()),
-        Source("held posts", lambda *_: core.held()),
-        Source("Postfix", lambda *_: relay.events(since)),
-        Source("the mailboxes", lambda query, known: mailbox.events(query, known, since)),
-    ]
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -79,7 +79,7 @@ class TestWhereabouts:
     def ask(self, monkeypatch, *events):
         from listkit.trace.tracing import Source
 
-        monkeypatch.setattr(round_trip.cli, "sources", lambda _since: [Source("log", lambda *_: events)])
+        monkeypatch.setattr(round_trip, "sources", lambda _since: [Source("log", lambda *_: events)])
         return round_trip.whereabouts(RoundTrip(ID, SENT), 300)
 
     def test_the_last_thing_that_happened(self, monkeypatch):

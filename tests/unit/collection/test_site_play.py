@@ -179,6 +179,7 @@ WORDS = {
     "infomaniak_undeclared_lists": "no",
     "infomaniak_fix": "no",
     "mail_dns_check": "no",
+    "canary_interval": "30",
 }
 MEANT = {
     "relay_port": 465,
@@ -287,8 +288,8 @@ def test_the_operators_list_defaults_override_the_kits(inventory):
 
 def test_a_host_that_is_the_whole_site_stops_the_tunnels_of_an_earlier_one(inventory):
     found = inventory.given()
-    backup = {"listkit-backup.timer", "listkit-backup-drill.timer"}
-    assert set(found["base_retired_units"]) == {"listkit-tunnel.service", *backup}
+    not_wanted = {"listkit-backup.timer", "listkit-backup-drill.timer", "listkit-canary.timer", "listkit-alert.timer"}
+    assert set(found["base_retired_units"]) == {"listkit-tunnel.service", *not_wanted}
     assert {"/etc/listkit/tunnel.*", "/etc/listkit/check.d/tunnel.json"} <= set(found["base_leftovers"])
     assert {"postfix", "postgresql", "openssl"} <= set(found["base_packages"])
 
