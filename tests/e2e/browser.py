@@ -15,7 +15,8 @@ from email.message import Message
 from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 
-TIMEOUT_SECONDS = 30
+TIMEOUT_SECONDS = 90
+"""A whole archive is sent only when it has been collected."""
 LINK_ATTRIBUTES = {"href", "src", "action", "srcset", "poster"}
 LOADED_TAGS = {"img", "script", "link", "iframe", "video", "audio", "source"}
 
