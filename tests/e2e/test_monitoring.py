@@ -45,11 +45,14 @@ def host(deployment: Deployment, release: str) -> Iterator[Host]:
     try:
         variables = {"canary_interval": 600, "alert_to": "https://alerts.test/hook"}
         playbook.deploy(deployment, release, "--tags", "lists,canary,alert", **variables)
-        # Nothing is due while the tests run.
-        site.host.run("systemctl stop listkit-alert.timer")
+        # Nothing is due while the tests run, and nothing runs: the timer has been due at once.
+        site.host.run("systemctl stop listkit-alert.timer listkit-alert.service")
+        site.host.run("systemctl reset-failed listkit-alert.service")
         yield site.host
     finally:
-        site.host.run(f"systemctl start listkit-bridge; systemctl disable --now {UNITS} || true")
+        # After a deployment that failed, they may not be there.
+        site.host.try_run(f"systemctl disable --now {UNITS}")
+        site.host.run("systemctl start listkit-bridge")
         canaries.settle()
         if site.host.try_run(f"grep -q {canaries.address} {DECLARED}").returncode == 0:
             canaries.delete()

@@ -69,7 +69,9 @@ def put_back_secrets(source: Path, root: Path = Path("/")) -> list[str]:
     copied = source / directory
     secrets = sorted(copied.iterdir()) if copied.exists() else []
     own = [secret for secret in secrets if not any(secret.match(pattern) for pattern in FROM_INVENTORY)]
-    (root / directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+    (root / directory).mkdir(parents=True, exist_ok=True)
+    # The playbook made it for its own secrets, and closes it only when the host makes one.
+    (root / directory).chmod(0o700)
     for secret in own:
         _cp(["--archive", str(secret), str(root / directory / secret.name)], root)
     return [secret.name for secret in own]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -59,9 +60,11 @@ def test_only_the_hosts_own_secrets_are_put_back(root: Path, tmp_path: Path):
     files.copy([files.SECRETS], tmp_path / "copy", root)
     for secret in (root / "etc/listkit/secrets").iterdir():
         secret.write_text("new")
+    (root / "etc/listkit/secrets").chmod(0o755)
     assert files.put_back_secrets(tmp_path / "copy", root) == ["rest_password"]
     assert (root / "etc/listkit/secrets/rest_password").read_text() != "new"
     assert (root / "etc/listkit/secrets/backup_password").read_text() == "new"
+    assert stat.S_IMODE((root / "etc/listkit/secrets").stat().st_mode) == 0o700
 
 
 def test_mail_that_waited_is_set_aside_and_the_archives_queue_is_not(root: Path, tmp_path: Path):
