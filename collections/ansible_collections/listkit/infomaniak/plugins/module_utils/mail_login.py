@@ -18,6 +18,14 @@ REFUSED_ADVICE = (
     "that insist."
 )
 BLOCKED_ADVICE = "Let the host's firewall and the cloud's security group open connections to it."
+OPTIONS = {
+    "address": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "host": {"type": "str", "default": "mail.infomaniak.com"},
+    "port": {"type": "int", "default": SUBMISSION_PORT},
+    "authority": {"type": "str"},
+}
+"""The argument spec of modules that log in; the doc fragment `login` documents it."""
 
 
 class MailError(Exception):

@@ -12,28 +12,10 @@ description:
   - Tells a wrong password from a blocked port, an unknown name and a certificate that isn't trusted.
   - A password that is refused is not tried again, because the service bans addresses that insist.
   - Sends nothing. Runs where the program will run that uses the mailbox, because a ban is about its address.
+extends_documentation_fragment: [listkit.infomaniak.login]
 options:
-  address:
-    description: Address of the mailbox.
-    type: str
-    required: true
-  password:
-    description: A device password of the mailbox.
-    type: str
-    required: true
-  host:
-    description: Name of the mail service.
-    type: str
-    default: mail.infomaniak.com
-  port:
-    description: Port for submission; V(465) uses TLS from the start.
-    type: int
-    default: 587
   imap_host:
     description: Name of the IMAP server, if it isn't O(host).
-    type: str
-  authority:
-    description: Certificate of an additional authority, as PEM text.
     type: str
   timeout:
     description: Seconds to wait for one answer.
@@ -67,19 +49,15 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import Account, problems
+from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import OPTIONS, Account, problems
 
 
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
-            "host": {"type": "str", "default": "mail.infomaniak.com"},
-            "port": {"type": "int", "default": 587},
+            **OPTIONS,
             "imap_host": {"type": "str"},
-            "authority": {"type": "str"},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,

@@ -13,32 +13,14 @@ description:
   - Finds out which senders are accepted, which header carries the alias, what a signature covers, and more.
   - Logs in once by SMTP and once by IMAP, because the service bans addresses that insist with a wrong password.
   - Another program that reads the mailbox must be stopped meanwhile.
+extends_documentation_fragment: [listkit.infomaniak.login]
 options:
-  address:
-    description: Address of the mailbox.
-    type: str
-    required: true
-  password:
-    description: A device password of the mailbox.
-    type: str
-    required: true
   alias:
     description: Address of an alias of the mailbox.
     type: str
     required: true
   redirection:
     description: A redirection address that forwards to the mailbox, if there is one.
-    type: str
-  host:
-    description: Name of the mail service.
-    type: str
-    default: mail.infomaniak.com
-  port:
-    description: Port for submission; V(465) uses TLS from the start.
-    type: int
-    default: 587
-  authority:
-    description: Certificate of an additional authority, as PEM text.
     type: str
   wait:
     description: Seconds to wait for the messages.
@@ -90,7 +72,7 @@ import secrets
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listkit.infomaniak.plugins.module_utils import probe
-from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import Account, MailError
+from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import OPTIONS, Account, MailError
 from ansible_collections.listkit.infomaniak.plugins.module_utils.names import address
 from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import PORT, DnsError, Resolver
 
@@ -120,13 +102,9 @@ def main():
     """Ansible's entry point."""
     module = AnsibleModule(
         argument_spec={
-            "address": {"type": "str", "required": True},
-            "password": {"type": "str", "required": True, "no_log": True},
+            **OPTIONS,
             "alias": {"type": "str", "required": True},
             "redirection": {"type": "str"},
-            "host": {"type": "str", "default": "mail.infomaniak.com"},
-            "port": {"type": "int", "default": 587},
-            "authority": {"type": "str"},
             "wait": {"type": "int", "default": 120},
             "name_servers": {"type": "list", "elements": "str", "default": []},
         },
