@@ -47,6 +47,11 @@ class Host:
         return self.network.address6(self.number)
 
     @property
+    def namespace(self) -> Path:
+        """The file that stands for the host's network namespace."""
+        return Path("/run/netns") / self.network.namespace(self.number)
+
+    @property
     def console(self) -> Path:
         """The log of the host's console."""
         return self.directory / "console.log"
@@ -67,7 +72,7 @@ class Host:
             "systemd-nspawn", "--register=no", "--keep-unit", "--boot",
             f"--machine={self.lab}-{self.name}", f"--hostname={self.name}", "--resolv-conf=off", "--timezone=off",
             "--link-journal=no", "--console=pipe", f"--capability={_CAPABILITIES}",
-            f"--network-namespace-path=/run/netns/{self.network.namespace(self.number)}",
+            f"--network-namespace-path={self.namespace}",
             f"--bind-ro={resolver}:/etc/resolv.conf",
         ]  # fmt: skip
         if not self.network.plugged(self.number):
