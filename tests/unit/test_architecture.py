@@ -34,15 +34,14 @@ def is_below(name: str, package: str) -> bool:
     return name == package or name.startswith(package + ".")
 
 
-def modules() -> dict[str, Path]:
-    """Return the modules below src by their dotted names."""
-    files = {file.relative_to(SOURCE).with_suffix(""): file for file in sorted(SOURCE.rglob("*.py"))}
+def modules(top: Path = SOURCE) -> dict[str, Path]:
+    """Return the modules below `top` by their dotted names."""
+    files = {file.relative_to(top).with_suffix(""): file for file in sorted(top.rglob("*.py"))}
     return {".".join(path.parts).removesuffix(".__init__"): file for path, file in files.items()}
 
 
-def module_graph() -> dict[str, set[str]]:
-    """Return, for each module below src, those of our own that it imports."""
-    known = modules()
+def module_graph(known: dict[str, Path]) -> dict[str, set[str]]:
+    """Return, for each of these modules, the others that it imports."""
     graph = {}
     for name, file in known.items():
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
@@ -90,7 +89,7 @@ def test_the_hosts_collection_imports_nothing_of_the_kits():
 def test_common_imports_no_other_package_of_listkit():
     arrows = {
         f"{module} → {target}"
-        for module, targets in module_graph().items()
+        for module, targets in module_graph(modules()).items()
         if is_below(module, "listkit.common")
         for target in targets
         if not is_below(target, "listkit.common")
@@ -116,9 +115,20 @@ def test_the_programs_bring_along_what_they_import_from_collections():
     assert len(shared) > len(libraries) and foreign == set()
 
 
-def test_no_modules_import_each_other_in_a_circle():
-    graph = module_graph()
-    assert len(graph) > 10
+def test_nothing_imports_a_command_line():
+    arrows = {
+        f"{module} → {target}"
+        for module, targets in module_graph(modules()).items()
+        for target in targets
+        if target.rpartition(".")[2] in ("cli", "__main__")
+    }
+    assert arrows == set()
+
+
+@pytest.mark.parametrize("top", [SOURCE, KIT / "collections"], ids=["src", "collections"])
+def test_no_modules_import_each_other_in_a_circle(top):
+    graph = module_graph(modules(top))
+    assert len(graph) > 10 and any(graph.values())
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as error:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from listkit.bridge.config import CONFIGURATION, check, load
+from listkit.bridge.config import CONFIGURATION, load, load_without_passwords
 from listkit.bridge.service import Service
 from listkit.common import systemd
 from listkit.common.configuration import ConfigurationError
@@ -21,7 +21,7 @@ def main(argv: list[str]) -> int:
     systemd.log_to_journal()
     try:
         if arguments.check:
-            check(arguments.config)
+            load_without_passwords(arguments.config)
             return 0
         configuration = load(arguments.config, arguments.credentials)
     except ConfigurationError as error:

@@ -115,9 +115,9 @@ def load(path: Path, credentials: Path | None = None) -> Configuration:
     return configuration.load(path, lambda table: _configuration(table, _Credentials(directory, table.problems)))
 
 
-def check(path: Path) -> None:
-    """Check a configuration file without its passwords, which need not exist yet. Raises `ConfigurationError`."""
-    configuration.load(path, lambda table: _configuration(table, None))
+def load_without_passwords(path: Path = CONFIGURATION) -> Configuration:
+    """Read the configuration without the passwords, which need not exist yet. Raises `ConfigurationError`."""
+    return configuration.load(path, lambda table: _configuration(table, None))
 
 
 class _Credentials:

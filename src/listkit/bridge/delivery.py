@@ -349,7 +349,7 @@ class DeliveryAgent:
             outcome.is_reported = False
             return []
 
-        forbidden = submission_rules.rules()["forbidden_extensions"]
+        forbidden = submission_rules.rules().forbidden_extensions
         if objection := owner.objection(message.clean, forbidden):
             outcome.notes.append(f"{_OWNER}: {objection}")
             return []

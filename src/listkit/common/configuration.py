@@ -25,15 +25,20 @@ _PORT = "is not a valid port (1–65535)"
 HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 
 
-class ConfigurationError(Exception):
+class ConfigurationError(ValueError):
     """The file cannot be used; the text names every problem, one on each line."""
 
 
-def load(path: Path, build: Callable[[Table], T]) -> T:
-    """Read the JSON object in `path` with `build`. Raises ConfigurationError, which names all problems."""
+def load(path: Path, build: Callable[[Table], T], missing: dict[str, Any] | None = None) -> T:
+    """Read the JSON object in `path` with `build`. Raises ConfigurationError, which names all problems.
+
+    missing: the object to read when there is no such file; None makes that an error.
+    """
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        if missing is not None and isinstance(error, FileNotFoundError):
+            return read(missing, build, str(path))
         remedy = "; run the playbook to write it" if isinstance(error, FileNotFoundError) else ""
         raise ConfigurationError(f"{path}: {error.strerror}{remedy}") from error
     except ValueError as error:
@@ -178,6 +183,11 @@ class Table:
         if value and not urlsplit(value).hostname:
             self.problem(name, f"{_shown(value)} has no host", example)
         return value
+
+    def content(self) -> dict[str, Any]:
+        """Read the whole object, whose keys are names of the operator's choice; the caller checks the values."""
+        self._known.update(self._values)
+        return dict(self._values)
 
     def table(self, name: str, *, default: dict[str, Any] | None = None) -> Table:
         """Read a JSON object."""

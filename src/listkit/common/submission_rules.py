@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from listkit.common.configuration import Table, load
 
 CONFIGURATION = Path("/etc/listkit/submission-filter.json")
 MOST_HOPS = 30
@@ -15,10 +16,21 @@ MOST_HOPS = 30
 seems to go in circles: ours, the provider's, and a recipient's, who may forward it."""
 
 
-def rules(path: Path = CONFIGURATION) -> dict[str, Any]:
-    """Read the rules; nothing is forbidden where the file doesn't exist."""
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {"forbidden_extensions": [], "message_size_limit": 0}
-    return found
+@dataclass(frozen=True)
+class SubmissionRules:
+    """File name extensions without a dot, and the size limit in bytes; 0 is no limit."""
+
+    forbidden_extensions: tuple[str, ...] = ()
+    message_size_limit: int = 0
+
+
+def rules(path: Path = CONFIGURATION) -> SubmissionRules:
+    """Read the rules; nothing is forbidden where the file doesn't exist. Raises ConfigurationError."""
+    return load(path, _rules, missing={})
+
+
+def _rules(table: Table) -> SubmissionRules:
+    return SubmissionRules(
+        table.texts("forbidden_extensions", example="exe", default=(), may_be_empty=True),
+        table.integer("message_size_limit", 0, 2**40, default=0),
+    )

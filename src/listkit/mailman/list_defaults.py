@@ -1,21 +1,16 @@
 """The settings that a new list starts with, as the operator configured them for the host."""
 
-import json
 from pathlib import Path
+
+from listkit.common.configuration import Table, load
 
 PATH = Path("/etc/listkit/list-defaults.json")
 """REST settings by name, with values that the REST API accepts."""
 
 
 def read(path: Path = PATH) -> dict[str, object]:
-    """Return the settings by name. Raises ValueError, naming the file, when it isn't a JSON object."""
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not JSON: {error}") from error
-    if not isinstance(settings, dict):
-        raise ValueError(f'{path}: must hold a JSON object such as {{"first_strip_reply_to": true}}')
-    return settings
+    """Return the settings by name. Raises ConfigurationError."""
+    return load(path, Table.content)
 
 
 def extend(style) -> None:

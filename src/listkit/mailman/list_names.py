@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-SUBADDRESSES = ("bounces", "confirm", "join", "leave", "owner", "request", "subscribe", "unsubscribe")
-"""What Mailman adds to a list's name, after a hyphen."""
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import SUB_ADDRESSES
 
 
-def reason(address: str, lists: Iterable[str], reserved: Iterable[str], subaddresses: Iterable[str]) -> str:
+def reason(address: str, lists: Iterable[str], reserved: Iterable[str]) -> str:
     """Return why no list may have `address` beside `lists`, or "". All addresses are in lower case."""
     if address in reserved:
         return f"{address} is the site's own address"
     name, _, domain = address.partition("@")
     existing = set(lists)
-    for subaddress in subaddresses:
+    for subaddress in SUB_ADDRESSES:
         other = f"{name.removesuffix(f'-{subaddress}')}@{domain}"
         if other != address and other in existing:
             return f"{address} is the address {subaddress} of the list {other}"

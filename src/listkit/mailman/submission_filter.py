@@ -1,4 +1,4 @@
-"""What the provider's filter would refuse to take from us, known before it costs anything."""
+"""Posts that the provider's filter would refuse, recognised before they are sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from email.message import Message
 from pathlib import PurePosixPath
 from typing import IO
 
-from listkit.common.submission_rules import MOST_HOPS
+from listkit.common.submission_rules import MOST_HOPS, SubmissionRules
 
 # What Mailman adds to a message on its way out: headers, header and footer of the list.
 HEADROOM_BYTES = 64 * 1024
-# An archive in an archive in an archive is read; deeper, or unpacked larger, it says nothing good about itself.
+# Levels of archives in archives that are read. Only an attack is deeper, or larger when unpacked.
 DEEPEST = 3
 LARGEST_UNPACKED_BYTES = 64 * 1024 * 1024
 
@@ -33,26 +33,26 @@ UNREADABLE = (
 
 
 class Unreadable(Exception):
-    """An archive that can't be looked into any further."""
+    """An archive that can't be unpacked any further."""
 
 
 class Allowance:
-    """How much of one message may still be unpacked: a bomb is as good in ten parts as in one."""
+    """The bytes that may still be unpacked for one message, whose parts share them: a bomb can be split."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def unpack(self, stream: IO[bytes] | gzip.GzipFile) -> bytes:
-        """What `stream` holds, cut off where nothing more is allowed."""
+        """Return the content of `stream`, cut off at the bytes that are left."""
         content = stream.read(self._left)
         self._left -= len(content)
         return content
 
 
-def objections(message: Message, size: int, rules: dict) -> list[str]:
-    """Why the provider wouldn't take the message of `size` bytes, in the poster's words; empty if it would."""
+def objections(message: Message, size: int, rules: SubmissionRules) -> list[str]:
+    """Return why the provider would refuse the message of `size` bytes, in words for its author; none if it accepts."""
     found = []
-    limit = rules["message_size_limit"]
+    limit = rules.message_size_limit
     if limit and size + HEADROOM_BYTES > limit:
         found.append(
             f"The message has {_megabytes(size)} MB; at most {_megabytes(limit - HEADROOM_BYTES)} MB can be sent. "
@@ -64,7 +64,7 @@ def objections(message: Message, size: int, rules: dict) -> list[str]:
     found += [
         f"The attachment {_quoted(path)} is of a kind (.{_extension(path[-1])}) that mail services refuse. "
         "Send a link to it, or another kind of file."
-        for path in forbidden_files(message, rules["forbidden_extensions"])
+        for path in forbidden_files(message, rules.forbidden_extensions)
     ]
     return found
 

@@ -1,18 +1,18 @@
 """`listkit web`: what the role `web` does on the host, in few steps.
 
-`setup` makes sure of what Django's database must hold: the sites and the superuser, whose password comes on standard
-input, and of the pages that the web server shows by itself. It answers at once when nothing it depends on has changed
-since it was last done, and prints `{"changed": bool, "changes": [str]}`.
+`setup` creates the sites and the superuser in Django's database, and the pages that the web server shows by itself.
+The superuser's password comes on standard input. The command returns at once when nothing that it depends on has
+changed since the last time, and prints `{"changed": bool, "changes": [str]}`.
 
-`sync` has the archive ask Mailman's core about every list: after settings were changed by the REST API, such as who may
-read an archive. Without it that takes up to five minutes.
+`sync` has the archive read every list's settings from Mailman's core, after they were changed by the REST API: who may
+read an archive, for example. Without it, the archive does so within five minutes.
 
 `password-link NAME` prints a link, which works once, to set a new password for the account of that name or address. It
 also opens an account that is locked after wrong passwords.
 
-`check-nginx FILE` says whether nginx takes a file that is meant for `/etc/nginx/conf.d/`.
+`check-nginx FILE` checks whether nginx accepts a file that is meant for `/etc/nginx/conf.d/`.
 
-Exit status: 0 well, 1 not, 2 the configuration can't be read.
+Exit status: 0 done, 1 failed, 2 the configuration can't be read.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from listkit.common.configuration import ConfigurationError, Table, load
 from listkit.web import SHARE, pages
 
 COMMAND = "/usr/local/bin/listkit"
@@ -50,11 +51,11 @@ http {{
 
 
 class Failure(Exception):
-    """The set-up can't be done; the text says why."""
+    """A sub-command failed; the text has the reason."""
 
 
 def inputs_digest(*files: Path) -> str:
-    """Return what tells whether any of `files` has changed."""
+    """Return a digest of the content of `files`."""
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
@@ -80,16 +81,16 @@ def as_web_user(*arguments: str, stdin: str = "") -> str:
 
 
 def set_up_application(password: str, dry_run: bool) -> list[str]:
-    """Have the database set up and the pages rendered by those who know Django; return what changed."""
+    """Set up the database and render the pages in a process with Django; return a line for each change."""
     answer = as_web_user("setup-application", *(["--check"] if dry_run else []), stdin=password)
-    # Libraries may greet on standard output while they are imported; the answer is the last line.
+    # Libraries may print something while they are imported; the answer is the last line.
     done = json.loads(answer.splitlines()[-1])
     return [*done["changes"], *pages.install(done["pages"], dry_run=dry_run)]
 
 
 def set_up(password: str, dry_run: bool) -> dict:
     """Set up the database and the pages; return what changed."""
-    wanted = json.loads(CONFIGURATION.read_text())
+    wanted = load(CONFIGURATION, Table.content)
     digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT, *sorted(TEMPLATES.rglob("*.html")))
     done = STAMP.exists() and STAMP.read_text() == digest and pages.is_installed()
     changes = [] if done and not wanted["superuser_password_force"] else set_up_application(password, dry_run)
@@ -99,7 +100,7 @@ def set_up(password: str, dry_run: bool) -> dict:
 
 
 def check_nginx(file: Path) -> int:
-    """Return nginx's verdict on `file`; its complaints go to standard error."""
+    """Return the exit status of nginx's test of `file`; its messages go to standard error."""
     with tempfile.TemporaryDirectory() as folder:
         main_file = Path(folder) / "nginx.conf"
         main_file.write_text(NGINX_AROUND.format(folder=folder, file=file))
@@ -131,7 +132,7 @@ def carry_out(options: argparse.Namespace) -> int:
             except accounts.UnknownAccount as error:
                 raise Failure(error) from error
         else:
-            wanted = json.loads(CONFIGURATION.read_text())
+            wanted = load(CONFIGURATION, Table.content)
             changes = setup.apply(wanted, sys.stdin.read(), options.check)
             print(json.dumps({"changes": changes, "pages": pages.render()}))
     return 0
@@ -143,14 +144,17 @@ def main(arguments: list[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("setup", "setup-application"):
         command = commands.add_parser(name, help="the superuser's password comes on standard input")
-        command.add_argument("--check", action="store_true", help="only say what would change")
+        command.add_argument("--check", action="store_true", help="only print what would change")
     for name in ("sync", "sync-database"):
-        commands.add_parser(name, help="have the archive ask core about every list")
+        commands.add_parser(name, help="have the archive read every list's settings from core")
     for name in ("password-link", "make-password-link"):
         commands.add_parser(name, help="print a link to set a new password").add_argument("name")
-    commands.add_parser("check-nginx", help="try a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
+    commands.add_parser("check-nginx", help="test a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
     except (OSError, ValueError) as error:
         print(f"{error}; run the playbook to write the configuration", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from listkit.bridge.cli import main
-from listkit.bridge.config import check, load
+from listkit.bridge.config import load, load_without_passwords
 from listkit.common.configuration import ConfigurationError
 
 GOOD = {
@@ -64,7 +64,7 @@ def test_passwords_do_not_show(files, tmp_path):
     [{"processed": 0, "delivered": 0}, {"processed": 90, "delivered": 0}, {"processed": 90, "delivered": 120}],
 )
 def test_deliveries_may_be_remembered_for_ever(files, keep_days):
-    check(files({**GOOD, "keep_days": keep_days}))
+    load_without_passwords(files({**GOOD, "keep_days": keep_days}))
 
 
 WRONG = [
@@ -106,14 +106,14 @@ def test_a_wrong_value_is_named_with_an_example(files, key, value, expected):
         place = place[name]
     place[key[-1]] = value
     with pytest.raises(ConfigurationError) as error:
-        check(files(configuration))
+        load_without_passwords(files(configuration))
     assert expected in str(error.value)
     assert re.search("for example: |known keys: ", str(error.value))
 
 
 def test_all_problems_are_told_at_once(files):
     with pytest.raises(ConfigurationError) as error:
-        check(files({"mailboxes": [], "poll_seconds": 0, "imap": {}}))
+        load_without_passwords(files({"mailboxes": [], "poll_seconds": 0, "imap": {}}))
     assert len(str(error.value).splitlines()) >= 5
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_json_object_is_refused(tmp_path, text):
     path = tmp_path / "bridge.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError):
-        check(path)
+        load_without_passwords(path)
 
 
 @pytest.mark.parametrize(

@@ -193,7 +193,7 @@ def test_an_outcome_says_whom_to_report_to(bench):
 
 @pytest.mark.parametrize(("name", "is_sent"), [("minutes.pdf", True), ("setup.EXE", False), ("photos.zip", False)])
 def test_what_the_mail_service_would_refuse_is_kept_and_reported(bench, monkeypatch, name, is_sent):
-    monkeypatch.setattr(submission_rules, "rules", lambda: {"forbidden_extensions": ["exe"], "message_size_limit": 0})
+    monkeypatch.setattr(submission_rules, "rules", lambda: submission_rules.SubmissionRules(("exe",)))
     top, _, _ = post("postorius@example.org", to="postorius@example.org").partition(b"\n\n")
     part = f'Content-Type: x/y\nContent-Disposition: attachment; filename="{name}"\n\nx\n'
     mixed = b"\nContent-Type: multipart/mixed; boundary=BB\n\n--BB\n" + part.encode() + b"--BB--\n"

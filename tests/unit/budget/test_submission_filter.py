@@ -20,13 +20,13 @@ sys.path.insert(0, str(ROOT / "tests/infomaniak/host"))
 from stand_in.content import FORBIDDEN as REFUSED  # noqa: E402 -- it lives on its hosts, not on our path
 from stand_in.content import forbidden_attachment  # noqa: E402 -- the path above has to be there first
 
-from listkit.common.submission_rules import MOST_HOPS, rules  # noqa: E402 -- the path above has to be there first
+from listkit.common.submission_rules import MOST_HOPS, SubmissionRules, rules  # noqa: E402 -- the path above has to be there first
 from listkit.mailman import submission_filter  # noqa: E402 -- the path above has to be there first
 from listkit.mailman.submission_filter import objections, withhold_content  # noqa: E402 -- the path above has to be there first
 
 DEFAULTS = yaml.safe_load((ROOT / "roles/relay/defaults/main.yml").read_text())
 
-RULES = {"forbidden_extensions": ["exe", "js"], "message_size_limit": 1024 * 1024}
+RULES = SubmissionRules(("exe", "js"), 1024 * 1024)
 
 
 def message(name=None, content=b""):
@@ -82,7 +82,7 @@ def test_forbidden_files_are_found(name, content):
 
 @pytest.mark.parametrize(("name", "content"), [*FORBIDDEN, *[(f"a.{kind}", b"x") for kind in sorted(REFUSED)]])
 def test_nothing_that_the_service_refuses_gets_past_us(name, content):
-    rules = RULES | {"forbidden_extensions": DEFAULTS["relay_forbidden_extensions"]}
+    rules = SubmissionRules(tuple(DEFAULTS["relay_forbidden_extensions"]))
     if forbidden_attachment(message(name, content).as_bytes()):
         assert objections(message(name, content), 100, rules)
 

@@ -20,6 +20,15 @@ from listkit.common.rest import LoginRefused, RestError, Unreachable
 
 HOUR = 3600
 
+# As much of the bridge's configuration as is required.
+BRIDGE = {
+    "mailboxes": ["Mailman@x.test"],
+    "imap": {"host": "mail.x.test"},
+    "domains": {"x.test": ["synonym.test"]},
+    "list_suffixes": ["owner"],
+    "site_owner": {"address": "admin@y.test", "local_parts": ["postorius"]},
+}
+
 
 class TestServers:
     CHECKS = (core.check_lmtp, relay.check_postfix)
@@ -154,7 +163,7 @@ class TestQueuedMail:
 class TestDns:
     @pytest.fixture
     def configuration(self, tmp_path):
-        (tmp_path / "bridge.json").write_text('{"imap": {"host": "mail.x.test"}}')
+        (tmp_path / "bridge.json").write_text(json.dumps(BRIDGE))
         return tmp_path / "bridge.json"
 
     def test_a_name_with_an_address(self, programs, configuration):
@@ -173,7 +182,7 @@ class TestIncomingMail:
     @pytest.fixture
     def bridge_says(self, tmp_path):
         """Write the bridge's metrics; return the paths of its metrics and its configuration."""
-        (tmp_path / "bridge.json").write_text('{"mailboxes": ["A@x.test", "b@x.test"]}')
+        (tmp_path / "bridge.json").write_text(json.dumps(BRIDGE | {"mailboxes": ["A@x.test", "b@x.test"]}))
 
         def write(*samples, age=0.0):
             (tmp_path / "metrics.prom").write_text("".join(f"listkit_bridge_{sample}\n" for sample in samples))
@@ -581,12 +590,7 @@ class TestListAddresses:
     @pytest.fixture
     def bridge(self, tmp_path):
         path = tmp_path / "bridge.json"
-        settings = {
-            "domains": ["x.test"],
-            "mailboxes": ["Mailman@x.test"],
-            "site_owner": {"local_parts": ["postorius"]},
-        }
-        path.write_text(json.dumps(settings))
+        path.write_text(json.dumps(BRIDGE))
         return path
 
     def look(self, bridge, *addresses):
@@ -601,6 +605,7 @@ class TestListAddresses:
         ("address", "seen"),
         [
             ("a@y.test", "in a domain that the inventory does not have: a@y.test"),
+            ("a@synonym.test", "in a domain that the inventory does not have: a@synonym.test"),
             ("postorius@x.test", "postorius@x.test is the site's own address"),
             ("mailman@x.test", "mailman@x.test is the site's own address"),
             ("a-owner@x.test", "a-owner@x.test is the address owner of the list a@x.test"),

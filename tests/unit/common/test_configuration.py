@@ -65,6 +65,17 @@ def test_a_good_file_is_read(tmp_path):
     ]  # fmt: skip
 
 
+def test_a_missing_file_is_an_error_or_the_object_that_stands_for_it(tmp_path):
+    missing = tmp_path / "missing.json"
+    with pytest.raises(ConfigurationError, match=r"missing\.json: No such file.*; run the playbook"):
+        load(missing, Table.content)
+    assert load(missing, lambda table: table.port("port"), missing={"port": 25}) == 25
+
+
+def test_keys_of_the_operators_choice_are_read_together():
+    assert read({"a": 1, "b": None}, Table.content, "FILE") == {"a": 1, "b": None}
+
+
 def test_a_default_stands_for_a_missing_key_and_for_null():
     def build(table: Table):
         return (

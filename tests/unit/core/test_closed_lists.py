@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from listkit.common.configuration import ConfigurationError
 from listkit.mailman import closed_lists
 
 ADDRESS = "board@example.org"
@@ -11,7 +12,7 @@ ADDRESS = "board@example.org"
 
 @pytest.fixture
 def path(tmp_path):
-    (tmp_path / "closed.json").write_text(json.dumps([ADDRESS]))
+    (tmp_path / "closed.json").write_text(json.dumps({"lists": [ADDRESS]}))
     return tmp_path / "closed.json"
 
 
@@ -27,6 +28,6 @@ def test_other_lists_are_open(path, tmp_path):
 
 
 def test_a_broken_file_is_named(path):
-    path.write_text("{")
-    with pytest.raises(ValueError, match=r"closed\.json: not JSON"):
+    path.write_text(json.dumps([ADDRESS]))
+    with pytest.raises(ConfigurationError, match=r"closed\.json: the file: must be a JSON object"):
         closed_lists.is_closed(ADDRESS, path)

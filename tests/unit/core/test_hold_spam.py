@@ -2,6 +2,9 @@
 
 import json
 
+import pytest
+
+from listkit.common.configuration import ConfigurationError
 from listkit.mailman.hold_spam import holds_spam
 
 
@@ -12,3 +15,12 @@ def test_a_list_may_differ_from_the_others(tmp_path):
         path.write_text(json.dumps({"default": default, "lists": {"dev@example.org": not default}}))
         assert holds_spam("Dev@Example.org", path) is not default
         assert holds_spam("members@example.org", path) is default
+
+
+def test_a_wrong_value_is_named(tmp_path):
+    path = tmp_path / "hold-spam.json"
+    path.write_text('{"default": true, "lists": {"dev@example.org": "no"}}')
+    with pytest.raises(
+        ConfigurationError, match=r'hold-spam\.json: lists\.dev@example\.org: "no" is neither true nor false'
+    ):
+        holds_spam("members@example.org", path)

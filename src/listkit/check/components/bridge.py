@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -11,12 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from listkit.bridge.config import CONFIGURATION, load_without_passwords
 from listkit.check.finding import PLAYBOOK, Check, Finding
 from listkit.check.probes import TIMEOUT_SECONDS, date, with_last_log_line
 from listkit.check.settings import Settings
 
 UNIT = "listkit-bridge.service"
-CONFIGURATION = Path("/etc/listkit/bridge.json")
 METRICS = Path("/run/listkit-bridge/metrics.prom")
 STALE_SECONDS = 60
 """The bridge writes its metrics every few seconds."""
@@ -62,7 +61,7 @@ def checks(settings: Settings) -> list[Check]:
 
 def check_dns(configuration: Path = CONFIGURATION) -> Iterator[Finding]:
     """The name of the mail service has an address. Open connections hide for hours that it has none any more."""
-    host = json.loads(configuration.read_text())["imap"]["host"]
+    host = load_without_passwords(configuration).mailboxes[0].host
     # In a process of its own: glibc reads RES_OPTIONS once, and a lookup without an answer would take 20 s.
     answer = subprocess.run(
         ["getent", "ahosts", host],
@@ -94,7 +93,7 @@ def check_incoming(metrics: Path = METRICS, configuration: Path = CONFIGURATION)
         seen = with_last_log_line(f"no progress for {age:.0f} s; incoming mail waits in the mailboxes", UNIT)
         yield Finding.critical(name, seen, RESTART)
         return
-    mailboxes = [address.lower() for address in json.loads(configuration.read_text())["mailboxes"]]
+    mailboxes = [mailbox.account for mailbox in load_without_passwords(configuration).mailboxes]
     away = [mailbox for mailbox in mailboxes if not current.is_set("up", mailbox)]
     for mailbox in away:
         yield _not_logged_in(mailbox, current)

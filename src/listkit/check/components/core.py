@@ -5,7 +5,6 @@ from __future__ import annotations
 import configparser
 import contextlib
 import http.client
-import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,12 +12,14 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from listkit.bridge.config import CONFIGURATION as BRIDGE
+from listkit.bridge.config import load_without_passwords
 from listkit.check.finding import PLAYBOOK, Check, Finding
 from listkit.check.probes import TIMEOUT_SECONDS, date, greeting, oldest, with_last_log_line
 from listkit.check.settings import Settings
 from listkit.common.endpoints import CORE_LMTP
 from listkit.common.rest import LoginRefused, RestClient, RestError
-from listkit.mailman.list_names import SUBADDRESSES, reason
+from listkit.mailman.list_names import reason
 
 UNIT = "mailman3.service"
 RESTART = f"`systemctl restart {UNIT}`"
@@ -31,7 +32,6 @@ MOST_HELD_DAYS = 7
 _QUEUES_THAT_KEEP = frozenset({"shunt", "bad", "retry"})
 _RUNNER_ERROR = "Uncaught runner exception: "
 ARCHIVER = Path("/etc/mailman3/listkit-hyperkitty.cfg")
-BRIDGE = Path("/etc/listkit/bridge.json")
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -190,21 +190,23 @@ def check_archive_spool(spool: Path = ARCHIVE_SPOOL) -> Iterator[Finding]:
 def check_list_addresses(client: RestClient | None = None, bridge: Path = BRIDGE) -> Iterator[Finding]:
     """Every list has addresses of its own, in a domain whose mail reaches this host."""
     name = "addresses of the lists"
-    settings = json.loads(bridge.read_text())
+    settings = load_without_passwords(bridge)
+    domains = set(settings.domains.values())
     try:
         lists = {str(entry["fqdn_listname"]) for entry in (client or RestClient.of_this_host()).entries("lists")}
     except RestError as error:
         yield Finding.unknown(name, str(error), "`listkit check --only core`")
         return
-    foreign = sorted(address for address in lists if address.partition("@")[2] not in settings["domains"])
+    foreign = sorted(address for address in lists if address.partition("@")[2] not in domains)
     if foreign:
         remedy = (
             "delete them in the web interface, or declare their domain in the inventory: the provider refuses its mail"
         )
         yield Finding.warning(name, f"in a domain that the inventory does not have: {', '.join(foreign)}", remedy)
-    own = {f"{part}@{domain}" for part in settings["site_owner"]["local_parts"] for domain in settings["domains"]}
-    own |= {address.lower() for address in settings["mailboxes"]}
-    clashing = [why for address in sorted(lists) if (why := reason(address, lists, own, SUBADDRESSES))]
+    local_parts = settings.site_owner.local_parts if settings.site_owner else ()
+    own = {f"{part}@{domain}" for part in local_parts for domain in domains}
+    own |= {mailbox.account for mailbox in settings.mailboxes}
+    clashing = [why for address in sorted(lists) if (why := reason(address, lists, own))]
     if clashing:
         remedy = "rename one of the two: delete it in the web interface, and declare it under another name"
         yield Finding.warning(name, "; ".join(clashing), remedy)

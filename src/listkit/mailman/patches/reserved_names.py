@@ -7,7 +7,7 @@ Postorius' form allows a list called like the site's own address, and one called
 from __future__ import annotations
 
 from listkit.common.patching import Patch, Target
-from listkit.mailman.list_names import SUBADDRESSES, reason
+from listkit.mailman.list_names import reason
 
 
 def _refuse(happening) -> None:
@@ -26,7 +26,7 @@ def _refuse(happening) -> None:
             return why
 
     address = happening.fqdn_listname.lower()
-    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}, SUBADDRESSES):
+    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}):
         raise Reserved(address.partition("@")[0])
 
 
