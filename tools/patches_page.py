@@ -27,7 +27,7 @@ When `listkit check` reports a patch, look up here how the host behaves without 
 mailman3 -u mailman3-web` has the same message.
 """
 
-sys.path.insert(0, str(ROOT / "src"))
+sys.path[:0] = [str(ROOT / "src"), str(ROOT / "collections")]
 
 from listkit.common.patching import Patch  # noqa: E402 -- the line above makes it importable
 from listkit.mailman import patches as mailman_patches  # noqa: E402 -- the same
