@@ -88,7 +88,7 @@ demo-down: ## tear the demo down
 STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit'
 # Side by side: each site is deployed and then tested in a pipeline of its own.
 STAGES += $(foreach site,trixie bookworm split,$(site)/molecule-$(site)='make -s molecule-$(site)' $(site)/e2e-$(site)='make -s e2e-$(site)')
-STAGES += trixie/campaign='make -s campaign'
+STAGES += split/campaign='make -s campaign'
 STAGES += cloud/sanity='make -s sanity' cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed' cloud/stand-in='make -s stand-in'
 
 test: setup .cache/chromium .cache/testssl .cache/go ## all tests, each end-to-end test where it matters
@@ -159,7 +159,7 @@ e2e-down: ## end the hosts of `make e2e T=…`
 	@for site in trixie bookworm split; do $(AS_ROOT) $(SYSTEM_PYTHON) -m deployment down e2e-$$site; done
 
 campaign: setup ## faults in the middle of a stream of messages, counted at the end; needs the hosts of `make molecule`
-	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short --lab molecule-split --site split
 
 stand-in: setup ## the stand-in mail service's own tests
 	@$(AS_ROOT) $(PYTEST) tests/infomaniak -m "not slow"

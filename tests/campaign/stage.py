@@ -202,7 +202,7 @@ class Stage:
         """How many of the messages are in the archive."""
         query = f"SELECT count(*) FROM hyperkitty_email WHERE message_id LIKE '{self._token}-%'"  # noqa: S608 (our own token)
         command = f'cd / && runuser -u postgres -- psql -At mailman3web -c "{query}"'
-        return int(self.host.run(command))
+        return int(self.site.database.run(command))
 
     def set_aside(self) -> int:
         """How many messages of this act lie in a folder for a human."""
