@@ -18,6 +18,7 @@ from listkit.mailman.patches import (
     message_text,
     own_addresses,
     owner_mail_author,
+    pending_lookups,
     posting_loops,
     provider_marks,
     relay_refusals,
@@ -39,6 +40,7 @@ CLASSES = (
     held_post_notices.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,
+    pending_lookups.PATCH,
     # All three wrap the delivery; what goes to own addresses is recorded like the rest.
     relay_refusals.PATCH,
     own_addresses.PATCH,
