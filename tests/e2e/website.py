@@ -132,10 +132,11 @@ def wait_for(
     what: str, seconds: float, look: Callable[[], Page], well: Callable[[Page], bool], every: float = 0.5
 ) -> Page:
     """Look at a page until it is well, and return it; say what was there when it never is."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not well(page := look()):
-        assert time.monotonic() < deadline, f"no {what} within {seconds} s: HTTP {page.status}\n{page.text[:2000]}"
-        time.sleep(every)
+        lasted = time.monotonic() - began
+        assert lasted < seconds, f"no {what} within {seconds} s: HTTP {page.status}\n{page.text[:2000]}"
+        time.sleep(max(every, lasted / 20))
     return page
 
 

@@ -174,7 +174,7 @@ class StandIn:
 
     def wait(self, condition: Callable[[], T], what: str, seconds: float = 180) -> T:
         """Wait for a condition; `LabError` when it doesn't come true."""
-        return wait_for(condition, what, seconds, every=0.1, slowing_to=1)
+        return wait_for(condition, what, seconds)
 
     def journals(self, since: float) -> str:
         """What the journals of the lab's running hosts say since then (seconds of the epoch), at most their ends."""

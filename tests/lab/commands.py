@@ -32,18 +32,16 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def wait_for(
-    condition: Callable[[], T], what: str, seconds: float, every: float = 0.1, slowing_to: float | None = None
-) -> T:
+def wait_for(condition: Callable[[], T], what: str, seconds: float, every: float = 0.1) -> T:
     """Call `condition` until it returns something true and return that.
 
-    every: seconds between two calls; with `slowing_to` the pause grows up to that, so that a long wait costs little.
+    every: seconds between two calls; during a long wait, a twentieth of what it has lasted: looking costs time, too.
     Raises `LabError` naming `what` once `seconds` are over.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (result := condition()):
-        if time.monotonic() > deadline:
+        lasted = time.monotonic() - began
+        if lasted > seconds:
             raise LabError(f"waited {seconds:g} s in vain for {what}")
-        time.sleep(every)
-        every = min(every * 1.3, max(slowing_to or every, every))
+        time.sleep(max(every, lasted / 20))
     return result
