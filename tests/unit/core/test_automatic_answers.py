@@ -161,7 +161,8 @@ class Roster(set):
 
 class MailingList:
     members = Roster({"ben@example.com"})
-    administrators = Roster({"owner@example.com"})
+    owners = Roster({"owner@example.com"})
+    administrators = Roster({"owner@example.com", "moderator@example.com"})
 
 
 class Mail:
@@ -196,7 +197,7 @@ def test_a_strangers_mail_is_one_command(sender):
     assert lines_of(sender, *lines) == (["Please", "re: join"], ["help", "join", "the rest"])
 
 
-@pytest.mark.parametrize("sender", ["ben@example.com", "owner@example.com"])
+@pytest.mark.parametrize("sender", ["ben@example.com", "owner@example.com", "moderator@example.com"])
 def test_a_members_mail_has_many_commands(sender):
     assert lines_of(sender, "help", "join", "help") == (["help", "join", "help"], ["the rest"])
 
@@ -211,6 +212,7 @@ def test_a_members_mail_has_many_commands(sender):
         ("ana@example.com", ["address=ana@example.com", "address=victim@example.com"], False),
         ("ben@example.com", ["digest=no", "address=victim@example.com"], False),
         ("owner@example.com", ["address=victim@example.com"], True),
+        ("moderator@example.com", ["address=victim@example.com"], False),
         ("", ["address=victim@example.com"], False),
     ],
 )

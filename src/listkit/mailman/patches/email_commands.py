@@ -42,7 +42,7 @@ def wrap_join(join_class, stop) -> None:
     @functools.wraps(original)
     def process(self, mlist, msg, msgdata, arguments, results):
         """See `IEmailCommand`."""
-        if names_another(arguments, msg.sender) and not is_administrator(mlist, msg.sender):
+        if names_another(arguments, msg.sender) and not is_owner(mlist, msg.sender):
             print(REFUSAL, file=results)
             results.send_response = True
             return stop
@@ -59,12 +59,13 @@ def names_another(arguments: list[str], sender: str) -> bool:
 
 def is_subscriber(mlist, sender: str) -> bool:
     """Whether the sender is a member or runs the list."""
-    return bool(sender) and (mlist.members.get_member(sender) is not None or is_administrator(mlist, sender))
+    rosters = (mlist.members, mlist.administrators)
+    return bool(sender) and any(roster.get_member(sender) is not None for roster in rosters)
 
 
-def is_administrator(mlist, sender: str) -> bool:
-    """Whether the sender is an owner or a moderator of the list."""
-    return bool(sender) and mlist.administrators.get_member(sender) is not None
+def is_owner(mlist, sender: str) -> bool:
+    """Whether the sender is an owner of the list; a moderator isn't enough."""
+    return bool(sender) and mlist.owners.get_member(sender) is not None
 
 
 def _apply() -> None:
