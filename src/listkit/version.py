@@ -9,23 +9,15 @@ import subprocess
 from listkit import __version__
 
 PACKAGES = (
-    *(
-        "certbot",
-        "mailman3",
-        "mailman3-web",
-        "nginx",
-        "openssl",
-        "openssh-server",
-        "postfix",
-        "postgresql-*",
-        "stunnel4",
-    ),
+    *("ca-certificates", "certbot", "dbconfig-no-thanks", "libc6", "libsasl2-modules", "libssl3*", "linux-image-*"),
+    *("mailman3", "mailman3-web", "nftables", "nginx", "nginx-light", "openssh-client", "openssh-server", "openssl"),
+    *("postfix", "postgresql", "postgresql-*", "publicsuffix"),
     *("python3", "python3-aiosmtpd", "python3-django", "python3-django-allauth", "python3-django-hyperkitty"),
-    *("python3-django-mailman3", "python3-django-postorius", "python3-django-q", "python3-mailman-hyperkitty"),
-    *("python3-mailmanclient", "python3-sqlalchemy", "python3-xapian-haystack", "uwsgi-core", "nftables", "systemd"),
-    *("libc6", "libssl3*", "linux-image-*"),
+    *("python3-django-mailman3", "python3-django-postorius", "python3-django-q", "python3-dnspython"),
+    *("python3-mailman-hyperkitty", "python3-mailmanclient", "python3-psycopg2", "python3-sqlalchemy"),
+    *("python3-xapian-haystack", "restic", "stunnel4", "systemd", "unattended-upgrades", "uwsgi-core", "zstd"),
 )
-"""What a message or a page passes, as dpkg's patterns."""
+"""The packages that the roles install, and those below them that a message or a page passes, as dpkg's patterns."""
 FORMAT = "${db:Status-Status} ${binary:Package} ${Version} ${source:Package} ${source:Version}\n"
 
 

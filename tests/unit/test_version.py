@@ -1,8 +1,15 @@
 """`listkit version`: what runs on the host."""
 
 import json
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+import yaml
 
 from listkit import __version__, version
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
 
 LISTING = """\
 installed postfix 3.10.5-1 postfix 3.10.5-1
@@ -30,3 +37,10 @@ def test_all_as_json(capsys, monkeypatch):
     assert version.main(["--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["listkit"], found["debian"], len(found["packages"])) == (__version__, "13", 2)
+
+
+@pytest.mark.parametrize("file", sorted(ROLES.glob("*/vars/main.yml")), ids=lambda file: file.parts[-3])
+def test_every_package_that_a_role_installs_is_listed(file):
+    values = yaml.safe_load(file.read_text())
+    installed = [name for variable, names in values.items() if variable.endswith("_packages") for name in names]
+    assert [name for name in installed if not any(fnmatch(name, known) for known in version.PACKAGES)] == []

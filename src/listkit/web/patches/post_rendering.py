@@ -1,7 +1,7 @@
 """A post is rendered within a time limit, once, and shown as plain text where that is exceeded.
 
 HyperKitty renders each post on each view of its page, with regular expressions that need quadratic, cubic or
-exponential time for some texts. A post of 200 octets can keep a process busy for ever.
+exponential time for some texts. A post of 200 octets can keep a process busy without end.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _apply() -> None:
 
 PATCH = Patch(
     name="post-rendering",
-    purpose="A post of 200 octets can keep a process busy for ever, and is rendered on each view of its page.",
+    purpose="A post of 200 octets can keep a process busy without end, and is rendered on each view of its page.",
     upstream="none filed",
     read_in=("hyperkitty 1.3.7", "hyperkitty 1.3.12"),
     fallback="Some posts take minutes of processor time on each view of their page.",
