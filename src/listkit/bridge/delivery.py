@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from listkit.bridge import owner
-from listkit.bridge.address import AddressBook, addresses_in
+from listkit.bridge.address import AddressBook
 from listkit.bridge.addressee import Addressee
 from listkit.bridge.config import Configuration, Mailbox
 from listkit.bridge.handover import made_message_id, rendered
@@ -23,12 +23,13 @@ from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
-from listkit.bridge.vouching import vouched_author
 from listkit.common import canary, provider_marks, submission_rules
 from listkit.common.endpoints import Endpoint
+from listkit.common.message.addresses import addresses_in
 from listkit.common.message.automatic import is_automatic, is_automatic_reply
 from listkit.common.message.cleaning import CleanMessage, clean, text
 from listkit.common.message.header import Header, HeaderTooLarge, envelope_sender, read_header
+from listkit.common.vouching import vouched_author
 
 # Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
 _LMTP_TIMEOUT_SECONDS = 300
@@ -196,7 +197,7 @@ class DeliveryAgent:
 
     def _author_to_inform(self, header: Header) -> Addressee | None:
         """The author, if a notice reaches the right person and can't be one of two programs' answers to each other."""
-        author = vouched_author(header)
+        author = vouched_author(header.pairs())
         is_person = author and not self._is_read_here(author) and not is_automatic(_as_message(header))
         return Addressee(author, is_author=True) if is_person and self._configuration.site_owner else None
 

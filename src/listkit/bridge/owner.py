@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from listkit.bridge.address import addresses_in
 from listkit.bridge.identity import DELIVERY_HEADER
 from listkit.common.answers import HEADER as ANSWER_HEADER
 from listkit.common.answers import Answer
+from listkit.common.message.addresses import addresses_in
 from listkit.common.message.cleaning import CleanMessage
 from listkit.common.message.header import Header
 from listkit.common.submission_rules import MOST_HOPS

@@ -1,6 +1,6 @@
 """Reports of what was not delivered: a summary, at most once a day, to the author, a list's owners or the site owner.
 
-The author is informed where the mail service vouches for the address (`listkit.bridge.vouching`): others may be forged.
+The author is informed where the mail service vouches for the address (`listkit.common.vouching`): others may be forged.
 """
 
 from __future__ import annotations

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from listkit.bridge.address import AddressBook, Kind, addresses_in, envelope_address
+from listkit.bridge.address import AddressBook, Kind
+from listkit.common.message.addresses import addresses_in, envelope_address
 
 # Where a sender names the recipients. List-Post finds a list that was only blind-copied by another list.
 SENDERS_HEADERS = ("to", "cc", "resent-to", "resent-cc", "list-post")

@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from listkit.bridge.address import addresses_in
 from listkit.common.message import decoding
+from listkit.common.message.addresses import addresses_in
 from listkit.common.rest import RestClient
 from listkit.trace.event import Event
 

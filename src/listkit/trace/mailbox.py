@@ -10,11 +10,11 @@ from email.message import Message
 from email.parser import BytesHeaderParser
 
 from listkit.bridge import imap
-from listkit.bridge.address import addresses_in
 from listkit.bridge.backlog import epoch_seconds
 from listkit.bridge.config import CONFIGURATION, Folders, Mailbox, load
 from listkit.bridge.imap import Imap
 from listkit.common.message import decoding
+from listkit.common.message.addresses import addresses_in
 from listkit.trace.event import Event, Query
 
 COMPONENT = "mailbox"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from listkit.bridge.address import AddressBook, Kind, addresses_in, envelope_address
+from listkit.bridge.address import AddressBook, Kind
 from listkit.bridge.routing import route
+from listkit.common.message.addresses import addresses_in, envelope_address
 
 SUFFIXES = frozenset({"bounces", "confirm", "join", "leave", "owner", "request", "subscribe", "unsubscribe"})
 BOOK = AddressBook(

@@ -2,6 +2,7 @@
 
 lines       mail's line form
 header      the header fields as they stand
+addresses   the addresses in a header field
 cleaning    a message in a form that all programs after it read alike
 decoding    header values as text, whatever is in them
 automatic   what programs wrote, which is not answered

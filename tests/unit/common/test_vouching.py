@@ -6,8 +6,8 @@ import io
 
 import pytest
 
-from listkit.bridge.vouching import vouched_author
 from listkit.common.message.header import read_header
+from listkit.common.vouching import vouched_author
 
 SERVICE = "Authentication-Results: mx.infomaniak.com; "
 SENT = "From: Ana <ana@example.com>\nSubject: x\n\n"
@@ -15,7 +15,7 @@ SENT = "From: Ana <ana@example.com>\nSubject: x\n\n"
 
 def author(*lines: str, rest: str = SENT) -> str:
     octets = ("".join(f"{line}\n" for line in lines) + rest).replace("\n", "\r\n").encode()
-    return vouched_author(read_header(io.BytesIO(octets)))
+    return vouched_author(read_header(io.BytesIO(octets)).pairs())
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,23 @@ below all that the service wrote: only the fields on top count, and of each meth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from listkit.bridge.address import addresses_in
 from listkit.common import authentication_results
 from listkit.common.authentication_results import Result
-from listkit.common.message.header import Header
+from listkit.common.message.addresses import addresses_in
 
 
-def vouched_author(header: Header) -> str:
+def vouched_author(header: Iterable[tuple[str, str]]) -> str:
     """The author's address, in lower case, if the mail service has found that the message is from there; else "".
+
+    header: names, in lower case, and values of all its fields.
 
     That is: the one address in From has passed DMARC, or, where its domain has no DMARC policy, SPF or DKIM for the
     same domain or a parent of it.
     """
-    authors = [address for field in header.fields if field.name == "from" for address in addresses_in(field.value)]
+    header = list(header)
+    authors = [address for name, value in header if name == "from" for address in addresses_in(value)]
     if len(authors) != 1:
         return ""
     domain = authors[0].rpartition("@")[2]
@@ -34,12 +36,11 @@ def vouched_author(header: Header) -> str:
     return authors[0] if any(_is_aligned(domain, other) for other in passed) else ""
 
 
-def _results(header: Header) -> Iterator[Result]:
+def _results(header: Iterable[tuple[str, str]]) -> Iterator[Result]:
     """Yield the results in the service's own fields, which follow each other."""
     has_begun = False
-    for field in header.fields:
-        is_of_interest = field.name == authentication_results.NAME
-        results = authentication_results.of_service(field.value) if is_of_interest else None
+    for name, value in header:
+        results = authentication_results.of_service(value) if name == authentication_results.NAME else None
         if results is not None:
             has_begun = True
             yield from results
