@@ -16,6 +16,7 @@ from typing import Any
 from listkit.archive.importing import Outcome, Stored
 from listkit.archive.message import Post
 from listkit.archive.threads import positions
+from listkit.common.message.decoding import NO_SUBJECT
 from listkit.common.message.plain_text import simplified
 from listkit.common.patching import Patching
 from listkit.web import patches
@@ -23,8 +24,8 @@ from listkit.web.patches import archive_senders
 
 PATCHING = Patching("web/archive")
 _TEXT_CHARACTERS = 2000
-_NO_SUBJECT = "None"
-"""What HyperKitty stores for a message without a subject."""
+_NO_SUBJECT = ("None", NO_SUBJECT)
+"""What the archive has for a message without a subject: HyperKitty's own word, and ours."""
 _ROWS_PER_UPDATE = 500
 
 log = logging.getLogger("hyperkitty.import")
@@ -64,7 +65,7 @@ class ListArchive:
         )
         values = rows.values_list("message_id", "date", "subject", "beginning")
         return {
-            message_id: Stored(date.astimezone(UTC), "" if subject == _NO_SUBJECT else subject, text)
+            message_id: Stored(date.astimezone(UTC), "" if subject in _NO_SUBJECT else subject, text)
             for message_id, date, subject, text in values
         }
 

@@ -35,7 +35,7 @@ def reason(error: smtplib.SMTPException) -> str:
 
 def notice(address: str, message, why: str) -> tuple[str, str]:
     """Return the subject and the text of the notice to the owners of the list at `address`."""
-    subject = decoding.text(message.get("subject")) or "(no subject)"
+    subject = decoding.subject(message)
     author = decoding.text(message.get("from")) or "unknown"
     text = NOTICE.format(address=address, author=author, subject=subject, reason=why)
     return f"A message to {address} was not sent", text

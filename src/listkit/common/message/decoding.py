@@ -5,8 +5,10 @@ from __future__ import annotations
 import email.header
 import email.utils
 import re
+from email.message import Message
 from typing import Any
 
+NO_SUBJECT = "(no subject)"
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -44,6 +46,11 @@ def text(value: object) -> str:
     if value is None:
         return ""
     return " ".join(str(make_header(decode_header(value))).split())
+
+
+def subject(message: Message) -> str:
+    """Return the subject as readable text of one line, and something to show where there is none."""
+    return text(message.get("subject")) or NO_SUBJECT
 
 
 def _printable(value: str) -> str:

@@ -21,6 +21,7 @@ from listkit.mailman.patches import (
     pending_lookups,
     posting_loops,
     provider_marks,
+    refusal_notices,
     relay_refusals,
     reserved_names,
     setting_line_breaks,
@@ -40,6 +41,7 @@ CLASSES = (
     held_post_notices.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,
+    refusal_notices.PATCH,
     pending_lookups.PATCH,
     # All three wrap the delivery; what goes to own addresses is recorded like the rest.
     relay_refusals.PATCH,
