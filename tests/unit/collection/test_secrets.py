@@ -6,8 +6,10 @@ import base64
 import json
 import os
 import re
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.listkit.host.plugins.callback import redact
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import MASK, Redactor
 
 PLANTED = {
@@ -142,6 +144,41 @@ def test_host_made_secrets_never_travel(playbooks):
 def test_names_of_files_stay_readable(playbooks):
     run = playbooks.run([show("my_password_file"), show("fqdn")], variables={**PLANTED, **HARMLESS})
     assert "/etc/harmless-path" in run.output and "lists.example.org" in run.output
+
+
+class Plays:
+    """Plays with one host, whose variables are evaluated by a look-up; counts them."""
+
+    def __init__(self, monkeypatch, values: dict[str, object]):
+        self.values, self.evaluated = values, []
+        monkeypatch.setattr(redact.Display, "display", redact.Display.display)
+        monkeypatch.setattr(redact, "Templar", lambda **_options: self)
+        self.callback = redact.CallbackModule()
+        self.callback._redactor = Redactor(re.compile("(?i)password"))
+
+    def template(self, source: str) -> object:
+        """Evaluate a variable."""
+        self.evaluated.append(source)
+        return self.values[source]
+
+    def start(self, **variables: str) -> None:
+        """Start a play with these variables."""
+        inventory = SimpleNamespace(get_hosts=lambda _hosts: [SimpleNamespace(name="mailman")])
+        manager = SimpleNamespace(_inventory=inventory, _loader=None, get_vars=lambda **_options: variables)
+        self.callback.v2_playbook_on_play_start(SimpleNamespace(hosts="mailman", get_variable_manager=lambda: manager))
+
+
+def test_only_secrets_and_what_has_changed_are_evaluated_in_each_play(monkeypatch):
+    plays = Plays(monkeypatch, {"{{ a }}": [{"password": "first-secret"}], "{{ b }}": "second-secret"})
+    plays.start(accounts="{{ a }}", my_password="{{ b }}")
+    plays.evaluated.clear()
+    plays.values |= {"{{ b }}": "third-secret", "{{ c }}": {"password": "fourth-secret"}}
+    plays.start(accounts="{{ a }}", my_password="{{ b }}", more="{{ c }}")
+    assert sorted(plays.evaluated) == ["{{ b }}", "{{ c }}"]
+    plays.start(accounts="{{ c }}")
+    assert plays.evaluated[-1] == "{{ c }}"
+    shown = plays.callback._redactor.redact("first-secret second-secret third-secret fourth-secret")
+    assert shown == " ".join([MASK] * 4)
 
 
 @pytest.fixture

@@ -55,6 +55,7 @@ class CallbackModule(CallbackBase):
     def __init__(self):
         super().__init__()
         self._redactor = None
+        self._evaluated = {}
         self._wrap_display()
 
     def set_options(self, *args, **kwargs):
@@ -76,12 +77,17 @@ class CallbackModule(CallbackBase):
                 return  # the play fails with the same error
             templar = Templar(loader=manager._loader, variables=variables)
             for name in set(variables) - NOT_COLLECTED:
-                self._learn(templar, name, variables[name])
+                self._learn(host.name, templar, name, variables[name])
 
-    def _learn(self, templar, name, value):
+    def _learn(self, host, templar, name, source):
+        # Evaluating hundreds of variables takes a second, and most are the same in every play.
+        if self._evaluated.get((host, name)) == source and not self._redactor.is_secret(name):
+            return
+        value = source
         # A value that can't be evaluated before the run may still contain a literal secret.
         with contextlib.suppress(AnsibleError):
-            value = templar.template(value)
+            value = templar.template(source)
+            self._evaluated[host, name] = source
         self._redactor.learn(name, value)
 
     def _wrap_display(self):

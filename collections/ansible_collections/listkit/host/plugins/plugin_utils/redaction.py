@@ -22,9 +22,13 @@ class Redactor:
         self._values: set[str] = set()
         self._pattern: re.Pattern | None = None
 
+    def is_secret(self, name: str) -> bool:
+        """Return whether `name` is a secret's name."""
+        return bool(self._names.search(name))
+
     def learn(self, name: str, value: Any, secret: bool = False) -> None:
         """Collect the secrets in `value`: all of it if `name` is a secret's name, or else the items with such names."""
-        secret = secret or bool(self._names.search(str(name)))
+        secret = secret or self.is_secret(str(name))
         if isinstance(value, dict):
             for key, item in value.items():
                 self.learn(key, item, secret)
