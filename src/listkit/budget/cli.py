@@ -97,6 +97,8 @@ def _forecast(arguments: argparse.Namespace) -> int:
         print(json.dumps([asdict(item) | {"needed": item.needed, "fits": item.fits} for item in made], indent=2))
     else:
         _print(report.forecast_table(made))
+        if forecast.may_become_bulk_sender(site.accounts):
+            print(report.BULK_SENDER_ADVICE)
     return int(not all(item.fits for item in made))
 
 

@@ -14,6 +14,8 @@ from listkit.budget.window import Charge, Kind
 
 DAY_SECONDS = 86_400
 OBSERVED_DAYS = 28
+BULK_SENDER = 5000
+"""Messages in a day to one provider from which on Gmail, Yahoo and Outlook.com treat a domain as a bulk sender."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Forecast:
     def fits(self) -> bool:
         """Whether the need is within the limit, so that the queue stays short."""
         return self.needed <= self.per_day
+
+
+def may_become_bulk_sender(accounts: Iterable[Account]) -> bool:
+    """Return whether the accounts together may send so much in a day that one provider could get `BULK_SENDER`."""
+    per_day = sum(account.limits.recipients * DAY_SECONDS / account.limits.window for account in accounts)
+    return per_day >= BULK_SENDER
 
 
 def forecast(account: Account, charges: Iterable[Charge], first_charge: float | None, now: float) -> Forecast:

@@ -11,7 +11,7 @@ from typing import Any
 from listkit.budget.account_state import AccountState
 from listkit.budget.admission import SUBJECTS
 from listkit.budget.controller import QueueController
-from listkit.budget.forecast import Forecast
+from listkit.budget.forecast import BULK_SENDER, Forecast
 from listkit.budget.ledger import Refusal
 from listkit.budget.replies import ADVICE
 from listkit.budget.window import Kind, available, used
@@ -19,6 +19,10 @@ from listkit.common.prometheus import Metric, Sample
 
 Snapshot = dict[str, Any]
 PREFIX = "listkit_budget"
+BULK_SENDER_ADVICE = (
+    f"→ the accounts together may send {BULK_SENDER} messages or more in a day. If so many go to Gmail, Yahoo or"
+    " Outlook, your domain must keep their rules for bulk senders from then on: docs/runbooks/outbound.md#bulk-senders"
+)
 
 
 def snapshot(controller: QueueController, now: float) -> Snapshot:

@@ -249,6 +249,14 @@ def test_a_forecast_that_does_not_fit_says_what_would(files, controller, capsys)
     assert "add an account" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("limit", "window", "warned"), [(2500, 86400, True), (2499, 86400, False), (209, 3600, True)])
+def test_accounts_that_together_may_reach_the_rules_for_bulk_senders(files, controller, capsys, limit, window, warned):
+    entries = [{**entry, "limit": limit, "lists": []} for entry in CONFIGURATION["accounts"]]
+    (files / "budget.json").write_text(json.dumps({**CONFIGURATION, "window": window, "accounts": entries}))
+    assert listkit_budget(files, "forecast") == 0
+    assert ("5000 messages or more in a day" in capsys.readouterr().out) == warned
+
+
 def test_less_than_a_day_is_no_observation():
     account = accounts.Account("x@example.org", Limits(1440, 100, 86400, 57))
     made = forecast(account, [Charge(100, "a@example.org", Kind.POST, 0)], first_charge=0, now=3600)

@@ -118,7 +118,7 @@ def test_a_refused_token_is_not_shown_and_a_catch_all_needs_no_aliases(run, api)
 
 
 def account(address: str, *lists: str, **more: object) -> dict[str, object]:
-    return {"address": address, "password": "secret", "lists": list(lists), **more}
+    return {"address": address, "password": "secret", "limit": 1440, "lists": list(lists), **more}
 
 
 def test_each_mailbox_has_its_lists_and_its_mail_service():
@@ -142,6 +142,18 @@ def test_aliases_that_no_list_needs_and_addresses_that_no_alias_can_be_are_named
     assert "Not needed by any list, left unchanged: ana" in text
     assert (
         "Addresses in other domains can't be aliases of mailman@example.org" in text and "x-owner@example.net" in text
+    )
+
+
+@pytest.mark.parametrize(
+    ("free", "limit", "warned"), [(True, 1440, True), (True, 500, False), (False, 1440, False), (None, 1440, False)]
+)
+def test_a_limit_that_no_free_plan_has(free, limit, warned):
+    item = {"address": "mailman@example.org", "limit": limit}
+    warnings = report({}, {"results": [{"item": item, "settings": {"free_plan": free}, "problems": []}]}).warnings
+    assert bool(warnings) == warned
+    assert (
+        not warned or "allow 500 recipients in 24 hours or less, but 1440 are configured. Set mail_plan" in warnings[0]
     )
 
 

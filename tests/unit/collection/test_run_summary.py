@@ -40,6 +40,13 @@ def test_a_warning_is_shown_and_passes():
     )
 
 
+def test_a_mail_plan_that_nobody_named_is_asked_for():
+    text = summary([], {}, "", "2 of 10", [], plan_assumed=True)
+    assert "Outgoing mail\n  mail_plan is not set: 1440 recipients in 24 hours are assumed" in text
+    assert "otherwise to ksuite_one_user for 100, my_ksuite for 500, starter for 100; or set" in text
+    assert "\n  2 of 10\n" in text
+
+
 def test_what_was_not_done_is_the_verdict_unless_a_check_failed():
     failures = ["mailman@example.org: no room"]
     assert summary([], {}, "", "", [PASSED], failures=failures) == (

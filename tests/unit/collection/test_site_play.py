@@ -247,15 +247,19 @@ def wrong_types(found: dict) -> list:
 def test_a_switch_that_is_on_is_on(inventory):
     names = ("mail_catch_all", "mail_verp", "mailman_web_signup", "mailman_web_password_force")
     wanted = ("relay_verp", "core_verp_probes", "web_signup", "web_superuser_password_force")
-    settings = "\n".join(f"{name}=yes" for name in names)
-    found = inventory.given(*wanted, "core_verp_delivery_interval", settings=settings)
+    settings = "\n".join(["mail_plan=my_ksuite", *(f"{name}=yes" for name in names)])
+    others = ("core_verp_delivery_interval", "relay_accounts", "site_mail_plan_assumed")
+    found = inventory.given(*wanted, *others, settings=settings)
+    assert found["relay_accounts"][0]["limit"] == 500 and found["site_mail_plan_assumed"] is False
     assert [found[name] for name in wanted] == [True] * 4
     assert found["core_verp_delivery_interval"] == 1
 
 
 def test_what_the_probe_found_is_the_default_and_the_operator_has_the_last_word(inventory, tmp_path):
     name = "relay_verp"
-    assert not inventory.given(name)[name]
+    found = inventory.given(name, "relay_accounts", "site_mail_plan_assumed")
+    assert not found[name]
+    assert found["site_mail_plan_assumed"] is True and found["relay_accounts"][0]["limit"] == 1440
     (tmp_path / "mail-probe.json").write_text('{"verp": true}')
     assert inventory.given(name)[name] and not inventory.given(name, settings="mail_verp=false")[name]
 

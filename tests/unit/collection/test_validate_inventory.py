@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.listkit.kit.plugins.plugin_utils import operator_rules, spec_check, topology, variable_names
+from ansible_collections.listkit.kit.plugins.plugin_utils import (
+    mail_plans,
+    operator_rules,
+    spec_check,
+    topology,
+    variable_names,
+)
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules
 from ansible_run import ansible_playbook
 
@@ -142,6 +148,14 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             {"mail_account_limit": 199},
             "mail_account_limit: is 199; with less than 200, the reserve and one full message, no post",
         ),
+        (
+            {"mail_plan": "premium"},
+            "mail_plan: must be one of paid, ksuite_one_user, my_ksuite, starter, not 'premium'",
+        ),
+        (
+            {"mail_plan": "ksuite_one_user"},
+            "(for example mail_budget_reserve: 20 and mail_recipients_per_message: 50)",
+        ),
         ({"mail_budget_strangers": 0}, "mail_budget_strangers: 0 is not a percentage from 1 to 100"),
         ({"mail_budget_strangers": 101}, "mail_budget_strangers: 101 is not a percentage from 1 to 100"),
         ({"mail_budget_answers_per_hour": 0}, "mail_budget_answers_per_hour: must be at least 1, not 0"),
@@ -268,12 +282,12 @@ def test_wrong_values(changes, message):
 
 def test_a_plan_that_cannot_fit_says_what_would():
     lists = [{"name": name, "expected_members": 800, "posts_per_day": 1} for name in "abc"]
-    found = operator_rules.plan_problems({**DEFAULTS, **GUIDE, "mailman_lists": lists})
+    found = operator_rules.plan_problems({**CONSTANTS, **GUIDE, "mailman_lists": lists})
     assert str(found[-1]).startswith(
         "mail_accounts: 3 accounts would be enough; there is 1 (for example […, {address: "
     )
     accounts = [{"address": f"{name}@example.org", "password": "password"} for name in ("mailman", "lists2", "lists3")]
-    values = {**DEFAULTS, **GUIDE, "mailman_lists": lists, "mail_accounts": accounts}
+    values = {**CONSTANTS, **GUIDE, "mailman_lists": lists, "mail_accounts": accounts}
     assert operator_rules.plan_problems(values) == []
     assert operator_rules.plan_problems({**values, "mail_budget_reserve": 700}) != []
 
@@ -283,6 +297,31 @@ def test_the_smallest_limit_is_the_relays_reserve_and_one_message_of_its_size():
     assert operator_rules.problems_of(values) == []
     (found,) = operator_rules.problems_of({**values, "mail_budget_reserve": 200})
     assert "with less than 300" in str(found)
+
+
+def test_the_limit_is_that_of_the_mail_plan():
+    shares = {"mail_budget_reserve": 20, "mail_recipients_per_message": 50}
+    assert problems(mail_plan="ksuite_one_user", **shares) == []
+    lists = [{"name": "members", "expected_members": 81, "posts_per_day": 1}]
+    values = {**CONSTANTS, **GUIDE, **shares, "mailman_lists": lists}
+    assert operator_rules.plan_problems(values) == []
+    values["mail_plan"] = "ksuite_one_user"
+    assert operator_rules.plan_problems(values) != []
+    assert operator_rules.plan_problems({**values, "mail_account_limit": 101}) == []
+
+
+def test_the_roles_defaults_are_those_of_the_mail_plan():
+    assert {name: DEFAULTS[name] for name in mail_plans.VARIABLES} == {
+        name: f"{{{{ (mail_plan | listkit.kit.mail_plan).{limit} }}}}" for name, limit in mail_plans.VARIABLES.items()
+    }
+    assert SPEC["mail_plan"]["choices"] == list(mail_plans.PLANS)
+    assert SPEC["mail_plan"]["default"] == mail_plans.ASSUMED
+
+
+def test_the_page_has_the_numbers_of_the_mail_plans():
+    page = (KIT / "docs/runbooks/outbound.md").read_text()
+    for name, plan in mail_plans.PLANS.items():
+        assert f"| `{name}` | {plan.recipients} | {plan.aliases} |" in page
 
 
 def test_the_plan_reserves_what_the_site_does():

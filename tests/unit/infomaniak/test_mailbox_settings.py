@@ -87,6 +87,11 @@ def test_check_mode(run, all_wrong, api):
     assert all(request.startswith("GET") for request in api.requests)
 
 
+def test_the_kind_of_plan(run):
+    assert run(mailbox_settings_info, **WHERE)["settings"]["free_plan"] is False
+    assert run(mailbox_settings_info, **WHERE | {"mail_hosting": 1})["settings"]["free_plan"] is True
+
+
 def test_success_that_changed_nothing(run, all_wrong, api):
     api.switches.ignore_writes = True
     with pytest.raises(Failed, match="settings to change: move_spam, dkim"):

@@ -45,6 +45,7 @@ class Settings:
     dkim: bool | None
     sending_blocked: bool
     unblock_url: str | None
+    free_plan: bool | None
 
     def as_result(self) -> dict[str, Any]:
         """Return them as a module answers them."""
@@ -117,6 +118,7 @@ def find(client: Client, mailbox: str, hosting: str) -> Settings:
             truth(found.get("smtpban_auth")) or truth(found.get("smtpban_bounce")) or found.get("smtpban_url")
         ),
         unblock_url=found.get("smtpban_url") or None,
+        free_plan=truth(found.get("is_free_mail")),
     )
 
 

@@ -43,6 +43,9 @@ settings:
     unblock_url:
       description: Where it is unblocked, if Infomaniak says so.
       type: str
+    free_plan:
+      description: Whether the mailbox is on a free plan, which allows fewer recipients and aliases.
+      type: bool
 problems:
   description: What gets in the way of a program that reads the mailbox.
   type: list

@@ -17,6 +17,7 @@ ARGUMENTS = {
     "lists": {"type": "dict", "default": {}},
     "dns": {"type": "str", "default": ""},
     "aliases": {"type": "str", "default": ""},
+    "plan_assumed": {"type": "bool", "default": False},
     "forecast": {"type": "str", "default": ""},
     "checks": {"type": "list", "elements": "dict", "default": [], "options": CHECK},
 }

@@ -43,6 +43,10 @@ options:
     description: The text of P(listkit.kit.alias_report#filter) or P(listkit.kit.mailbox_report#filter).
     type: str
     default: ""
+  plan_assumed:
+    description: Whether the operator has named neither the mail plan nor the limit, so that the summary asks for it.
+    type: bool
+    default: false
   forecast:
     description: The output of C(listkit budget forecast).
     type: str

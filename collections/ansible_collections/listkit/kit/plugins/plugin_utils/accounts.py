@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ansible_collections.listkit.kit.plugins.plugin_utils.mail_plans import ASSUMED, PLANS
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SITE_LOCAL_PART,
     list_address,
@@ -29,11 +30,11 @@ class Rules:
     """The limits of accounts that don't have their own."""
 
     domain: str
-    alias_limit: int = 50
+    alias_limit: int = PLANS[ASSUMED].aliases
     """Aliases that one mailbox can have."""
     without: tuple[str, ...] = ()
     """Sub-addresses that lists don't use."""
-    limit: int = 1440
+    limit: int = PLANS[ASSUMED].recipients
     """Recipients in one window."""
     reserve: int = 100
     """Recipients of a window that posts never use."""
@@ -89,9 +90,9 @@ def plan_of_site(
     main: str,
     domain: str,
     *,
-    limit: int = 1440,
+    limit: int = Rules.limit,
     window: int = DAY_SECONDS,
-    alias_limit: int = 50,
+    alias_limit: int = Rules.alias_limit,
     synonyms: Iterable[str] = (),
     reserve: int = 100,
 ) -> list[tuple[Mapping, Planned]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ansible_collections.listkit.kit.plugins.plugin_utils.alias_report import foreign_advice, mailboxes
+from ansible_collections.listkit.kit.plugins.plugin_utils.mail_plans import MOST_ON_FREE_PLAN
 
 FIX = "infomaniak_fix: true"
 ALL_LISTS = "infomaniak_undeclared_lists: true"
@@ -32,9 +33,9 @@ def plan(
 ) -> list[dict[str, Any]]:
     """Return each mailbox with the aliases to make.
 
-    `accounts`: the site's, the main one first, with the declared lists of each, and possibly a `mail_hosting` of its
-    own instead of `hosting`. `lists`: the addresses that exist, of which those that aren't declared get aliases only
-    with `undeclared_lists`.
+    `accounts`: the site's, the main one first, with the limit and the declared lists of each, and possibly a
+    `mail_hosting` of its own instead of `hosting`. `lists`: the addresses that exist, of which those that aren't
+    declared get aliases only with `undeclared_lists`.
     """
     assigned = {account["address"]: account["lists"] for account in accounts}
     declared = {address for addresses in assigned.values() for address in addresses}
@@ -44,11 +45,13 @@ def plan(
     managed = existing if undeclared_lists else [address for address in existing if address in declared]
     of_managed = mailboxes(main, assigned, managed, domain, synonyms)
     hostings = {account["address"].lower(): int(account.get("mail_hosting") or hosting) for account in accounts}
+    limits = {account["address"].lower(): int(account["limit"]) for account in accounts}
     return [
         {
             "address": box.address,
             "mailbox": box.address.partition("@")[0],
             "mail_hosting": hostings[box.address],
+            "limit": limits[box.address],
             "aliases": box.aliases(),
             "needed": everything.aliases(),
             "foreign": everything.foreign(),
@@ -64,7 +67,7 @@ def report(aliases: Mapping[str, Any], settings: Mapping[str, Any], check_mode: 
         "\n\n".join(
             _about_aliases(result, check_mode) for result in made if "aliases" in result and not _error(result)
         ),
-        [line for result in read for line in _problems(result)],
+        [line for result in read for line in [*_problems(result), *_free_plan(result)]],
         [f"{result['item']['address']}: {_error(result)}" for result in [*made, *read] if _error(result)],
     )
 
@@ -99,6 +102,17 @@ def _about_aliases(result: Mapping[str, Any], check_mode: bool) -> str:
 def _problems(result: Mapping[str, Any]) -> list[str]:
     return [
         f"{result['item']['address']}: {problem['problem']} {_fix(problem)}" for problem in result.get("problems", ())
+    ]
+
+
+def _free_plan(result: Mapping[str, Any]) -> list[str]:
+    """Return the warning about a limit that no free plan has."""
+    item = result["item"]
+    if not (result.get("settings") or {}).get("free_plan") or item["limit"] <= MOST_ON_FREE_PLAN:
+        return []
+    return [
+        f"{item['address']}: Infomaniak says that the mailbox is on a free plan. These allow {MOST_ON_FREE_PLAN}"
+        f" recipients in 24 hours or less, but {item['limit']} are configured. Set mail_plan: starter or my_ksuite."
     ]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
-from ansible_collections.listkit.kit.plugins.plugin_utils import backup_rules
+from ansible_collections.listkit.kit.plugins.plugin_utils import backup_rules, mail_plans
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
 from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import (
     MEMBERS_FROM,
@@ -115,7 +115,15 @@ _LOGIN = re.compile(r"[\w.@+-]{1,150}")
 
 def problems_of(values: Values) -> list[Problem]:
     """Return all problems of the operator's `values`."""
-    return [problem for rule in RULES for problem in rule(values)]
+    complete = _with_plan(values)
+    return [problem for rule in RULES for problem in rule(complete)]
+
+
+def _with_plan(values: Values) -> Values:
+    """Return the values with the limits of the mail plan that the operator didn't set."""
+    plan = mail_plans.PLANS.get(str(values.get("mail_plan")))
+    limits = {name: getattr(plan, limit) for name, limit in mail_plans.VARIABLES.items()} if plan else {}
+    return {**limits, **values}
 
 
 def _given(values: Values, names: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -124,7 +132,8 @@ def _given(values: Values, names: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def plan_problems(values: Values) -> list[Problem]:
     """Return why the declared lists don't fit the accounts; `values` must be complete and valid."""
-    settings = {name: values[variable] for name, variable in PLAN.items() if variable in values}
+    complete = _with_plan(values)
+    settings = {name: complete[variable] for name, variable in PLAN.items() if variable in complete}
     accounts = values["mail_accounts"] or [{"address": values["mail_account"]}]
     try:
         plan_of_site(accounts, values["mailman_lists"], values["mail_account"], **settings)
@@ -246,7 +255,14 @@ def _bad_limit(where: str, limit: Any, values: Values) -> Problems:
     smallest = sum(max(0, int(values.get(name, 0))) for name in ("mail_budget_reserve", "mail_recipients_per_message"))
     if int(limit) < smallest:
         reason = f"is {limit}; with less than {smallest}, the reserve and one full message, no post can ever be sent"
-        yield Problem(where, reason, "1440")
+        yield Problem(where, reason, _smaller_shares(int(limit)))
+
+
+def _smaller_shares(limit: int) -> str:
+    """Return values of the variables that leave room for posts within a small limit."""
+    if limit < 10:
+        return str(mail_plans.PLANS[mail_plans.ASSUMED].recipients)
+    return f"mail_budget_reserve: {limit // 5} and mail_recipients_per_message: {limit // 2}"
 
 
 def certificate(values: Values) -> Problems:

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.listkit.kit.plugins.plugin_utils import mail_plans
+
 INDENT = "  "
 
 
@@ -29,19 +31,20 @@ def summary(
     *,
     failures: Sequence[str] = (),
     dns: str = "",
+    plan_assumed: bool = False,
     check_mode: bool = False,
 ) -> str:
     """Return the summary of a run; empty parts are left out.
 
     `lists`: the result of `listkit.mailman3.mailing_lists`; `aliases`, `forecast`, `dns`: texts to show;
-    `failures`: what the run could not do, one line each.
+    `failures`: what the run could not do, one line each; `plan_assumed`: whether the operator has named no mail plan.
     """
     parts = [
         _section("Warnings", "\n".join(f"- {line}" for line in [*warnings, *list_warnings(lists, check_mode)])),
         _section("Not done", "\n".join(f"- {line}" for line in failures)),
         _section("DNS", dns),
         _section("Aliases", aliases),
-        _section("Outgoing mail", forecast),
+        _section("Outgoing mail", f"{mail_plans.assumption()}\n{forecast}" if plan_assumed else forecast),
         *(
             _section(f"{'Warnings' if check.passed else 'Failed checks'} on {check.host}", check.report)
             for check in checks
