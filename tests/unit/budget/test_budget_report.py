@@ -264,7 +264,7 @@ def test_less_than_a_day_is_no_observation():
 
 
 def test_the_dashboard_asks_for_metrics_that_exist(controller):
-    dashboard = (Path(__file__).parents[3] / "docs/reference/grafana-outbound.json").read_text()
+    dashboard = (Path(__file__).parents[3] / "monitoring/grafana/outbound.json").read_text()
     assert json.loads(dashboard)["time"] == {"from": "now-24h", "to": "now"}
     for _ in range(2):
         post(controller, 300)
