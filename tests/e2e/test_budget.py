@@ -264,6 +264,7 @@ def test_an_author_for_whom_no_one_vouches_gets_no_answer(
     deployment.stand_in.post(stranger, mailing_list.address, message)
     handled = f"grep -qF '{message['Message-ID']}' /var/log/mailman3/mailman.log"
     deployment.stand_in.wait(lambda: not mailing_list.site.host.try_run(handled).returncode, "Mailman's decision")
+    mailing_list.settle()
     mailing_list.site.host.run("runuser -u list -- mailman notify")
     mailing_list.settle()
     assert deployment.stand_in.received(stranger) == []
