@@ -14,7 +14,7 @@ REPLY_HEADERS = (
 )  # fmt: skip
 """The last one is on Mailman's own notices: a list that is a member of another one is welcomed like all members."""
 REPLY_VALUES = {
-    "auto-submitted": re.compile(r"auto-replied"),
+    "auto-submitted": re.compile(r"(?:\([^()]*\)\s*)*auto-replied"),
     "delivered-to": re.compile(r"autoresponder$"),
     "precedence": re.compile(r"auto_reply$"),
     "preference": re.compile(r"auto_reply$"),
@@ -25,14 +25,23 @@ REPLY_VALUES = {
 """What programs write into these headers of their replies, at the beginning of the value."""
 BULK = ("bulk", "junk", "auto_reply")
 
-# Without a sender in the envelope only: persons use such words, too.
+# What programs call their replies. Persons write about them, too, but not without a sender in the envelope, and not in
+# mail that says that it is automatic.
+_PREFIXES = r"(?:(?:re|aw):\s*)?(?:\[[^\]]{1,80}\]\s*)?"
+_REPLY = re.compile(
+    rf"{_PREFIXES}(?:(?:yahoo!? )?auto(?:matic)?[ -]?(?:reply|response)|automatische antwort|réponse automatique"
+    r"|risposta automatica|respuesta automática|resposta automática|automatisch antwoord|auto(?:matiske?t? )?svar"
+    r"|automaattinen vastaus|automatyczna odpowiedź|odpowiedź automatyczna|automatická odpověď|otomatik yan.t"
+    r"|автоответ|автоматический ответ|自動応答|自動返信|自动回复|自動回覆)"
+)
+# Programs that report absences as a matter of interest use these words, too.
 _ABSENCE = re.compile(
-    r"(?:(?:re|aw):\s*)?(?:auto(?:matic)?[ -]?(?:reply|response)|out of (?:the )?office|automatische antwort|abwesen"
-    r"|réponse automatique|message d'absence|absence du bureau|risposta automatica|fuori (?:sede|ufficio)"
-    r"|respuesta automática|resposta automática|automatisch antwoord|afwezig|autosvar|delivery status notification"
-    r"|undeliver|mail delivery failed|failure notice)"
+    rf"{_PREFIXES}(?:auto:|vacation (?:reply|response)|out of (?:the )?office|abwesen|au(?:ß|ss)er haus"
+    r"|message d'absence|absence du bureau|fuori (?:sede|ufficio)|fuera de (?:la )?oficina|afwezig|poissaolo"
+    r"|delivery status notification|undeliver|returned mail|mail delivery failed|failure notice)"
 )
 _DAEMON = re.compile(r"\b(?:mailer-daemon|postmaster)\b")
+_DAEMON_ADDRESS = re.compile(r"(?:^|<)mailer-daemon@[^<>]*>?$")
 
 
 def is_automatic_reply(message: Message) -> bool:
@@ -41,20 +50,26 @@ def is_automatic_reply(message: Message) -> bool:
         any(name in message for name in REPLY_HEADERS)
         or any(pattern.match(value) for name, pattern in REPLY_VALUES.items() for value in _values(message, name))
         or _is_report(message)
-        or (_has_no_sender(message) and _is_worded_as_reply(message))
+        or bool(_DAEMON_ADDRESS.search(_author(message)))
+        or ((_has_no_sender(message) or _says_automatic(message)) and bool(_REPLY.match(_subject(message))))
+        or (_has_no_sender(message) and bool(_ABSENCE.match(_subject(message)) or _DAEMON.search(_author(message))))
     )
 
 
 def is_automatic(message: Message) -> bool:
     """Whether no person sent the message: what answers it, or does what it says, may answer a program in a loop."""
-    submitted = _value(message, "auto-submitted")
     return (
         is_automatic_reply(message)
-        or (submitted not in ("", "no") and not submitted.startswith("no "))
+        or _says_automatic(message)
         or _value(message, "precedence") in BULK
         or "x-auto-response-suppress" in message
         or _has_no_sender(message)
     )
+
+
+def _says_automatic(message: Message) -> bool:
+    submitted = _value(message, "auto-submitted")
+    return submitted not in ("", "no") and not submitted.startswith("no ")
 
 
 def _has_no_sender(message: Message) -> bool:
@@ -62,9 +77,12 @@ def _has_no_sender(message: Message) -> bool:
     return "x-mailfrom" in message and not _value(message, "x-mailfrom").strip("<>")
 
 
-def _is_worded_as_reply(message: Message) -> bool:
-    subject, author = (decoding.text(message.get(name)).lower() for name in ("subject", "from"))
-    return bool(_ABSENCE.match(subject) or _DAEMON.search(author))
+def _subject(message: Message) -> str:
+    return decoding.text(message.get("subject")).lower()
+
+
+def _author(message: Message) -> str:
+    return decoding.text(message.get("from")).lower()
 
 
 def _is_report(message: Message) -> bool:

@@ -187,7 +187,21 @@ def test_a_folded_id_stands_on_one_line_for_mailman_makes_a_hash_of_the_fold_too
 
 
 @pytest.mark.parametrize(
-    "name", [b"X-Spam-Flag", b"X-Spam-Status", b"x-spam", b"X-Spamd-Bar", b"X-Rspamd-Score", b"Urgent"]
+    "name",
+    [
+        b"X-Spam-Flag",
+        b"X-Spam-Status",
+        b"x-spam",
+        b"X-Spamd-Bar",
+        b"X-Rspamd-Score",
+        b"Urgent",
+        b"X-Barracuda-Spam-Flag",
+        b"X-OVH-SPAM",
+        b"X-Forefront-Antispam-Report",
+        b"X-MailScanner-SpamCheck",
+        b"X-CRM114-Status",
+        b"X-Spam_Flag",
+    ],
 )
 def test_no_filters_word_is_passed_on(name):
     assert header(name + b": YES")[name.decode()] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from listkit.common import provider_marks
 from listkit.common.message.cleaning import addresses, dates
 from listkit.common.message.cleaning.fields import RECIPIENTS, FieldCleaner, written
 from listkit.common.message.header import Field
@@ -17,7 +18,10 @@ _ONCE = frozenset({
 })  # fmt: skip
 _JOINED = frozenset({"to", "cc", "reply-to"})
 # A filter's word on this message, from wherever it came. Sent on, the mail service would take it for its own.
-_FILTERS_WORD = re.compile(r"x-spam(?:d|assassin)?(?:-.*)?|x-rspamd-.*|x-bogosity|x-virus-.*|x-amavis-.*")
+# What the mail service says itself is removed later, when Mailman has read it.
+_FILTERS_WORD = re.compile(
+    rf"x-(?!{re.escape(provider_marks.SPAM.removeprefix('x-'))}$).*spam.*|x-(?:rspamd|virus|amavis|crm114)-.*|x-bogosity"
+)
 
 # Mailman still reads the word of Mailman 2 to send a post to everyone at once, and fails: it shunts the post.
 _URGENT = "urgent"
