@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from listkit.common.backoff import Backoff
@@ -118,9 +118,9 @@ class Rule:
     fallback: bool = False
 
     def fits(self, text: str) -> bool:
-        """Whether the rule fits a reply. An address in it is no part of its words, not even spam@example.com."""
-        words = re.sub(r"<[^<>]*>", "<>", text)
-        return self.code in ("", _code(text)) and bool(re.search(self.pattern, words, re.IGNORECASE))
+        """Return whether the rule fits a reply. An address in it doesn't count, not even spam@example.com."""
+        words = _without_addresses(text)
+        return self.code in ("", _code(words)) and bool(re.search(self.pattern, words, re.IGNORECASE))
 
 
 @cache
@@ -140,7 +140,13 @@ def rules() -> tuple[Rule, ...]:
 
 def classify(text: str) -> RefusalReason:
     """Return the reason of a reply as Postfix records it; the most severe if the table is ambiguous about it."""
-    return min((rule.reason for rule in prevailing(text, rules())), key=_severity)
+    return _classify(_without_addresses(text))
+
+
+# The queue is read every few seconds, and its messages share a few replies.
+@lru_cache(maxsize=512)
+def _classify(words: str) -> RefusalReason:
+    return min((rule.reason for rule in prevailing(words, rules())), key=_severity)
 
 
 def prevailing(text: str, table: Sequence[Rule]) -> list[Rule]:
@@ -159,6 +165,10 @@ def most_severe(texts: Iterable[str]) -> tuple[RefusalReason, str] | None:
 
 def _severity(reason: RefusalReason) -> int:
     return list(RefusalReason).index(reason)
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r"<[^<>]*>", "<>", text)
 
 
 def _code(text: str) -> str:
