@@ -84,7 +84,7 @@ def named(options: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
 def table(role: str) -> str:
     """The table of one role's variables."""
     path = ROOT / "roles" / role / "meta" / "argument_specs.yml"
-    spec = yaml.safe_load(path.read_text())["argument_specs"]["main"]
+    (spec,) = yaml.safe_load(path.read_text())["argument_specs"].values()
     rows = [
         f"| `{name}` | {option.get('type', 'str')} | {default(name, option)} | {cell(option.get('description', ''))} |"
         for name, option in named(spec["options"])

@@ -13,8 +13,8 @@ OPERATORS_ROLE = "site"
 
 
 def options(role: Path) -> dict:
-    spec = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())
-    return spec["argument_specs"]["main"].get("options", {})
+    (spec,) = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"].values()
+    return spec.get("options", {})
 
 
 def defaults(role: Path) -> dict:

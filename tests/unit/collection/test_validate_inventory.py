@@ -17,7 +17,12 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules
 from ansible_run import ansible_playbook
 
 KIT = Path(__file__).resolve().parents[3]
-SPEC = yaml.safe_load((KIT / "roles/site/meta/argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+SPECS = [
+    entry
+    for path in KIT.glob("roles/*/meta/argument_specs.yml")
+    for entry in yaml.safe_load(path.read_text())["argument_specs"].items()
+]
+SPEC = dict(SPECS)["inventory"]["options"]
 DEFAULTS = yaml.safe_load((KIT / "roles/site/defaults/main.yml").read_text())
 CONSTANTS = {name: value for name, value in DEFAULTS.items() if "{{" not in str(value)}
 CHECK = [{"name": "Check", "listkit.kit.validate_inventory": {}}]
@@ -415,8 +420,7 @@ def test_an_own_variable_that_a_variable_of_the_kit_is_made_from_is_accepted():
 
 
 def test_every_synonym_stands_for_a_variable():
-    specs = {path.parts[-3]: yaml.safe_load(path.read_text()) for path in KIT.glob("roles/*/meta/argument_specs.yml")}
-    names = {name for spec in specs.values() for name in spec["argument_specs"]["main"]["options"]}
+    names = {name for _, spec in SPECS for name in spec.get("options", {})}
     assert set(variable_names.SYNONYMS) | set(variable_names.NOTES) <= names
     assert not {synonym for synonyms in variable_names.SYNONYMS.values() for synonym in synonyms} & names
 

@@ -67,7 +67,7 @@ class ActionModule(ActionBase):
         problems = [
             *topology.problems(task_vars["groups"], task_vars["hostvars"]),
             *topology.shared_mailboxes(_mailboxes(task_vars["groups"], task_vars["hostvars"])),
-            *_wired_names(given, wired, operators),
+            *_wired_names(given & options.keys(), wired, operators),
             *variable_names.problems(unwired, operators, known, tuple(f"{role}_" for role in roles)),
             *wrong,
         ]
@@ -95,8 +95,8 @@ class ActionModule(ActionBase):
         return roles[name]
 
     def _options(self, role):
-        spec = self._loader.load_from_file(str(role / "meta" / "argument_specs.yml"))
-        return spec["argument_specs"]["main"].get("options", {})
+        (spec,) = self._loader.load_from_file(str(role / "meta" / "argument_specs.yml"))["argument_specs"].values()
+        return spec.get("options", {})
 
     def _defaults(self, role):
         path = role / "defaults" / "main.yml"
