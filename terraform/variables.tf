@@ -44,7 +44,7 @@ variable "ssh_public_key" {
   description = "The *public* key that may log in as `debian`, in one line, as in `~/.ssh/id_ed25519.pub`."
   type        = string
   nullable    = false
-  # Whoever pastes the private key by mistake must not find it in the error message.
+  # A private key that was pasted by mistake must not appear in the error message.
   sensitive = true
 
   validation {

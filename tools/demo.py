@@ -2,7 +2,7 @@
 """The demo: the whole system on this machine, and a first post through it.
 
 usage: demo.py up      bring it up; running it again is fine
-       demo.py down    take it away
+       demo.py down    remove it
 
 Runs as root, because booting hosts needs it.
 """
@@ -97,8 +97,8 @@ def up() -> None:
         copies = first_post(deployment, site)
     copy = copies[MEMBERS[0]]
     print(f"""
-Done. {SENDER} wrote to {site.address("members")}; the mailbox took it, the bridge carried it to Mailman, and each of
-{", ".join(copies)} has a copy that a strict server accepted:
+Done. {SENDER} wrote to {site.address("members")}; the mailbox accepted it, the bridge delivered it to Mailman, and
+each of {", ".join(copies)} has a copy that a strict server accepted:
 
     From:     {copy["From"]}
     Reply-To: {copy["Reply-To"]}
@@ -112,7 +112,7 @@ Tear down      make demo-down""")
 
 
 def down() -> None:
-    """Take the demo away, if there is one."""
+    """Remove the demo, if there is one."""
     if LAB not in names():
         print("There is no demo.")
         return

@@ -230,7 +230,7 @@ def become_web_user() -> None:
     os.setuid(user.pw_uid)
     # PostgreSQL's library looks for certificates there.
     os.environ["HOME"] = user.pw_dir
-    # A process that only changed its user is hidden from others of that user: the job queue would take it for dead, and
+    # A process that only changed its user is hidden from others of that user: the job queue would consider it dead, and
     # break its lock.
     os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- no shell is wanted
 

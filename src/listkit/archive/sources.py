@@ -1,4 +1,4 @@
-"""The messages of a file or directory, whatever its form and compression.
+"""Read the messages of a file or directory of any form and compression.
 
 Forms: an mbox, one message, a directory of messages or mboxes, a Maildir, Mailman 2's `archives/private/`, a zip or tar
 file of any of these. Files may be compressed with gzip, bzip2, xz, lzma or zstd, or be UTF-16; they are never unpacked
@@ -346,7 +346,7 @@ def _tar(stream: IO[bytes]) -> Iterator[Members]:
 def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     file = archive.extractfile(info)
     if file is None:
-        raise OSError("it is no file")
+        raise OSError("it is not a regular file")
     return file
 
 

@@ -21,8 +21,8 @@ _LINE_OCTETS = 8 * 1_048_576
 _RECV_OCTETS = 65_536
 
 _LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
-# A server in trouble, which says nothing about the password (RFC 5530).
-_TROUBLE_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
+# The server has a problem of its own; the password may be right (RFC 5530).
+_SERVER_ERROR_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
 _CODE = re.compile(r"^(?:OK|NO|BAD|BYE|PREAUTH) \[([A-Z-]+)", re.IGNORECASE)
 
 
@@ -31,7 +31,7 @@ class ImapError(Exception):
 
 
 class LoginRefused(ImapError):
-    """The server answered NO to the account and password, and not because of trouble of its own."""
+    """The server answered NO to the account and password, and not because of a problem of its own."""
 
 
 class CommandRefused(ImapError):
@@ -141,7 +141,7 @@ class Imap:
             answer = self._exchange("AUTHENTICATE PLAIN", initial)
         else:
             answer = self._exchange(f"LOGIN {_quoted(account)} {_quoted(password)}")
-        if answer.text.upper().startswith("NO") and answer.code not in _TROUBLE_CODES:
+        if answer.text.upper().startswith("NO") and answer.code not in _SERVER_ERROR_CODES:
             raise LoginRefused(answer.text)
         self._require_ok(answer, "login")
 
@@ -262,7 +262,7 @@ class Imap:
 
     def _delete(self, group: str) -> None:
         self._run_or_refuse(f"UID STORE {group} +FLAGS.SILENT (\\Deleted)")
-        # A plain EXPUNGE would also take what a human has marked in the webmail.
+        # A plain EXPUNGE would also remove messages that a person has marked in the webmail.
         self._run_or_refuse(f"UID EXPUNGE {group}" if "UIDPLUS" in self._capabilities else "NOOP")
 
     def _run_or_refuse(self, command: str) -> None:

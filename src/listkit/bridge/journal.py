@@ -78,9 +78,9 @@ class Journal:
 
     def _open(self, path: Path) -> None:
         self._sure = _connect(path, "FULL")
-        (verdict,) = self._sure.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
+        (result,) = self._sure.execute("PRAGMA quick_check(1)").fetchone()
+        if result != "ok":
+            raise sqlite3.DatabaseError(result)
         self._sure.executescript(_SCHEMA)
         self._quick = _connect(path, "NORMAL")
 
@@ -95,7 +95,7 @@ class Journal:
         return bool(self._rows("SELECT 1 FROM delivered WHERE id = ?", delivery))
 
     def record_delivered(self, delivery: str, recipient: str) -> None:
-        """Record that Mailman took this delivery; on return it is on the disk."""
+        """Record that Mailman accepted this delivery; on return it is on the disk."""
         with self._lock, self._sure:
             self._sure.execute("INSERT OR IGNORE INTO delivered VALUES (?, ?, ?)", (delivery, recipient, time.time()))
 
@@ -109,7 +109,7 @@ class Journal:
         return self._rows("SELECT times FROM attempts WHERE message = ?", message)[0][0] - 1
 
     def end_attempt(self, message: str) -> None:
-        """Note that the handling of a message came to an orderly end, whatever it was."""
+        """Note that the handling of a message ended without a crash, with any result."""
         with self._writing() as quick:
             quick.execute("DELETE FROM attempts WHERE message = ?", (message,))
 
@@ -118,7 +118,7 @@ class Journal:
         return frozenset(row[0] for row in self._rows("SELECT message FROM attempts"))
 
     def begin_login(self, mailbox: str, timestamp: Timestamp) -> int:
-        """Note that a login is about to be tried, and return its number; it counts as failed until it went well."""
+        """Note that a login is about to be tried, and return its number; it counts as failed until it has succeeded."""
         with self._writing() as quick:
             row = (mailbox, timestamp.boot, timestamp.monotonic, timestamp.wall)
             cursor = quick.execute(
@@ -143,7 +143,7 @@ class Journal:
         return [Timestamp(*timestamp) for timestamp in self._rows(query, *mailboxes)]
 
     def forget_failed_logins(self, mailbox: str) -> None:
-        """A login went well."""
+        """Record a successful login."""
         with self._writing() as quick:
             quick.execute("DELETE FROM failed_logins WHERE mailbox = ?", (mailbox,))
 

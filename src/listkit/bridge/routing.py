@@ -26,7 +26,7 @@ class Route:
     recipients: list addresses for Mailman, each once, in the order found.
     to_owner: whether the site owner gets it.
     via: the header that decided, for the log.
-    unknown: addresses of our domains that nobody has; when this isn't empty and nothing else was found, the list of
+    unknown: addresses of our domains that don't exist; when this isn't empty and nothing else was found, the list of
         lists may be out of date.
     """
 

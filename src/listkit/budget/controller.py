@@ -23,9 +23,9 @@ from listkit.common.answers import HEADER, Answer, answer_of
 MOST_URGENT_RECIPIENTS = 10
 # Reasons that concern single recipients when the service accepted others of the same message.
 RECIPIENTS_WHEN_PARTIAL = (RefusalReason.LATER, RefusalReason.POLICY, RefusalReason.CONTENT, RefusalReason.BAN)
-# After so many refusals that may be the service's fault, other messages are tried before this one.
+# After this many refusals that may be the service's fault, other messages are tried before this one.
 SUSPECT_AFTER = 3
-# After so many messages in a row that were refused for their content, the service may soon ban the account.
+# After this many messages in a row that were refused for their content, the service may soon ban the account.
 CONTENT_REFUSALS_IN_A_ROW = 3
 LONGEST_SLEEP_SECONDS = 60
 # Postfix's listing of a message's recipients takes 30 kB, and the service has little memory.
@@ -172,7 +172,7 @@ class QueueController:
         """Return the reason why a message was refused, and the reply; None and "" when it was not tried."""
         replies = (reply for address, reply in delay_reasons.items() if self.site.cost(envelope.sender, [address]))
         reason, reply = most_severe(replies) or (None, "")
-        # While the account is refused, the rest of an older message is no better off than others.
+        # While the account is refused, the rest of an older message has no priority over others.
         others_had_it = before and before.reason is RefusalReason.RECIPIENT_LATER and others_accepted
         if (sent or others_had_it) and reason in RECIPIENTS_WHEN_PARTIAL:
             reason = RefusalReason.RECIPIENT_LATER

@@ -1,7 +1,7 @@
 """Charges, pauses, refusals and automatic answers: SQLite, safe against a power cut.
 
-The ledger is written before Postfix is told to release a message, and after the message has left Postfix's queue. After
-a crash in between, the open charge remains and `QueueController.run_cycle` compares it with the queue: nothing is
+The ledger is written before Postfix is asked to release a message, and after the message has left Postfix's queue.
+After a crash in between, the open charge remains and `QueueController.run_cycle` compares it with the queue: nothing is
 counted twice or not at all.
 """
 
@@ -48,7 +48,7 @@ create table if not exists summary (sent_at real not null);
 
 @dataclass(frozen=True)
 class OpenCharge:
-    """A message in delivery: Postfix was told to release it, and the result is not known yet."""
+    """A message in delivery: Postfix was asked to release it, and the result is not known yet."""
 
     queue_id: str
     account: str
@@ -132,7 +132,7 @@ class Ledger:
     # Charges
 
     def open(self, charge: OpenCharge) -> None:
-        """Record that Postfix is about to be told to release a message."""
+        """Record that Postfix is about to be asked to release a message."""
         self._db.execute(
             "insert into charge values (?, ?, ?, ?, ?, null, ?)",
             (charge.queue_id, charge.account, charge.list, charge.kind, charge.recipients, charge.released_at),

@@ -20,7 +20,7 @@ from listkit.common.prometheus import Metric, Sample
 Snapshot = dict[str, Any]
 PREFIX = "listkit_budget"
 BULK_SENDER_ADVICE = (
-    f"→ the accounts together may send {BULK_SENDER} messages or more in a day. If so many go to Gmail, Yahoo or"
+    f"→ the accounts together may send {BULK_SENDER} messages or more in a day. If that many go to Gmail, Yahoo or"
     " Outlook, your domain must keep their rules for bulk senders from then on: docs/runbooks/outbound.md#bulk-senders"
 )
 

@@ -1,7 +1,7 @@
 """`listkit canary`: a message that makes the whole way, so that a stop is noticed before members notice it.
 
 The way: relay → provider → mailbox → bridge → Mailman's list `canary` → relay → provider → mailbox → bridge. The only
-member of the list is the mailbox. The bridge recognises the message when it returns, and forwards it to no one.
+member of the list is the mailbox. The bridge recognises the message when it returns, and doesn't forward it.
 
     cli            options, output, exit status
     configuration  /etc/listkit/canary.json, written by Ansible

@@ -172,7 +172,7 @@ def renew(configuration: Configuration, store: Store, now: float) -> int:
     if result.changed:
         reload_web_server(store)
         print(f"nginx serves the certificate for {', '.join(result.names)}, valid until {result.expires}")
-    # A new host whose DNS record is yet to be created is no failure.
+    # A new host whose DNS record is yet to be created hasn't failed.
     expected = isinstance(problem, NotReachable) and acme.issued() is None and result.temporary
     return int(problem is not None and not expected)
 

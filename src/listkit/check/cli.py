@@ -65,7 +65,7 @@ def _as_json(findings: Findings) -> str:
 
 
 def _lines(findings: Findings) -> Iterator[str]:
-    """The verdict and the counts in the first line, which monitoring shows; then a line for each finding."""
+    """Return the result and the counts in the first line, which monitoring shows; then a line for each finding."""
     counts = Counter(finding.status for _, finding in findings)
     listed = ", ".join(f"{counts[status]} {status}" for status in reversed(Status) if counts[status])
     yield f"{worst(finding for _, finding in findings).upper()}: {listed or 'nothing to check'}"

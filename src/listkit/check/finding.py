@@ -11,7 +11,7 @@ PLAYBOOK = "on the machine that you deploy from: `ansible-playbook playbook.yml`
 
 
 class Status(StrEnum):
-    """The verdict, in the words of monitoring plugins; the gravest last."""
+    """The result of a check, in the words of monitoring plugins; the most severe last."""
 
     OK = "ok"
     UNKNOWN = "unknown"
@@ -26,7 +26,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, the verdict, the facts and the cause; unless it is ok, the remedy with a command to run."""
+    """The result of one check with the facts and the cause; unless it is ok, the remedy with a command to run."""
 
     name: str
     status: Status

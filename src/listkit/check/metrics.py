@@ -20,15 +20,15 @@ def write(findings: Iterable[tuple[str, Finding]], now: float, path: Path | None
 
 
 def metrics(findings: Iterable[tuple[str, Finding]], now: float) -> Iterator[Metric]:
-    """Yield the metrics: for each check the gravest of its findings. One that was not possible is absent."""
-    gravest: dict[tuple[str, str], Finding] = {}
+    """Yield the metrics: for each check the most severe of its findings. A check that was not possible is absent."""
+    most_severe: dict[tuple[str, str], Finding] = {}
     for component, finding in findings:
         key = (component, finding.name)
-        if key not in gravest or finding.status.exit_status > gravest[key].status.exit_status:
-            gravest[key] = finding
+        if key not in most_severe or finding.status.exit_status > most_severe[key].status.exit_status:
+            most_severe[key] = finding
     samples = [
         Sample(finding.status.exit_status, {"component": component, "check": name})
-        for (component, name), finding in gravest.items()
+        for (component, name), finding in most_severe.items()
         if finding.status is not Status.UNKNOWN
     ]
     yield Metric("listkit_check_status", "0 ok, 1 warning, 2 critical; absent if it could not be checked.", samples)

@@ -21,9 +21,9 @@ class Backoff:
     longest: float
 
     def delay(self, failures: int, jitter: random.Random | None = None) -> float:
-        """Return the seconds to wait after so many failures in a row; 0 when there was none.
+        """Return the seconds to wait after this number of failures in a row; 0 when there was none.
 
-        jitter: shortens the delay by up to 30 %, so that clients that failed together do not return together.
+        jitter: shortens the delay by up to 30 %, so that clients that failed together do not retry together.
         """
         if failures <= 0:
             return 0.0

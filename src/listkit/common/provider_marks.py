@@ -1,7 +1,7 @@
-"""The mail service's own verdicts on a message that it received: spam, and a forged sender (DMARC).
+"""The mail service's own assessments of a message that it received: spam, and a forged sender (DMARC).
 
 The service writes its fields above what was there. Whether it removes a sender's fields of the same names isn't
-confirmed, so the top-most verdict counts, and `genuine` removes the others before a message is read any further.
+confirmed, so the top-most assessment counts, and `genuine` removes the others before a message is read any further.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ IS_SPAM = re.compile(r"spam|yes|true", re.IGNORECASE)
 
 
 def genuine(fields: Iterable[Field]) -> tuple[Field, ...]:
-    """Return the fields without verdicts in the service's name that stand below its own."""
+    """Return the fields without the assessments in the service's name that stand below its own."""
     kept: list[Field] = []
     seen: set[str] = set()
     for field in fields:
-        verdicts = _verdicts(field.name, field.value)
-        if verdicts and verdicts & seen:
+        assessments = _assessments(field.name, field.value)
+        if assessments and assessments & seen:
             continue
-        seen |= verdicts
+        seen |= assessments
         kept.append(field)
     return tuple(kept)
 
 
-def _verdicts(name: str, value: str) -> set[str]:
+def _assessments(name: str, value: str) -> set[str]:
     """Return what a field in the service's name is about: "spam", "dmarc", "spf" …; nothing for any other field."""
     if name == SPAM:
         return {"spam"}
@@ -44,7 +44,7 @@ def _verdicts(name: str, value: str) -> set[str]:
 
 
 def suspicion(message: Message) -> str | None:
-    """Return why the service's verdicts ask for a moderator; None if they don't."""
+    """Return the reason in the service's assessments to ask a moderator; None if there isn't one."""
     if IS_SPAM.match(str(message.get(SPAM, "")).strip()):
         return "The mail provider marked the message as spam"
     values = [str(value) for value in message.get_all(authentication_results.NAME, [])]
@@ -55,7 +55,7 @@ def suspicion(message: Message) -> str | None:
 
 
 def remove(message: Message) -> None:
-    """Remove the verdicts from a message that is sent on: they were about its receipt."""
+    """Remove the assessments from a message that is sent on: they were about its receipt."""
     del message[SPAM]
     values = message.get_all(authentication_results.NAME, [])
     others = [value for value in values if authentication_results.of_service(str(value)) is None]

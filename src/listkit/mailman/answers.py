@@ -66,7 +66,7 @@ def is_known(email: str) -> bool:
     if address.verified_on is not None:
         return True
     memberships = getUtility(ISubscriptionService).find_members(email)
-    # Whoever has posted once is a nonmember of the list.
+    # An author who has posted once is a nonmember of the list.
     return any(member.role is not MemberRole.nonmember for member in memberships)
 
 

@@ -1,4 +1,4 @@
-"""Takes each delivery of the bridge into Mailman's queue exactly once.
+"""Queue each delivery of the bridge for Mailman exactly once.
 
 The bridge hands a message to Mailman and records Mailman's 250. If either side dies between the two, the bridge hands
 the message over again, under the same delivery id. A delivery is therefore taken in three steps, each durable before
@@ -8,13 +8,13 @@ the next:
 2. *claim*: a record named after the delivery says which queue file that is;
 3. *commit*: the queue file is renamed into the queue.
 
-The rename is what takes the message, and it can't happen by halves. Whatever step a crash follows, what is on disk
+The rename is what accepts the message, and it is atomic. Whichever step a crash follows, the state on disk
 tells what to do:
 
 =======  ======  ========================================================================================
 claim    staged  meaning
 =======  ======  ========================================================================================
-missing  either  not taken; a redelivery stages it anew, and an orphan in the staging directory is pruned
+missing  either  not accepted; a redelivery stages it again, and an orphan in the staging directory is pruned
 there    there   not taken yet; a redelivery, or the next start of the runner, commits it
 there    gone    taken; a redelivery is answered 250 and dropped, however far Mailman got with the message
 =======  ======  ========================================================================================
@@ -42,10 +42,10 @@ class Deliveries:
             path.mkdir(mode=0o750, exist_ok=True)
 
     def take(self, identity: str, stage: Callable[[], tuple[str, str] | None]) -> bool:
-        """Take the delivery called `identity`.
+        """Accept the delivery called `identity`.
 
         `stage` is called unless the delivery is known. It writes the queue file durably into `staging` and returns
-        (queue, file name), or None when there is nothing to take.
+        (queue, file name), or None when there is nothing to accept.
         Returns whether the message is Mailman's now. Raises OSError when the disk refuses; then nothing is taken.
         """
         record = self._directory / f"{hashlib.sha256(identity.encode()).hexdigest()}.claim"

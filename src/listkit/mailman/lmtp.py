@@ -1,4 +1,4 @@
-"""Mailman's LMTP runner, which takes each delivery of the bridge once, and never refuses mail for a temporary reason.
+"""Mailman's LMTP runner, which accepts each delivery of the bridge once, and never refuses mail for a temporary reason.
 
 The bridge puts `X-Listkit-Delivery: <id>` before a message, as its very first line; a line of that name further down is
 the sender's and means nothing. A delivery is that id and one recipient. Mailman never sees the line.
@@ -25,13 +25,13 @@ from listkit.mailman.poison_messages import Failures
 
 HEADER = b"X-Listkit-Delivery: "
 LONGEST_LINE = 1024 * 1024
-"""Octets of a line that the server takes; aiosmtpd's own limit of 1001 refuses mail that other servers pass on."""
+"""Octets of a line that the server accepts; aiosmtpd's own limit of 1001 refuses mail that other servers pass on."""
 LARGEST_MESSAGE = 64 * 1024 * 1024
-"""Octets of a message that the server takes; aiosmtpd's own limit is 32 MiB. The mail service delivers 201 MB, but
-while Mailman takes a message it needs ten times its size in memory, and the smallest host has 2 GiB. It is more than
-the relay sends on, so that Mailman itself tells whoever posts what can't be sent."""
+"""Octets of a message that the server accepts; aiosmtpd's own limit is 32 MiB. The mail service delivers 201 MB, but
+while Mailman accepts a message it needs ten times its size in memory, and the smallest host has 2 GiB. It is more than
+the relay sends on, so that Mailman itself informs the author of a message that can't be sent."""
 
-TRY_AGAIN = "451 4.3.0 Mailman cannot take this now"
+TRY_AGAIN = "451 4.3.0 Mailman cannot accept this now"
 TAKEN = "250 2.0.0 Ok"
 
 log = logging.getLogger("mailman.smtp")
@@ -98,16 +98,16 @@ class Handler(lmtp.LMTPHandler):
             log.info("took %d messages over that a crash had left between acceptance and queue", recovered)
 
     def close(self):
-        """Wait for the end of what is being taken, and take nothing more: the process is about to end."""
+        """Finish the current message, and accept no other: the process is about to end."""
         self._taking.acquire()
 
     async def handle_exception(self, error):
-        """Answer an error that nobody caught; aiosmtpd's own answer is a 500."""
+        """Answer an uncaught error; aiosmtpd's own answer is a 500."""
         log.error("LMTP: %r", error, exc_info=error)
         return TRY_AGAIN
 
     async def handle_DATA(self, server, session, envelope):
-        """Take the message for each recipient by itself; RFC 2033 wants an answer for each."""
+        """Accept the message for each recipient by itself; RFC 2033 wants an answer for each."""
         delivery, message = split_delivery(envelope.content)
         with self._taking:
             answers = [self._take(delivery, self._single(envelope, to, message)) for to in envelope.rcpt_tos]
@@ -150,7 +150,7 @@ class Handler(lmtp.LMTPHandler):
         """Return Mailman's answer; a 550 for a list that exists is an error of its own, no reason to reject mail."""
         answer = self._handle_DATA(None, None, envelope)
         if answer.startswith("451"):
-            # Mailman keeps to itself what went wrong. If it was the parsing, it goes wrong here as well.
+            # Mailman doesn't report the error. If it was the parsing, it occurs here, too.
             email.message_from_bytes(envelope.content, Message)
         if answer.startswith("550") and self._is_list_address(envelope.rcpt_tos[0]):
             return TRY_AGAIN

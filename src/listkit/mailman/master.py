@@ -13,7 +13,7 @@ STOCK_MASTER = "/usr/lib/mailman3/bin/master"
 
 
 def main(argv: list[str]) -> int:
-    """Run the master until Mailman ends; `argv` is what Mailman's own master takes."""
+    """Run the master until Mailman ends; `argv` has the arguments of Mailman's own master."""
     # Nothing that is made while loading becomes garbage; looking for it would copy the pages that the runners share.
     gc.disable()
     patching = Patching("mailman/master")

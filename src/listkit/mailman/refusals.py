@@ -1,6 +1,6 @@
 """Refused posts whose author isn't known for certain: the list's owners get a summary of them once a day.
 
-An answer to the author would reach whoever's address a spammer wrote into From.
+An answer to the author would reach the address that a spammer wrote into From.
 """
 
 from __future__ import annotations

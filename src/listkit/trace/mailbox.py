@@ -98,6 +98,6 @@ def _is_plain(text: str) -> bool:
 
 
 def _day(seconds: float) -> str:
-    """Return a date as IMAP has it, whatever the locale is."""
+    """Return a date as IMAP has it, in every locale."""
     date = time.gmtime(seconds)
     return f"{date.tm_mday}-{_MONTHS[date.tm_mon - 1]}-{date.tm_year}"

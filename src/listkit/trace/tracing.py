@@ -76,7 +76,7 @@ def _matching(query: Query, events: Iterable[Event]) -> list[str]:
 
 
 def _messages(query: Query, events: Iterable[Event]) -> Iterator[TracedMessage]:
-    """Yield the messages of which at least one event matches. Those without a Message-ID cannot be told apart."""
+    """Yield the messages of which at least one event matches. Those without a Message-ID cannot be distinguished."""
     by_id: dict[str, list[Event]] = {}
     for event in events:
         by_id.setdefault(bare(event.message_id), []).append(event)

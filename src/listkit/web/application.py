@@ -41,12 +41,12 @@ def warm(application) -> None:
         try:
             importlib.import_module(module)
         except ImportError:
-            log.warning("%s isn't as expected; processes will take more memory", module, exc_info=True)
+            log.warning("%s isn't as expected; processes will need more memory", module, exc_info=True)
     for path in WARMED_PAGES:
         try:
             request(application, settings.ALLOWED_HOSTS[0], path)
         except Exception:
-            log.warning("%s couldn't be warmed; processes will take more memory", path, exc_info=True)
+            log.warning("%s couldn't be warmed; processes will need more memory", path, exc_info=True)
     # A connection that two processes share would mix up their answers.
     connections.close_all()
 

@@ -24,13 +24,13 @@ _forking = threading.Lock()
 
 
 class LimitExceeded(Exception):
-    """The function took too long, returned too much, or failed; the text says which."""
+    """The function took too long, returned too much, or failed; the text has the reason."""
 
 
 def call(function: Callable[[], str], cpu_seconds: float, max_octets: int) -> str:
     """Return what `function` returns in a child process.
 
-    cpu_seconds: how much processor time it may take. max_octets: how long its result may be, in UTF-8.
+    cpu_seconds: its limit of processor time. max_octets: how long its result may be, in UTF-8.
     Raises LimitExceeded.
     """
     with _forking:

@@ -103,7 +103,7 @@ def is_installed(root: Path = ROOT) -> bool:
 def _files(pages: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
     for tag, texts in pages.items():
         if not TAG.fullmatch(tag) or texts.keys() != PAGES.keys():
-            raise ValueError(f"{tag!r} is no language, or lacks pages: {sorted(texts)}")
+            raise ValueError(f"{tag!r} isn't a language, or lacks pages: {sorted(texts)}")
         for name, text in texts.items():
             yield f"{tag}/{name}.html", text
     # Last: it names directories that must be there.

@@ -1,4 +1,4 @@
-"""Django's job queue worked off by one process, a uwsgi mule, where django-q's own cluster takes five.
+"""Django's job queue run by one process, a uwsgi mule, instead of the five of django-q's own cluster.
 
 It also keeps the search index and the archives' policies up to date. It calls django-q's inner functions; where they
 aren't as expected it logs that and becomes django-q's own cluster. The uwsgi master restarts it when it dies.
@@ -24,7 +24,7 @@ PAUSE_AFTER_FAILURE_SECONDS = 10
 GATHER_SECONDS = 5
 """So long jobs may gather after a batch: the more there are, the more of them are repetitions."""
 GRACE_SECONDS = 30
-"""So long after its limit a job that couldn't be ended takes the process with it."""
+"""Seconds after its limit at which a job that couldn't be stopped ends the process."""
 INDEX_EVERY_SECONDS = 20
 INDEX_POSTS_AT_ONCE = 1000
 """Jobs wait while the index is updated."""
@@ -37,7 +37,7 @@ log = logging.getLogger("hyperkitty.queue")
 def without_repetitions(tasks: list[dict]) -> tuple[list[dict], list[dict]]:
     """Return the tasks to do, and those that one of them does as well.
 
-    HyperKitty's jobs compute something anew from what is in the database, several for each post: for a burst of posts,
+    HyperKitty's jobs recompute something from the database, several for each post: for a burst of posts,
     doing each once is as good as doing it for each post, and ten times as quick. Other applications' jobs may count.
     """
     todo, repeated, seen = [], [], set()
@@ -57,7 +57,7 @@ def _function_name(function) -> str:
 
 
 class Worker:
-    """Takes batches of jobs from the broker and does them."""
+    """Run batches of jobs from the broker."""
 
     def __init__(self, worker, monitor, broker, time_limit: float) -> None:
         self._worker, self._monitor, self._broker = worker, monitor, broker
@@ -170,7 +170,7 @@ def chores() -> list[Chore]:
 
 
 def take_turn(jobs: Worker, others: list[Chore], most: int) -> None:
-    """Look at every chore, then do one batch of at most so many jobs."""
+    """Look at every chore, then run one batch of at most this many jobs."""
     # First, and in every turn: neither a stream of jobs nor one that always hangs keeps posts out of the search.
     for chore in others:
         chore.look()
@@ -187,7 +187,7 @@ def run() -> None:
     patching = Patching("web/queue")
     patching.apply(patches.QUEUE)
     if job_queue.PATCH.name not in patching.applied:
-        log.error("django-q's own cluster runs instead, and takes more memory")
+        log.error("django-q's own cluster runs instead, and needs more memory")
         job_queue.become_cluster()
         return
     from django_q.brokers import get_broker

@@ -1,4 +1,4 @@
-"""What must be there before anybody comes: the sites and the superuser in Django's database, the search index.
+"""Create what the web interface needs at first: the sites and the superuser in Django's database, the search index.
 
 Runs as the user that the database knows. Needs Debian's mailman3-web.
 """
@@ -14,7 +14,7 @@ from listkit.web import PROJECT, SETTINGS_MODULE, search_index
 
 
 class SetupError(ValueError):
-    """What is wanted contradicts what is there."""
+    """The configuration contradicts the existing data."""
 
 
 def choose_settings() -> None:
@@ -51,7 +51,7 @@ def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
 
 
 def _tables(dry_run: bool) -> Iterator[str]:
-    """Debian's package makes the tables while it is installed; not in a database that takes the first one's place."""
+    """Debian's package makes the tables while it is installed; not in a database that replaces the first one."""
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -136,7 +136,7 @@ def _superuser(wanted: dict, password: str) -> Iterator[str]:
         user = users.create_superuser(name, email, password)
         yield f"superuser {name}"
     elif not user.is_superuser:
-        # It may be a stranger's who signed up: nobody becomes superuser by choosing a name.
+        # It may be a stranger's who signed up: choosing a name must not make a superuser.
         raise SetupError(f"web_superuser: {name} is an ordinary account already; choose another name")
     elif wanted["superuser_password_force"] and not user.check_password(password):
         user.set_password(password)

@@ -106,7 +106,7 @@ def test_the_run_goes_on_and_fails_at_its_end(run, api):
     api.account.hostings[HOSTING].alias_limit = 4
     failed = run()
     assert failed.returncode == 2
-    for text in ("Not done", "Lists that don't fit: news.", "Verdict: something was not done"):
+    for text in ("Not done", "Lists that don't fit: news.", "Result: something was not done"):
         assert text in summary_of(failed)
 
 

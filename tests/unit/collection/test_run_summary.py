@@ -14,8 +14,8 @@ LISTS = {
 
 
 def test_a_quiet_run_is_one_line():
-    assert summary([], {}, "", "", [PASSED]) == "Verdict: all checks passed."
-    assert summary([], {}, "", "", []) == "Verdict: the hosts were not checked."
+    assert summary([], {}, "", "", [PASSED]) == "Result: all checks passed."
+    assert summary([], {}, "", "", []) == "Result: the hosts were not checked."
 
 
 def test_the_parts_are_in_order_of_urgency():
@@ -29,14 +29,14 @@ def test_the_parts_are_in_order_of_urgency():
         "Aliases\n  news, news-bounces\n\n"
         "Outgoing mail\n  2 of 10\n\n"
         "Failed checks on web1\n  FAIL nginx.service: inactive\n\n"
-        "Verdict: checks failed on web1; each line above has its remedy."
+        "Result: checks failed on web1; each line above has its remedy."
     )
 
 
 def test_a_warning_is_shown_and_passes():
     warned = HostCheck("mailman", passed=True, report="WARNING  base  reboot: due")
     assert summary([], {}, "", "", [warned]) == (
-        "Warnings on mailman\n  WARNING  base  reboot: due\n\nVerdict: all checks passed."
+        "Warnings on mailman\n  WARNING  base  reboot: due\n\nResult: all checks passed."
     )
 
 
@@ -47,12 +47,12 @@ def test_a_mail_plan_that_nobody_named_is_asked_for():
     assert "\n  2 of 10\n" in text
 
 
-def test_what_was_not_done_is_the_verdict_unless_a_check_failed():
+def test_what_was_not_done_is_the_result_unless_a_check_failed():
     failures = ["mailman@example.org: no room"]
     assert summary([], {}, "", "", [PASSED], failures=failures) == (
-        "Not done\n  - mailman@example.org: no room\n\nVerdict: something was not done; each line above has the reason."
+        "Not done\n  - mailman@example.org: no room\n\nResult: something was not done; each line above has the reason."
     )
-    assert "Verdict: checks failed on web1" in summary([], {}, "", "", [FAILED], failures=failures)
+    assert "Result: checks failed on web1" in summary([], {}, "", "", [FAILED], failures=failures)
 
 
 def task(**options) -> list[dict]:
@@ -63,7 +63,7 @@ def test_through_ansible(playbooks):
     run = playbooks.run(task(lists=LISTS, aliases="news", checks=[{"host": "mailman", "passed": True}]), "--check")
     assert run.returncode == 0, run.output
     assert "- press@example.org would be removed, with 12 members" in run.output
-    assert "Verdict: all checks passed." in run.output
+    assert "Result: all checks passed." in run.output
 
 
 def test_through_ansible_a_failed_check_fails_the_run(playbooks):

@@ -95,7 +95,7 @@ def test_the_free_plan(run, api):
 
 
 def test_a_catch_all_takes_none(run):
-    with pytest.raises(Failed, match="generic mailbox such as a catch-all takes no aliases"):
+    with pytest.raises(Failed, match="generic mailbox such as a catch-all can't have aliases"):
         run(mail_alias, mail_hosting=HOSTING, mailbox="catchall", aliases=["news"])
 
 

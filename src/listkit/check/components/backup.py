@@ -15,7 +15,7 @@ from listkit.check.settings import Settings
 
 HOUR_SECONDS = 3600
 MOST_HOURS = 26
-"""A backup is made each night, and takes its time."""
+"""A backup is made each night, and may last hours."""
 MOST_DAYS_UNPROVEN = 9
 """The drill is weekly."""
 BACK_UP = "`systemctl start listkit-backup`, then `journalctl -u listkit-backup -n 20`"

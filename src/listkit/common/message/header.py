@@ -118,6 +118,6 @@ def _is_separator(line: bytes, spool: IO[bytes]) -> bool:
 
 
 def envelope_sender(header: Header) -> str:
-    """The envelope sender that the service wrote into Return-Path; empty for bounces and where it can't be told."""
+    """The envelope sender that the service wrote into Return-Path; empty for bounces and where it isn't known."""
     value = header.first("return-path")
     return next(iter(re.findall(r"^<?([!-;=?-~]+@[!-;=?-~]+)>?$", value)), "")

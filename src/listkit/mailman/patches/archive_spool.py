@@ -99,7 +99,7 @@ def _apply() -> None:
 PATCH = Patch(
     name="archive-spool",
     purpose="A post that HyperKitty refuses for good is sent to it again with every later post, is never archived, and "
-    "no one is informed.",
+    "no person is informed.",
     upstream="none filed",
     read_in=("mailman-hyperkitty 1.2.1",),
     fallback="Refused posts stay in the spool, and are sent with every post.",

@@ -1,4 +1,4 @@
-"""Automatic mail gets no answer, is no command, and is not posted if it answers something (RFC 3834)."""
+"""Automatic mail isn't answered, run as a command, or posted if it is a reply (RFC 3834)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _dispose(original):
     def dispose_of_persons_mail(self, mlist, msg, msgdata):
         """See `IRunner`."""
         if is_automatic(msg):
-            log.info("DISCARD: %s; an automatic message is no command", msg.get("message-id", "n/a"))
+            log.info("DISCARD: %s; an automatic message isn't a command", msg.get("message-id", "n/a"))
             return False
         return original(self, mlist, msg, msgdata)
 

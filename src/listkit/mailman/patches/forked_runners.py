@@ -19,7 +19,7 @@ PATCH = Patch(
     "that is stopped in the middle of a message sets the message aside.",
     upstream="none filed",
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
-    fallback="Mailman's own master runs, and takes 700 MiB more.",
+    fallback="Mailman's own master runs, and needs 700 MiB more.",
     targets=(
         Target("mailman.bin.master:main"),
         Target("mailman.bin.master:Loop.__init__", "(self, lock=None, restartable=None, config_file=None)"),

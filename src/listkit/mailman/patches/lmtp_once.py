@@ -1,4 +1,4 @@
-"""Mailman's LMTP runner takes each delivery of the bridge once; see `listkit.mailman.lmtp`."""
+"""Mailman's LMTP runner accepts each delivery of the bridge once; see `listkit.mailman.lmtp`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PATCH = Patch(
     "lines of more than 1,000 octets are refused.",
     upstream="none filed",
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
-    fallback="Mailman's own runner takes the mail: a crash can double a post, and unusual messages are refused.",
+    fallback="Mailman's own runner accepts the mail: a crash can double a post, and unusual messages are refused.",
     targets=(
         Target("mailman.runners.lmtp:LMTPHandler.handle_DATA", "(self, server, session, envelope)"),
         Target("mailman.runners.lmtp:LMTPHandler._handle_DATA"),

@@ -12,7 +12,7 @@ RULE, HOLD = "listkit-provider-marks", "hold"
 
 
 def wrap(handler_class) -> None:
-    """Let Mailman's `ToOutgoing` remove the marks: another list, or the provider, would take them for its own."""
+    """Let Mailman's `ToOutgoing` remove the marks: another list, or the provider, would apply them again."""
     original = handler_class.process
 
     @functools.wraps(original)

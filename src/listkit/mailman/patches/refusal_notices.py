@@ -29,7 +29,7 @@ def bounce_vouched(original, refusals: Callable[[], Refusals], format_reasons):
             original(mlist, msg, error)
             return
         refusals().add(mlist.list_id, Refusal.of(msg, _reason(error, format_reasons)))
-        log.info("REFUSED: %s; the owners get a summary, no one vouches for the author", msg.get("message-id", "n/a"))
+        log.info("REFUSED: %s; the owners get a summary: the author is not verified", msg.get("message-id", "n/a"))
 
     return bounce_or_record
 

@@ -1,4 +1,4 @@
-"""A message that the relay refuses because of its content is no bounce of its recipients.
+"""A message that the relay refuses because of its content doesn't count as a bounce of its recipients.
 
 Mailman counts the refusal as a bounce of each member, and drops the message; where its size is the reason, it retries
 for days before that. Here it is shunted, so that it stays and `listkit check` reports it, and the owners are informed.

@@ -1,4 +1,4 @@
-"""A list's archive can be downloaded whatever is in it.
+"""A list's archive can be downloaded with any content.
 
 HyperKitty writes each post as a message again. Where Python refuses to, because of a line separator in a subject for
 instance, the download ended after 10 octets, with status 200.

@@ -1,4 +1,4 @@
-"""Django's job queue runs in one process, where django-q takes five; see `listkit.web.queue`.
+"""Django's job queue runs in one process instead of django-q's five; see `listkit.web.queue`.
 
 Nothing is changed in django-q: its inner functions are called, if they are as expected.
 """
@@ -46,10 +46,10 @@ def _apply() -> None:
 
 PATCH = Patch(
     name="job-queue",
-    purpose="django-q's cluster takes five processes and 28 MiB more, and runs each of HyperKitty's repeated jobs.",
+    purpose="django-q's cluster needs five processes and 28 MiB more, and runs each of HyperKitty's repeated jobs.",
     upstream="none filed",
     read_in=("django-q 1.3.9", "django-q2 1.7.4", "hyperkitty 1.3.7", "hyperkitty 1.3.12"),
-    fallback="django-q's own cluster runs, and takes more memory.",
+    fallback="django-q's own cluster runs, and needs more memory.",
     targets=(
         WORKER,
         MONITOR,

@@ -72,7 +72,7 @@ def _full_clean(original: Callable) -> Callable:
         from django.utils.translation import gettext
 
         original(self)
-        # Somebody who corrects a mistake sends the same token again.
+        # A person who corrects a mistake sends the same token again.
         if self.is_bound and not self._errors and not is_human(self.data):
             self.add_error(None, gettext("Something went wrong. Please try again."))
 
@@ -121,7 +121,7 @@ PATCH = Patch(
     purpose="A robot subscribes or signs up any address as fast as it can, and learns who is a member of a list.",
     upstream="none filed",
     read_in=("postorius 1.3.8", "postorius 1.3.13", "django-allauth 0.51", "django-allauth 65.0.2"),
-    fallback="The web server limits how many forms an address sends; the answer tells who is a member.",
+    fallback="The web server limits how many forms an address sends; the answer reveals who is a member.",
     targets=(
         Target("postorius.forms.list_forms:ListAnonymousSubscribe.base_fields"),
         Target("postorius.views.list:ListAnonymousSubscribeView.post", "(self, request, list_id)"),

@@ -58,10 +58,10 @@ def _as_if_new(request, entered: dict):
 
 PATCH = Patch(
     name="sign-up-answer",
-    purpose="The sign-up tells strangers which addresses have an account.",
+    purpose="The sign-up reveals to strangers which addresses have an account.",
     upstream="https://github.com/pennersr/django-allauth/blob/main/ChangeLog.rst",
     read_in=("django-allauth 0.51", "django-allauth 65.0.2"),
-    fallback="The sign-up tells strangers which addresses have an account.",
+    fallback="The sign-up reveals to strangers which addresses have an account.",
     targets=(
         Target("allauth.account.forms:BaseSignupForm.validate_unique_email", "(self, value)"),
         Target("allauth.account.views:SignupView.form_valid", "(self, form)"),

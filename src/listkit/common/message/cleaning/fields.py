@@ -1,4 +1,4 @@
-"""One header field at a time: what it must look like for everything behind the bridge to read it alike."""
+"""Clean one header field, so that all programs behind the bridge read it alike."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _parameterised(field: Field) -> Field | None:
 
 
 def _machine(field: Field) -> Field | None:
-    """Nobody reads these but machines: what isn't ASCII is of no use to them."""
+    """Remove all but ASCII from a field that only programs read."""
     octets = field.octets
     if octets.isascii() and len(octets) <= _LONGEST_MACHINE_TEXT and text.is_printable(octets):
         return field

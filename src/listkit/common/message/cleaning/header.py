@@ -17,7 +17,7 @@ _ONCE = frozenset({
     "content-transfer-encoding", "content-disposition", "content-description", "content-id",
 })  # fmt: skip
 _JOINED = frozenset({"to", "cc", "reply-to"})
-# A filter's word on this message, from wherever it came. Sent on, the mail service would take it for its own.
+# Marks of any spam filter on this message. On an outgoing message, the mail service would apply them.
 # What the mail service says itself is removed later, when Mailman has read it.
 _FILTERS_WORD = re.compile(
     rf"x-(?!{re.escape(provider_marks.SPAM.removeprefix('x-'))}$).*spam.*|x-(?:rspamd|virus|amavis|crm114)-.*|x-bogosity"

@@ -61,7 +61,7 @@ options:
     elements: str
     default: []
   timeout:
-    description: Seconds that each C(systemctl) call may take.
+    description: Time limit of each C(systemctl) call, in seconds.
     type: int
     default: 180
 """

@@ -66,7 +66,9 @@ def connect(params: dict[str, Any]) -> Client:
         raise ValueError("api_token: an API token has no spaces, line breaks or accents; copy it again.")
     url = urlsplit(params["api_url"])
     if url.scheme != "https" and not (url.scheme == "http" and url.hostname in LOOPBACK):
-        raise ValueError(f"api_url: {params['api_url']!r} must begin with https://, so that nobody reads the token")
+        raise ValueError(
+            f"api_url: {params['api_url']!r} must begin with https://, so that the token is encrypted on its way"
+        )
     return Client(params["api_url"], token, params["api_timeout"], params["api_wait"])
 
 

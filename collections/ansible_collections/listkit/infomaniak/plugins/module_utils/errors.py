@@ -22,7 +22,7 @@ EXPLANATIONS = {
         "Run again in a few minutes; if it fails again, add it in the webmail under Settings > Forwarding.",
     ),
     "cannot_create_alias_for_generic_mailbox": (
-        "A generic mailbox such as a catch-all takes no aliases.",
+        "A generic mailbox such as a catch-all can't have aliases.",
         "Use an ordinary mailbox: a catch-all can neither have aliases nor send.",
     ),
     "cannot_create_alias_with_a_redirection": (

@@ -144,7 +144,7 @@ def _without_spf(domain: str, nearly: Sequence[str]) -> Finding:
     if nearly:
         problem = f"Receivers don't read {nearly[0]!r} as SPF: a record begins with {spf.VERSION} and a space."
         return Finding(domain, "SPF", problem, f"Replace it, such as by: {spf.NEW_RECORD}")
-    problem = "The domain has no SPF record, so that other providers take its mail for forged."
+    problem = "The domain has no SPF record, so that other providers treat its mail as forged."
     return Finding(domain, "SPF", problem, "Add one.", [Record(domain, "TXT", spf.NEW_RECORD)])
 
 

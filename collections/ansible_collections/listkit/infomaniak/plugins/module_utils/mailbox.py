@@ -66,7 +66,7 @@ FOR_PROGRAMS: dict[str, tuple[Any, str, str]] = {
     ),
     "move_spam": (
         False,
-        "Infomaniak moves messages that it takes for spam to another folder, where a program doesn't look.",
+        "Infomaniak moves messages that it classifies as spam to another folder, where a program doesn't look.",
         "Switch it off in the webmail: Settings > Spam.",
     ),
     "mail_filtering": (
@@ -86,7 +86,7 @@ FOR_PROGRAMS: dict[str, tuple[Any, str, str]] = {
     ),
     "dkim": (
         True,
-        "Outgoing messages aren't signed with DKIM, so that other providers refuse them or take them for spam.",
+        "Outgoing messages aren't signed with DKIM, so that other providers refuse them or classify them as spam.",
         "Switch it on in the Manager: Mail Service > Global security > DKIM.",
     ),
     "sending_blocked": (
@@ -131,7 +131,7 @@ def find_forwarding(client: Client, mailbox: str) -> list[str]:
 
 
 def wanted(have: Settings, given: dict[str, Any]) -> Settings:
-    """Return the settings after the change; raise ValueError for one that can't be told from what was there."""
+    """Return the settings after the change; raise ValueError for a setting that the mailbox lacks."""
     unknown = [name for name in given if getattr(have, name) is None]
     if unknown:
         raise ValueError(

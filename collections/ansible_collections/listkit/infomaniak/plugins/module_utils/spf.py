@@ -86,7 +86,7 @@ def _problem(term: str, mechanism: re.Match[str] | None) -> str | None:
     value = mechanism["value"] or ""
     if mechanism["name"].lower() in _NEEDS_VALUE and len(value) < 2:
         return f"{term!r} lacks a value"
-    return f"{term!r} takes no value" if mechanism["name"].lower() == "all" and value else None
+    return f"{term!r} must not have a value" if mechanism["name"].lower() == "all" and value else None
 
 
 def _include(target: str, texts: Callable[[str], list[str]], found: Evaluation, path: list[str]) -> None:

@@ -10,7 +10,7 @@ short_description: End a run with a summary
 version_added: 0.1.0
 description:
   - Shows the warnings of the run, the state of the DNS, the aliases to create, the forecast for outgoing mail, and the
-    verdict of the checks. Empty parts are left out.
+    result of the checks. Empty parts are left out.
   - Fails if a check failed, or if there are O(failures). Needs no connection to the host.
 author: The kit's authors (@listkit)
 attributes:
@@ -93,5 +93,5 @@ msg:
       mailman@example.org needs 10 aliases at the mail service (limit: 50).
       postorius, members, members-bounces, …
 
-    Verdict: all checks passed.
+    Result: all checks passed.
 """

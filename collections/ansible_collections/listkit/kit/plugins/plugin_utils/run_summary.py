@@ -49,7 +49,7 @@ def summary(
             _section(f"{'Warnings' if check.passed else 'Failed checks'} on {check.host}", check.report)
             for check in checks
         ),
-        _verdict(checks, failures),
+        _result(checks, failures),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -74,10 +74,10 @@ def _section(title: str, text: str) -> str:
     return f"{title}\n{textwrap.indent(text.strip(), INDENT)}" if text.strip() else ""
 
 
-def _verdict(checks: Sequence[HostCheck], failures: Sequence[str]) -> str:
+def _result(checks: Sequence[HostCheck], failures: Sequence[str]) -> str:
     failed = [check.host for check in checks if not check.passed]
     if failed:
-        return f"Verdict: checks failed on {', '.join(failed)}; each line above has its remedy."
+        return f"Result: checks failed on {', '.join(failed)}; each line above has its remedy."
     if failures:
-        return "Verdict: something was not done; each line above has the reason."
-    return "Verdict: all checks passed." if checks else "Verdict: the hosts were not checked."
+        return "Result: something was not done; each line above has the reason."
+    return "Result: all checks passed." if checks else "Result: the hosts were not checked."

@@ -38,7 +38,7 @@ suboptions:
     choices: [detect, csv, google, sympa, mailman]
     default: detect
   allow_empty:
-    description: Whether V(exact) may remove everyone, when no one is named.
+    description: Whether V(exact) may remove everyone because no member is named.
     type: bool
     default: false
   max_removals:
