@@ -77,7 +77,9 @@ def run(module: AnsibleModule, converge: Converge) -> None:
     try:
         client = connect(module.params)
         _run_with(client, module, converge)
-    except (ApiError, NotApplied, ValueError) as error:
+    except ApiError as error:
+        module.fail_json(msg=str(error), status=error.status)
+    except (NotApplied, ValueError) as error:
         module.fail_json(msg=str(error))
 
 

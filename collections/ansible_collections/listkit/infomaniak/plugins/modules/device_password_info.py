@@ -60,6 +60,10 @@ requests:
   description: Number of requests that were sent.
   type: int
   returned: success
+status:
+  description: HTTP status of Infomaniak's refusal; V(501) if the account may not do this, V(0) without an answer.
+  type: int
+  returned: failure
 """
 
 from dataclasses import asdict

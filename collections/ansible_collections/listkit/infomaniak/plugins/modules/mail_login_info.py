@@ -17,6 +17,10 @@ options:
   imap_host:
     description: Name of the IMAP server, if it isn't O(host).
     type: str
+  imap_port:
+    description: Port of the IMAP server, which uses TLS from the start.
+    type: int
+    default: 993
   timeout:
     description: Seconds to wait for one answer.
     type: int
@@ -49,7 +53,7 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import OPTIONS, Account, problems
+from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_login import IMAP_PORT, OPTIONS, Account, problems
 
 
 def main():
@@ -58,6 +62,7 @@ def main():
         argument_spec={
             **OPTIONS,
             "imap_host": {"type": "str"},
+            "imap_port": {"type": "int", "default": IMAP_PORT},
             "timeout": {"type": "int", "default": 10},
         },
         supports_check_mode=True,
@@ -69,6 +74,7 @@ def main():
         params["host"],
         smtp_port=params["port"],
         imap_host=params["imap_host"],
+        imap_port=params["imap_port"],
         authority=params["authority"],
         timeout=params["timeout"],
     )
