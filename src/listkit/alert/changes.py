@@ -1,4 +1,4 @@
-"""What has begun and what has ended since the last message."""
+"""Problems that have begun or ended since the last message."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Problem:
 
     @property
     def key(self) -> str:
-        """What tells it from other problems."""
+        """The identity of the problem."""
         return f"{self.component}/{self.name}"
 
 

@@ -12,7 +12,7 @@ from listkit.check.finding import Status
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent. urgent: whether something that was reported is critical."""
+    """A message about problems. urgent: whether something that was reported is critical."""
 
     title: str
     text: str

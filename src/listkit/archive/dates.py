@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 FIRST = datetime(1970, 1, 2, tzinfo=UTC)
-"""What is dated before has a clock that was never set."""
+"""The sender of an earlier date had a clock that was never set."""
 
 _TOLERANCE = timedelta(days=1)
 _LONGEST = 200
@@ -28,7 +28,7 @@ def first_plausible(texts: Iterable[str], now: datetime) -> datetime | None:
 
 
 def is_plausible(date: datetime, now: datetime) -> bool:
-    """Whether a message can have had this date, clocks and time zones being what they are."""
+    """Return whether a message can have had this date, with tolerance for clocks and time zones."""
     return FIRST <= date <= now + _TOLERANCE
 
 

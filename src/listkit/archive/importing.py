@@ -46,7 +46,7 @@ def _compared(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a post is added, and why not, or what readers will miss of it."""
+    """Whether a post is added; the reason if not, or the parts that readers will miss."""
 
     is_added: bool
     remark: str = ""

@@ -38,7 +38,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What the report shows of a message."""
+    """The facts about a message that the report shows."""
 
     sender: str
     date: str

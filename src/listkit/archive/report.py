@@ -36,7 +36,7 @@ def _drop(line: str) -> None:
 
 @dataclass
 class Account:
-    """What became of the messages.
+    """The outcome of an import.
 
     write: is given each line of the report. detail: is given a line for each message that the archive had before, of
     which there may be as many as it has posts.

@@ -45,7 +45,7 @@ _UNREADABLE = (
     RuntimeError,
 )  # fmt: skip
 _ONE_MESSAGE = re.compile(r".*\.eml|(?:.*/)?(?:cur|new)/[^/]*")
-# What mail programs, Mailman 2 and operating systems keep beside messages.
+# Files that mail programs, Mailman 2 and operating systems keep beside messages.
 _BESIDE_MAIL = re.compile(
     r"\..*|dovecot.*|courier.*|subscriptions|maildir(?:size|folder)|Thumbs\.db|desktop\.ini|msgFilterRules\.dat"
     r"|.*\.(?:html?|css|js|png|gif|jpe?g|msf|db|dir|pag|lock|ptl|pck|idx|index|log)",

@@ -25,7 +25,7 @@ from listkit.web.patches import archive_senders
 PATCHING = Patching("web/archive")
 _TEXT_CHARACTERS = 2000
 _NO_SUBJECT = ("None", NO_SUBJECT)
-"""What the archive has for a message without a subject: HyperKitty's own word, and ours."""
+"""Subjects in the archive of messages without one: HyperKitty's, and the import's."""
 _ROWS_PER_UPDATE = 500
 
 log = logging.getLogger("hyperkitty.import")

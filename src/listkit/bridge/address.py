@@ -15,7 +15,7 @@ _TAGGED = frozenset({"confirm", "bounces"})
 
 
 class Kind(enum.Enum):
-    """What an address is to us."""
+    """The kinds of addresses."""
 
     LIST = "list"  # a list that Mailman knows, or one of its sub-addresses
     OWNER = "owner"  # the site owner (mailman@, postorius@)
@@ -26,7 +26,7 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What one address means. For `Kind.LIST` only: `recipient`, which Mailman is given, and the list's own address."""
+    """The meaning of one address. For `Kind.LIST` only: `recipient`, to pass to Mailman, and the list's own address."""
 
     kind: Kind
     recipient: str = ""
@@ -35,7 +35,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class AddressBook:
-    """What is needed to tell what an address means.
+    """The facts that decide the meaning of an address.
 
     lists: posting addresses of the lists that Mailman knows, in lower case.
     suffixes: sub-addresses without their dash ("bounces", "owner", …).

@@ -1,4 +1,4 @@
-"""Who is informed of a message that was not delivered."""
+"""The person who is informed of an undelivered message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many messages wait in the mailbox, and since when, as figures for monitoring."""
+"""The number and age of the messages that wait in the mailbox, for monitoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all parts of one mailbox's worker share."""
+"""The objects that all parts of one mailbox's worker share."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Incoming:
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a message.
+    """The outcome of a message.
 
     message_id, via (the header that it was routed by) and notes (one for each recipient) are for the log.
     met_550: Mailman answered 550 for a recipient.

@@ -1,4 +1,4 @@
-"""What must survive kill -9 and a power cut, in one SQLite file.
+"""Records that must survive kill -9 and a power cut, in one SQLite file.
 
 Deliveries are written with `synchronous=FULL`: a delivery that was recorded stays recorded. What only helps (messages
 in hand, failed logins, marks in folders, the last known lists) is written with `NORMAL`, which survives kill -9 but may

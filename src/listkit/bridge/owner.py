@@ -20,7 +20,7 @@ from listkit.common.submission_rules import MOST_HOPS
 LOOP_HEADER = "X-Listkit-Owner-Copy"
 _ARCHIVES = frozenset({"zip", "gz", "tgz", "tar", "7z", "rar"})
 
-# What would speak for the first sender, or ask the owner's server to answer him.
+# Fields that vouch for the first sender, or ask the owner's server for an answer.
 _DROPPED = frozenset({
     "from", "sender", "reply-to", "return-path", "delivered-to", "dkim-signature", "domainkey-signature",
     "disposition-notification-to", "return-receipt-to", "errors-to", LOOP_HEADER.lower(), DELIVERY_HEADER.lower(),

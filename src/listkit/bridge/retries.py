@@ -16,7 +16,7 @@ from listkit.common.backoff import Backoff
 
 @dataclass(slots=True)
 class Retry:
-    """How often something failed in a row, and when it is due again."""
+    """The number of failures in a row, and the time of the next attempt."""
 
     failures: int = 0
     due: float = 0.0
@@ -31,7 +31,7 @@ class Retry:
 
 @dataclass(slots=True)
 class MessageRetry(Retry):
-    """What went wrong with one message so far."""
+    """The failures of one message so far."""
 
     times_550: int = 0
     hang_ups: int = 0
@@ -100,7 +100,7 @@ class RetryQueue:
 class MailmanRetry:
     """Whether Mailman may be tried.
 
-    holds_mail: messages wait for Mailman alone; while none does, its retry is no reason to look into the mailbox.
+    holds_mail: messages wait for Mailman alone; while none does, its retry doesn't need a look into the mailbox.
     """
 
     def __init__(self, backoff: Backoff, jitter: random.Random) -> None:

@@ -37,7 +37,7 @@ class Route:
 
     @property
     def has_home(self) -> bool:
-        """Whether anybody gets the message."""
+        """Whether the message has a recipient."""
         return bool(self.recipients) or self.to_owner
 
 

@@ -72,7 +72,7 @@ class SmtpConnection:
             return False
 
     def close(self) -> None:
-        """Say goodbye and close the connection; a lost one is no error."""
+        """Quit and close the connection; a lost one is not an error."""
         with contextlib.suppress(SmtpError):
             self._command("QUIT", "QUIT")
         self.drop()

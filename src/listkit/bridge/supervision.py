@@ -1,4 +1,4 @@
-"""How the main thread watches a mailbox's thread, and stops it."""
+"""The main thread's supervision of a mailbox's thread."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-# Longer than any single step may take.
+# Longer than any single step lasts.
 STEP_SECONDS = 660
 
 

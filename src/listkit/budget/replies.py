@@ -24,7 +24,7 @@ from listkit.common.backoff import Backoff
 
 
 class RefusalReason(StrEnum):
-    """What a refusal is about, the most severe first."""
+    """The reasons of refusals, the most severe first."""
 
     BAN = "ban"
     LOGIN = "login"
@@ -75,7 +75,7 @@ ADVICE = {
     RefusalReason.RECIPIENT_LATER: "wait: it bounces at the end of the queue's lifetime",
     RefusalReason.RECIPIENT: "wait: it bounces",
 }
-"""What the operator can do about it."""
+"""Remedies for the operator."""
 
 PAUSES = {
     RefusalReason.BAN: Backoff(HOUR, 24 * HOUR),
@@ -87,7 +87,7 @@ PAUSES = {
     RefusalReason.UNCLEAR: Backoff(MINUTE, 15 * MINUTE),
     RefusalReason.LATER: Backoff(MINUTE, 15 * MINUTE),
 }
-"""How long an account pauses."""
+"""Pauses of an account."""
 
 RETRIES = {
     RefusalReason.SENDER: Backoff(5 * MINUTE, 4 * HOUR),
@@ -95,13 +95,13 @@ RETRIES = {
     RefusalReason.RECIPIENT_LATER: Backoff(5 * MINUTE, 4 * HOUR),
     RefusalReason.RECIPIENT: Backoff(5 * MINUTE, 4 * HOUR),
 }
-"""How long a message waits that was refused because of itself or its list, while others leave."""
+"""Waiting times of a message that was refused because of itself or its list, while others leave."""
 
 SUSPECT_RETRY = Backoff(15 * MINUTE, 4 * HOUR)
 """The same for a message that was refused several times, perhaps because of itself."""
 
 MESSAGE_PAUSE = Backoff(MINUTE, MINUTE)
-"""How long an account pauses for a refusal that may concern the message; the next one shows whether others are, too."""
+"""The pause of an account after a refusal that may concern only the message; the next one shows whether it does."""
 
 
 @dataclass(frozen=True)

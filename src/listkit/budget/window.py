@@ -15,7 +15,7 @@ from typing import Protocol
 
 
 class Kind(IntEnum):
-    """What a message is to the window. The ledger has these numbers.
+    """Kinds of messages in the window. The ledger has these numbers.
 
     STRANGER: an automatic answer to an address that belongs to no member.
     """

@@ -29,7 +29,7 @@ CLOCK_SECONDS = 2
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """What became of a message.
+    """The outcome of a message.
 
     sent: in seconds since 1970. legs: the seconds of each leg that it has made, in the order of `LEGS`.
     failure: where it is if it has not returned; empty otherwise.

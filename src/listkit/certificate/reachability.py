@@ -1,4 +1,4 @@
-"""Whether the authority could reach this host under its names: a request in vain would cost an attempt."""
+"""Check that the authority can reach this host under its names: a failed request would cost an attempt."""
 
 from __future__ import annotations
 

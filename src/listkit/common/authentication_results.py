@@ -1,4 +1,4 @@
-"""What the mail service found out about a message's sender: the Authentication-Results that it writes (RFC 8601).
+"""The mail service's checks of a message's sender: the Authentication-Results that it writes (RFC 8601).
 
 Others write such fields too, and the text in them is partly a sender's: no comment and no quoted string is read.
 """

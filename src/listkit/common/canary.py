@@ -2,4 +2,4 @@
 
 HEADER = "X-Listkit-Canary"
 RETURNED = "the canary has returned"
-"""What the bridge logs then."""
+"""The bridge's log message about them."""

@@ -113,7 +113,7 @@ class Failure:
 
 @dataclass
 class Patching:
-    """What one process has patched. `process` names the record: `<project>/<process>`."""
+    """The patches of one process. `process` names the record: `<project>/<process>`."""
 
     process: str
     directory: Path = DIRECTORY

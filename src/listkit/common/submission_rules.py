@@ -1,4 +1,4 @@
-"""What the mail service refuses to send: `/etc/listkit/submission-filter.json`, which the role `relay` writes.
+"""Mail that the mail service refuses to send: `/etc/listkit/submission-filter.json`, which the role `relay` writes.
 
 {"forbidden_extensions": ["exe", "scr"], "message_size_limit": 52428800}
 """

@@ -1,4 +1,4 @@
-"""Whether the mail service vouches for a message's author.
+"""Decide whether the mail service vouches for a message's author.
 
 Whether the service removes an Authentication-Results that came with the message isn't known. What a sender wrote stands
 below all that the service wrote: only the fields on top count, and of each method only the first result.

@@ -1,1 +1,1 @@
-"""What runs inside GNU Mailman core: the settings of new lists, the LMTP runner and the master process."""
+"""Code that runs inside GNU Mailman core: the settings of new lists, the LMTP runner and the master process."""

@@ -23,7 +23,7 @@ _from_outside: ContextVar[bool] = ContextVar("from_outside", default=False)
 
 @contextmanager
 def from_outside() -> Iterator[None]:
-    """What is written inside answers mail whose sender has proven nothing."""
+    """Mark messages that are created inside as answers to mail of an unverified sender."""
     token = _from_outside.set(True)
     try:
         yield

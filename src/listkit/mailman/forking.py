@@ -47,7 +47,7 @@ POLL_INTERVAL = 0.05
 """Seconds between two looks whether the servers listen."""
 
 SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1}
-"""What master and runners are controlled with."""
+"""The signals that control master and runners."""
 
 NOBODY = "nobody@example.invalid"
 
@@ -261,7 +261,7 @@ def _be_runner(spec):
 
 def _run(spec):
     name, part, parts = spec.split(":")
-    # What `ps` and `top` show; the command line is the master's.
+    # The name in `ps` and `top`; the command line is the master's.
     Path("/proc/self/comm").write_text(f"mailman-{name}", encoding="ascii")
     instance = runner.make_runner(name, int(part), int(parts))
     instance.__class__ = finishing(type(instance))

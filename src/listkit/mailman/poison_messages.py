@@ -16,7 +16,7 @@ _LONGEST_REASON = 200
 
 
 class Failures:
-    """How often each delivery failed."""
+    """The number of failures of each delivery."""
 
     def __init__(self):
         self._lock = threading.Lock()

@@ -89,7 +89,7 @@ class Posted:
 
 @dataclass(frozen=True)
 class Posting:
-    """What a message is to a list: one that it has had, or another one with the same Message-ID."""
+    """A message's relation to a list: one that it has had, or another one with the same Message-ID."""
 
     is_repeated: bool
     shares_message_id: bool

@@ -1,4 +1,4 @@
-"""What the kit's plugin adds to Mailman's REST API, below `plugins/listkit`."""
+"""The kit's resources in Mailman's REST API, below `plugins/listkit`."""
 
 from __future__ import annotations
 

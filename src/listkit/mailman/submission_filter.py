@@ -18,7 +18,7 @@ from typing import IO
 
 from listkit.common.submission_rules import MOST_HOPS, SubmissionRules
 
-# What Mailman adds to a message on its way out: headers, header and footer of the list.
+# Room for additions by Mailman: headers, header and footer of the list.
 HEADROOM_BYTES = 64 * 1024
 # Levels of archives in archives that are read. Only an attack is deeper, or larger when unpacked.
 DEEPEST = 3
@@ -29,7 +29,7 @@ UNREADABLE = (
     zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error,
     EOFError, OSError, ValueError, RuntimeError,
 )  # fmt: skip
-"""What the standard library raises for an archive that is damaged, encrypted or of a newer kind."""
+"""Exceptions of the standard library for an archive that is damaged, encrypted or of a newer kind."""
 
 
 class Unreadable(Exception):

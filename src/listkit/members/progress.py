@@ -1,4 +1,4 @@
-"""How far a long change is: a bar on a terminal, and lines elsewhere."""
+"""The progress of a long change: a bar on a terminal, and lines elsewhere."""
 
 from __future__ import annotations
 

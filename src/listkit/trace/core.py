@@ -51,7 +51,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
-# What the lines above say already.
+# Events that the lines above cover.
 _REDUNDANT = re.compile(rf"{_ID} post to \S+ from \S+, \d+ bytes")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 _WAITING = {

@@ -1,4 +1,4 @@
-"""What a part of the site says about a message, and the search for messages."""
+"""Events of a message in one part of the site, and the search for messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the web side of Mailman runs on the host: its set-up, its application and its job queue."""
+"""The web interface on the host: set-up, application and job queue."""
 
 from pathlib import Path
 
@@ -8,4 +8,4 @@ PROJECT = Path("/usr/share/mailman3-web")
 SETTINGS_MODULE = "settings"
 
 SHARE = Path("/usr/local/share/listkit/web")
-"""What the role `web` installs beside the code: `templates/` and `robots.txt`."""
+"""Files that the role `web` installs beside the code: `templates/` and `robots.txt`."""

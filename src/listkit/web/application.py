@@ -18,7 +18,7 @@ WARMED_PAGES = ("/hyperkitty/", "/accounts/login/")
 """Between them they import nearly all that a page needs; neither asks Mailman's core, which may start later."""
 
 NEEDED_BY_QUEUE = ("django_q.cluster", "haystack.query", "hyperkitty.tasks")
-"""What the pages don't import: the queue forks from this process, too."""
+"""Modules that the pages don't import: the queue forks from this process, too."""
 
 log = logging.getLogger(__name__)
 

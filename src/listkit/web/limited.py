@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 ELAPSED_SECONDS = 20
-"""How long a child may exist, however little processor time it gets."""
+"""Time limit of a child, however little processor time it gets."""
 
 _FAILED, _TOO_LONG = 1, 2
 """Exit statuses of a child."""

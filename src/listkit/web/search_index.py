@@ -18,11 +18,11 @@ from pathlib import Path
 
 BATCH_POSTS = 200
 LOCK_SECONDS = 1
-"""How long to wait for the lock by default: enough to break one that has expired."""
+"""Seconds to wait for the lock by default: enough to break one that has expired."""
 LOCK_LIFETIME = timedelta(minutes=5)
 
 _LABEL = "hyperkitty.email"
-"""What haystack calls HyperKitty's posts in the index."""
+"""Haystack's name of HyperKitty's posts in the index."""
 
 _IN_DATABASE = 1
 _IN_INDEX = 2

@@ -95,7 +95,7 @@ def _sites(hosts: list[str], name: str, mail_domains: dict[str, str]) -> Iterato
 
 
 def _close(sites, main) -> Iterator[str]:
-    """What belonged to these sites is the main one's now: links would lead to hosts that answer no more."""
+    """Give these sites' mail domains to the main one: links would lead to hosts that no longer answer."""
     from django_mailman3.models import MailDomain
 
     for site in sites:

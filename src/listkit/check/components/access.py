@@ -1,4 +1,4 @@
-"""Who reaches the host: the packet filter. Settings: `firewall`, whether the kit filters packets."""
+"""The packet filter. Settings: `firewall`, whether the kit filters packets."""
 
 from __future__ import annotations
 

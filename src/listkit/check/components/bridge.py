@@ -25,7 +25,7 @@ _REPLAY = "read them in the mailbox, and move those that Mailman is to get to th
 
 @dataclass(frozen=True)
 class Metrics:
-    """What the bridge says of itself: the value of each metric by its labels."""
+    """The bridge's metrics: each value by its name and labels."""
 
     values: dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -32,7 +32,7 @@ def _around(text: str, sign: int) -> str | None:
 
 
 def envelope_address(value: str) -> str | None:
-    """Take the one address that an envelope header (`Delivered-To`, `Return-Path`) holds, or None."""
+    """Return the one address that an envelope header (`Delivered-To`, `Return-Path`) holds, or None."""
     address = value.strip().removeprefix("<").removesuffix(">").strip()
     local, sign, domain = address.rpartition("@")
     return address.lower() if sign and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain) else None

@@ -22,10 +22,10 @@ REPLY_VALUES = {
     "x-post-messageclass": re.compile(r"9;\s*autoresponder"),
     "x-precedence": re.compile(r"auto_reply$"),
 }
-"""What programs write into these headers of their replies, at the beginning of the value."""
+"""Beginnings of these headers' values in programs' replies."""
 BULK = ("bulk", "junk", "auto_reply")
 
-# What programs call their replies. Persons write about them, too, but not without a sender in the envelope, and not in
+# Subjects of programs' replies. People write about them, too, but not without a sender in the envelope, and not in
 # mail that says that it is automatic.
 _PREFIXES = r"(?:(?:re|aw):\s*)?(?:\[[^\]]{1,80}\]\s*)?"
 _REPLY = re.compile(
@@ -45,7 +45,7 @@ _DAEMON_ADDRESS = re.compile(r"(?:^|<)mailer-daemon@[^<>]*>?$")
 
 
 def is_automatic_reply(message: Message) -> bool:
-    """Whether the message answers another one by itself: an absence notice, or a report about delivery or reading."""
+    """Return whether the message is an automatic reply: an absence notice, or a report about delivery or reading."""
     return (
         any(name in message for name in REPLY_HEADERS)
         or any(pattern.match(value) for name, pattern in REPLY_VALUES.items() for value in _values(message, name))
@@ -57,7 +57,7 @@ def is_automatic_reply(message: Message) -> bool:
 
 
 def is_automatic(message: Message) -> bool:
-    """Whether no person sent the message: what answers it, or does what it says, may answer a program in a loop."""
+    """Return whether a program sent the message: answering it, or executing its commands, may cause a loop."""
     return (
         is_automatic_reply(message)
         or _says_automatic(message)

@@ -24,7 +24,7 @@ class LineNormaliser:
         self._carry = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes, return what is certain so far."""
+        """Add the next bytes; return the octets that are final."""
         # Dovecot, too, hands NUL out as 0x80; PostgreSQL and so the archive can't store it.
         data = self._carry + chunk.replace(b"\0", b"\x80")
         settled = data.rstrip(b"\r")

@@ -1,4 +1,4 @@
-"""What Mailman writes because of mail from outside is marked for the outbound budget, which limits it."""
+"""Mailman marks its answers to mail from outside for the outbound budget, which limits them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who hears that a post was refused: the author, if the mail service vouches for the address, else the list's owners.
+"""Notify the author of a refused post if the mail service vouches for the address, else the owners of the list.
 
 Mailman answers the address in From, which anyone can forge. A summary for the owners goes out with the daily
 `mailman notify`.

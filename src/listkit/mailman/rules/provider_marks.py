@@ -12,7 +12,7 @@ from listkit.mailman.patches.provider_marks import RULE
 @public
 @implementer(IRule)
 class ProviderMarks:
-    """What a moderator or the list's password has approved is not looked at."""
+    """Skips posts that a moderator or the list's password has approved."""
 
     name = RULE
     description = "Match posts that the mail provider marked as spam or forged."

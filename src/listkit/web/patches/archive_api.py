@@ -13,7 +13,7 @@ from listkit.common.patching import Patch, Target
 
 API = "/hyperkitty/api/"
 ARCHIVING = "/hyperkitty/api/mailman/"
-"""What Mailman's core calls; the web server admits no other client."""
+"""Pages that Mailman's core calls; the web server admits no other client."""
 
 
 def _apply() -> None:

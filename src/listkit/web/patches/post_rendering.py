@@ -19,9 +19,9 @@ CPU_SECONDS = 0.5
 CHEAP_CHARACTERS = 10_000
 """Without HTML or Markdown, the worst text of this length takes 0.05 s."""
 MAX_GROWTH = 40
-"""How much longer than the text the page's part may be: a line that quotes an empty line is 30 times as long there."""
+"""Length limit of the page's part, in lengths of the text; a line that quotes an empty one gets 30 times as long."""
 MIN_OCTETS = 100_000
-"""What a short text may become."""
+"""Length limit for a short text."""
 KEPT_SECONDS = 7 * 24 * 3600
 CACHE = "posts"
 

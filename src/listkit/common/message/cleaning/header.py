@@ -18,7 +18,7 @@ _ONCE = frozenset({
 })  # fmt: skip
 _JOINED = frozenset({"to", "cc", "reply-to"})
 # Marks of any spam filter on this message. On an outgoing message, the mail service would apply them.
-# What the mail service says itself is removed later, when Mailman has read it.
+# The mail service's own fields are removed later, when Mailman has read them.
 _FILTERS_WORD = re.compile(
     rf"x-(?!{re.escape(provider_marks.SPAM.removeprefix('x-'))}$).*spam.*|x-(?:rspamd|virus|amavis|crm114)-.*|x-bogosity"
 )

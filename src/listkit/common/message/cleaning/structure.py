@@ -115,7 +115,7 @@ class _Level:
     part_start: int = 0
 
     def delimiter(self, line: bytes) -> str:
-        """What a line is to this multipart: "part", "end" or nothing."""
+        """Return the meaning of a line for this multipart: "part", "end" or nothing."""
         if not line.startswith(b"--" + self.boundary):
             return ""
         rest = line[len(self.boundary) + 2 :].rstrip(b" \t\r\n")

@@ -51,7 +51,7 @@ def decode(octets: bytes) -> str:
     """Decode a field's value, which may hold encoded words and raw 8-bit text; never raises."""
     text = re.sub(r"\r\n(?=[ \t])", "", guess(octets))
     decoded = " ".join(printable("".join(_decoded_words(text))).split())
-    # What looks like an encoded word after decoding must not be decoded again.
+    # Text that looks like an encoded word after decoding must not be decoded again.
     return decoded.replace("=?", "= ?")
 
 
@@ -109,7 +109,7 @@ def _word_octets(encoding: str, encoded: str) -> bytes:
 
 
 def is_sound(value: bytes) -> bool:
-    """Whether every parser can read a value and encode it again, and agrees on what it says."""
+    """Whether every parser can read a value and encode it again, and all read the same text."""
     if not value.isascii() or len(value) > LONGEST_TEXT or _UNPRINTABLE.search(_unfolded(value)):
         return False
     text = _unfolded(value)

@@ -109,7 +109,7 @@ from ansible.module_utils.basic import AnsibleModule
 PROPERTIES = (
     "Id,Names,LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,InactiveExitTimestampMonotonic,Triggers"
 )
-# What `systemctl is-enabled` calls enabled: a unit without an [Install] section has nothing to enable.
+# Answers of `systemctl is-enabled` that count as enabled: a unit without an [Install] section has nothing to enable.
 STARTS_AT_BOOT = {"enabled", "static", "alias", "generated", "indirect", "transient"}
 JOURNAL_LINES = 25
 UNITS_OPTIONS = ("enabled", "disabled", "masked", "restarted", "reloaded")

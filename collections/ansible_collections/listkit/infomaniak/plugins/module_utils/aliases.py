@@ -11,7 +11,7 @@ from ansible_collections.listkit.infomaniak.plugins.module_utils.client import A
 
 LIMIT_REACHED = "alias_limit_reached"
 ALREADY_GONE = "alias_does_not_exist"
-# What marks a name as a mailing list's: such lists come with an alias for their owners.
+# The mark of a mailing list's name: every list has an alias for its owners.
 OWNER_SUFFIX = "-owner"
 
 

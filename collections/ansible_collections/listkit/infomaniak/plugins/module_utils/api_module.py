@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the modules for Infomaniak's API have in common: options, connection, answer."""
+"""Common parts of the modules for Infomaniak's API: options, connection, answer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Whether the DNS of a domain lets a list server work at Infomaniak, and the records that are missing."""
+"""Check the DNS of a domain for a list server behind Infomaniak, and suggest the missing records."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong about a name, what to do, and the records that would be right, if that is known."""
+    """A problem of a name, its fix, and the right records if they are known."""
 
     name: str
     subject: str

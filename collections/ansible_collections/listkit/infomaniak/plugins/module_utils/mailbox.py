@@ -21,7 +21,7 @@ ON_REQUEST = (
     "smtpban_bounce",
     "smtpban_url",
 )
-# What each setting is called where it is changed: for this mailbox, or for the whole Mail Service.
+# The name of each setting in the API: for this mailbox, or for the whole Mail Service.
 MAILBOX_FIELDS = {"move_spam": "has_move_spam", "mail_filtering": "has_mail_filtering"}
 SERVICE_FIELDS = {
     "spam_filter": "spam_filter_enabled",

@@ -28,7 +28,7 @@ CAPABILITIES = ("IDLE", "MOVE", "UIDPLUS")
 UNSUBSCRIBE = "List-Unsubscribe"
 ARRIVED, LOST, REFUSED = "arrived", "lost", "refused"
 LOOK_SECONDS = 2
-# What an answer may name, and a report must not.
+# Text that an answer may contain, and a report must not.
 _PRIVATE = re.compile(r"[^\s<>\"']+@[^\s<>\"',;]+")
 
 
@@ -44,7 +44,7 @@ class Trial:
 
 @dataclass
 class Outcome:
-    """What became of a message: whether it was refused, with the answer, or arrived, with its folder and header."""
+    """The outcome of a message: refused, with the answer, or arrived, with its folder and header."""
 
     state: str
     answer: str = ""
@@ -54,7 +54,7 @@ class Outcome:
 
 @dataclass
 class Findings:
-    """What was found out."""
+    """The results of a probe."""
 
     capabilities: list[str] = field(default_factory=list)
     size_limit: int | None = None

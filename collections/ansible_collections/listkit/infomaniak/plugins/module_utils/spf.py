@@ -23,13 +23,13 @@ _MODIFIER = re.compile(r"(?P<name>[a-z][a-z0-9_.-]*)=(?P<value>.*)", re.IGNORECA
 _STRICTNESS = "?~-"
 _NEEDS_VALUE = ("include", "ip4", "ip6", "exists")
 _LOOKS_UP = ("include", "a", "mx", "ptr", "exists")
-# What an operator may have meant as SPF, and receivers don't read as it.
+# Records that an operator may have meant as SPF, and that receivers ignore.
 _NEARLY = re.compile(r"[\"']?\s*v\s*=\s*spf\d*\b|spf1?\b.*\binclude:|spf2\.0/", re.IGNORECASE)
 
 
 @dataclass
 class Evaluation:
-    """What receivers find when they follow a record: lookups, the domains that it includes, and errors."""
+    """The result of following a record as receivers do: lookups, included domains, and errors."""
 
     lookups: int = 0
     included: set[str] = field(default_factory=set)

@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""Whether the public DNS lets a list server work."""
+"""Check the public DNS for a list server."""
 
 from __future__ import annotations
 

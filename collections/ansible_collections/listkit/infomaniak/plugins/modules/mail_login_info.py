@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""Whether a mailbox's password works."""
+"""Check the password of a mailbox."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the run says about the DNS."""
+"""Summarise the checks and changes of the DNS."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the provider's API did with the mailboxes."""
+"""Summarise the changes to the mailboxes at the provider."""
 
 from __future__ import annotations
 

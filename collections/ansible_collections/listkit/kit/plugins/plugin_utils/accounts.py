@@ -47,7 +47,7 @@ class Rules:
 
     @property
     def aliases_per_list(self) -> int:
-        """How many aliases a list needs."""
+        """The number of aliases that a list needs."""
         return len(list_addresses("list@example.org", self.without))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the operator declares of a list, and the options of listkit.mailman3.mailing_lists that it becomes."""
+"""Turn the operator's declaration of a list into the options of listkit.mailman3.mailing_lists."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the run says about the DNS, and which records it changes."""
+"""The summary of the DNS, and the records that a run changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOVE = "infomaniak_fix: true"
 
 
 class Report(NamedTuple):
-    """What the summary of the run shows."""
+    """The part of the run's summary about the DNS."""
 
     text: str
     failures: list[str]

@@ -15,7 +15,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import 
 )
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 
-# What only the inventory knows about a list.
+# Keys of a list that Mailman doesn't store.
 _KEPT = ("expected_members", "posts_per_day", "hold_spam")
 _KEPT_ABOUT_MEMBERS = (*ROSTER_KEYS, MEMBERS_FROM)
 _POLICY = "subscription_policy"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What each of Infomaniak's plans allows a mailbox: the one place for these numbers."""
+"""The limits of a mailbox in each of Infomaniak's plans: the one place for these numbers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the run does with the mailboxes through the provider's API, and what it then says about them."""
+"""The plan of the mailboxes' aliases for the provider's API, and the summary of its results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_CHANGED_BY_API = "sending_blocked"
 
 
 class Report(NamedTuple):
-    """What the summary of the run shows."""
+    """The part of the run's summary about the mailboxes."""
 
     aliases: str
     warnings: list[str]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the operator may have meant by a name that isn't a variable of the kit."""
+"""Suggest variables of the kit for an unknown name."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What may stand between a list's name and the @."""
+"""List the sub-addresses of mailing lists."""
 
 from __future__ import annotations
 

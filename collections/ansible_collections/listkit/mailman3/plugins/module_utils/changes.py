@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What a module changed, or would change."""
+"""The changes of a module, made or planned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Change:
-    """What is declared of a domain, list or roster, before and after; of a removed list, its contents before."""
+    """The declared parts of a domain, list or roster before and after; of a removed list, its contents before."""
 
     what: str
     before: dict[str, Any] = field(default_factory=dict)

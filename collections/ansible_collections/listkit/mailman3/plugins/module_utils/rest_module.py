@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the modules for Mailman's REST interface have in common: connect, converge, answer."""
+"""Common parts of the modules for Mailman's REST interface: connect, converge, answer."""
 
 from __future__ import annotations
 

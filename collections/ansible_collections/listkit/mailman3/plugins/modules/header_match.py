@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""What a list does with posts that have a certain header."""
+"""Manage a list's rules about posts with a certain header."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python
 # SPDX-License-Identifier: MIT
-"""Who is on a mailing list."""
+"""Read the people on a mailing list."""
 
 from __future__ import annotations
 

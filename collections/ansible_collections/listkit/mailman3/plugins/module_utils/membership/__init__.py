@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Who is on a list: read from a file, compared with a list's roster, and brought to Mailman.
+"""The people on a list: read from a file, compared with a list's roster, and changed in Mailman.
 
     entries    one person, as declared or as Mailman has it, and what is not valid about it
     files      the formats of files with members

@@ -22,7 +22,7 @@ RESOURCE = "plugins/listkit/members"
 
 
 class Rest(Protocol):
-    """What is needed of a client of Mailman's REST interface."""
+    """The required methods of a client of Mailman's REST interface."""
 
     def get(self, path: str) -> dict[str, Any] | None:
         """Return the resource at `path`; None, or an error, if there isn't one."""

@@ -15,7 +15,7 @@ ROLES = ("member", "owner", "moderator", "nonmember")
 DELIVERY_MODES = ("regular", "mime_digests", "plaintext_digests", "summary_digests")
 # "unknown" comes from imports of Mailman 2; it isn't delivered to.
 DELIVERY_STATUSES = ("enabled", "by_user", "by_moderator", "by_bounces", "unknown")
-# What people write for the usual kind of digest.
+# Other names of the usual kind of digest.
 _DIGESTS = {"digest": "mime_digests", "digests": "mime_digests"}
 
 ADDRESS_EXAMPLE = "ana@example.org"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What differs between a roster and its declaration, and whether it may be carried out."""
+"""The difference between a roster and its declaration, and the guard against large removals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLE_NOUNS = {"member": "members", "owner": "owners", "moderator": "moderators",
 
 @dataclass(frozen=True)
 class Plan:
-    """What to change on one roster of one list.
+    """The changes to one roster of one list.
 
     current: how many people it has now.
     change: pairs of a person before, and the same person afterwards.
