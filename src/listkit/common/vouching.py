@@ -22,7 +22,9 @@ def vouched_author(header: Iterable[tuple[str, str]]) -> str:
     same domain or a parent of it.
     """
     header = list(header)
-    authors = [address for name, value in header if name == "from" for address in addresses_in(value)]
+    # Of several authors, cleaning has left the first in From: the service may vouch for another one.
+    fields = [value for name, value in header if name in ("from", "x-original-from")]
+    authors = list(dict.fromkeys(address for value in fields for address in addresses_in(value)))
     if len(authors) != 1:
         return ""
     domain = authors[0].rpartition("@")[2]

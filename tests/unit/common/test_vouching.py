@@ -69,7 +69,14 @@ def test_a_parent_s_signature_vouches_for_a_subdomain_and_for_no_other():
 
 
 @pytest.mark.parametrize(
-    "rest", ["Subject: x\n\n", "From: a@b.ch, c@d.ch\n\n", "From: a@b.ch\nFrom: c@d.ch\n\n", "From: x\n\n"]
+    "rest",
+    [
+        "From: a@b.ch\nX-Original-From: a@b.ch, c@d.ch\n\n",
+        "Subject: x\n\n",
+        "From: a@b.ch, c@d.ch\n\n",
+        "From: a@b.ch\nFrom: c@d.ch\n\n",
+        "From: x\n\n",
+    ],
 )
 def test_a_message_without_one_author_has_none(rest):
     assert author(SERVICE + "dmarc=pass", rest=rest) == ""

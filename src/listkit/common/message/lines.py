@@ -42,10 +42,15 @@ class LineNormaliser:
 
 
 def _pieces(line: bytes) -> Iterator[bytes]:
-    """Fold one line as Postfix does: what is too long goes on in a next line that begins with a space."""
+    """Fold one line as Postfix does, before a space if there is one: the next line begins with a space in any case."""
     start, room, indent = 0, LINE_OCTETS, b""
     while len(line) - start > room:
         cut = start + room
+        # Elsewhere a fold would break addresses in two.
+        if (space := line.rfind(b" ", start + 1, cut + 1)) > 0:
+            yield indent + line[start:space]
+            start, room, indent = space, LINE_OCTETS, b""
+            continue
         # Never inside a UTF-8 character: its following bytes are 10xxxxxx.
         while cut > start + room - 3 and line[cut] & 0xC0 == 0x80:
             cut -= 1

@@ -64,6 +64,15 @@ def test_a_sound_message_is_left_as_it_is_to_the_octet():
         ("Grüße aus Zürich".encode(), "Grüße aus Zürich"),
         (b"Gr\xfc\xdfe \x96 Z\xfcrich", "Grüße – Zürich"),
         (b"tab\tbell\x07", "tab bell"),
+        ("Grüße aus Zürich".encode()[:-5], "Grüße aus Z\ufffd"),
+        (b"=?utf-8?Q?Gr=C3=BC=C3=9Fe_aus_Z=C3?=", "Grüße aus Z\ufffd"),
+        (b"=?utf-8?Q?Gr=C3=BC=C3=9F\r\n e?=", "Grüße"),
+        (b"=?big5?Q?=A4=A4=A4=E5=A4?=", "中文\ufffd"),
+        (b"=?gb2312?B?1tDOxJVy?=", "中文時"),
+        (b"=?utf-16?B?AEEAQg==?=", "AB"),
+        (b"=?iso-8859-8-i?Q?=E0?=", "א"),
+        (b"=?windows-874?Q?=A1?=", "ก"),
+        (b"=?x-sjis?B?g2U=?=", "テ"),
     ],
 )
 def test_text_is_decoded_as_mail_programs_do(value, expected):
@@ -94,7 +103,9 @@ def test_long_text_is_cut():
         (b"", [("", "return@path.example")]),
         (b"Bea <bea@plain.test", [("Bea", "bea@plain.test")]),
         (b'"Bea <bea@plain.test>', [("Bea", "bea@plain.test")]),
-        (b"a@b.example, c@d.example", [("", "a@b.example"), ("", "c@d.example")]),
+        (b"a@b.example, c@d.example", [("", "a@b.example")]),
+        (b"Team: Bea <bea@plain.test>, c@d.example;", [("Bea", "bea@plain.test")]),
+        (b"<@a.test,@b.test:bea@plain.test>", [("", "bea@plain.test")]),
         (b'"=?utf-8?q?J=C3=B6rg?=" <j@plain.test>', [("Jörg", "j@plain.test")]),
     ],
 )
@@ -103,6 +114,10 @@ def test_an_author_always_has_an_address(value, expected):
     message = header(b"From: " + value + b"\r\n" + path.rstrip())
     pairs = getaddresses(message.get_all("From"))
     assert [(decoded(name), address) for name, address in pairs] == expected
+
+
+def test_of_several_authors_the_original_is_kept():
+    assert header(b"From: a@b.example, Bo <c@d.example>")["X-Original-From"] == "a@b.example, Bo <c@d.example>"
 
 
 def test_an_author_without_any_address_is_shown():
@@ -184,6 +199,28 @@ def test_a_folded_id_stands_on_one_line_for_mailman_makes_a_hash_of_the_fold_too
     message = header(written)
     assert message["Message-ID"] == "<a@b>"
     assert "X-Original-Message-Id" not in message
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"BASE64 ", "base64"),
+        (b"base64; x=y", "base64"),
+        (b'"quoted-printable" (comment)', "quoted-printable"),
+        (b"8-bit", "8bit"),
+        (b"8bits", "8bit"),
+        (b"Base64", "Base64"),
+        (b"x-unknown", "x-unknown"),
+    ],
+)
+def test_a_transfer_encoding_is_one_that_python_reads(value, expected):
+    assert header(b"Content-Transfer-Encoding: " + value)["Content-Transfer-Encoding"] == expected
+
+
+def test_a_long_line_is_folded_between_its_words():
+    recipients = [f"person{number:03}@example.com" for number in range(200)]
+    message = header(b"To: " + ", ".join(recipients).encode())
+    assert [address for _name, address in getaddresses([message["To"]])] == recipients
 
 
 @pytest.mark.parametrize(
@@ -270,6 +307,19 @@ def test_an_empty_charset_is_none():
     assert header(b'Content-Type: text/plain; charset=""', b"Gr\xc3\xbc\xc3\x9fe").get_content_charset() == "utf-8"
 
 
+def test_text_of_which_an_end_was_cut_off_is_utf_8_all_the_same():
+    assert header(b"Content-Type: text/plain", "Grüße aus Zü".encode()[:-1]).get_content_charset() == "utf-8"
+
+
+@pytest.mark.parametrize(
+    ("charset", "expected"),
+    [(b"iso-8859-8-i", "iso-8859-8"), (b"iso-2022-jp", "iso-2022-jp"), (b"x-sjis", "shift_jis")],
+)
+def test_a_charset_gets_the_name_that_python_knows(charset, expected):
+    message = header(b"Content-Type: text/plain; name=\xfc; charset=" + charset, b"\x1b$B$3\x1b(B\r\n")
+    assert message.get_content_charset() == expected
+
+
 def test_a_multipart_is_never_encoded_itself():
     message = multipart(
         b"multipart/mixed; boundary=BB\r\nContent-Transfer-Encoding: quoted-printable", PART + b"--BB--\r\n"
@@ -287,6 +337,8 @@ def test_a_multipart_is_never_encoded_itself():
         ('text/plain; charset="utf-8”"'.encode(), "Grüße\r\n".encode()),
         (b"text/plain; charset=unknown-8bit", b"Gr\xfc\xdfe\r\n"),
         (b"text/plain; charset*0=utf; charset*1=-8", "Grüße\r\n".encode()),
+        (b"text/plain; charset=iso-2022-jp", "Grüße\r\n".encode()),
+        (b"text/plain; charset=utf-7", b"Gr\xfc\xdfe\r\n"),
     ],
 )
 def test_text_gets_a_charset_in_which_it_can_be_read(content_type, octets):

@@ -21,6 +21,7 @@ _ADDRESS = re.compile(f"{_LOCAL}@{_DOMAIN}")
 _ATOMS = re.compile(r"[!#$%&'*+/=?^_`{|}~0-9A-Za-z -]+")
 _COMMENT = re.compile(r"\(([^()]*)\)")
 _EMPTY_BRACKETS = re.compile(r"<\s*>")
+_ROUTE = re.compile(r"^\s*@[^:]*:")
 _QUOTED_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ENCODED_NAME = re.compile(r'"(\s*=\?[^"]*\?=\s*)"')
 # Python's strict parser ends in an AttributeError.
@@ -64,14 +65,22 @@ def recipients(octets: bytes, *, with_groups: bool) -> str:
 
 
 def author(octets: bytes, envelope_sender: str) -> str:
-    """Rewrite a From or Sender field, always with an address: the envelope sender's where the field has none."""
+    """Rewrite a From or Sender field, always with one address: the envelope sender's where the field has none.
+
+    Of several authors, which neither Mailman nor HyperKitty can read, the first one remains.
+    """
     mailboxes = list(_mailboxes(octets))
     usable = [_mailbox(name, address) for name, address in mailboxes if address]
     if usable:
-        return ",\r\n ".join(usable)
+        return usable[0]
     name = next((name for name, _address in mailboxes if name), "")
     fallback = envelope_sender if _is_deliverable(envelope_sender) else UNKNOWN_AUTHOR
     return _mailbox(name, fallback)
+
+
+def are_several(octets: bytes) -> bool:
+    """Whether a field has more than one address."""
+    return sum(1 for _name, address in _mailboxes(octets) if address) > 1
 
 
 def _mailboxes(octets: bytes) -> Iterator[tuple[str, str]]:
@@ -89,7 +98,8 @@ def _entry(entry: str) -> tuple[str, str]:
     entry = _EMPTY_BRACKETS.sub(" ", entry)
     bracket = entry.rfind("<")
     if bracket >= 0:
-        written = entry[bracket + 1 :].partition(">")[0]
+        # A route before it is obsolete (RFC 5322, 4.4).
+        written = _ROUTE.sub("", entry[bracket + 1 :].partition(">")[0])
         name = _name(entry[:bracket])
     else:
         bare, comment = _without_comments(entry)

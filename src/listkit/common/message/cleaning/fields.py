@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from listkit.common.message.cleaning import addresses, dates, message_ids, parameters, text
 from listkit.common.message.header import Field
 
@@ -15,8 +17,10 @@ _PARAMETERISED = frozenset({"content-type", "content-disposition"})
 # Written by mail servers: signed, or of interest to the next server only. Never text for people.
 _MACHINE = frozenset({
     "received", "return-path", "delivered-to", "authentication-results", "dkim-signature", "domainkey-signature",
-    "received-spf", "arc-seal", "arc-message-signature", "arc-authentication-results", "content-transfer-encoding",
-    "content-id", "mime-version",
+    "received-spf", "arc-seal", "arc-message-signature", "arc-authentication-results", "content-id", "mime-version",
+})  # fmt: skip
+_ENCODINGS = frozenset({
+    b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable", b"x-uuencode", b"uuencode", b"x-uue", b"uue",
 })  # fmt: skip
 _SPELLINGS = {"message-id": "Message-ID", "mime-version": "MIME-Version", "content-id": "Content-ID"}
 _LONGEST_MACHINE_TEXT = 16_384
@@ -37,7 +41,7 @@ class FieldCleaner:
         if field.name in RECIPIENTS:
             return field if addresses.is_sound(octets) else _recipients(field)
         if field.name in _AUTHORS:
-            sound = addresses.is_sound(octets)
+            sound = addresses.is_sound(octets) and not addresses.are_several(octets)
             return field if sound else written(field.name, addresses.author(octets, self._envelope_sender))
         if field.name in _DATES:
             return self._date(field)
@@ -47,6 +51,8 @@ class FieldCleaner:
             return field if sound else written(field.name, message_ids.normalised(field.value, self._domain))
         if field.name in _REFERENCES:
             return self._references(field)
+        if field.name == "content-transfer-encoding":
+            return _transfer_encoding(field)
         if field.name in _MACHINE:
             return _machine(field)
         return field if text.is_sound(octets) else _text(field)
@@ -92,6 +98,16 @@ def _parameterised(field: Field) -> Field | None:
     if not is_type and parsed.value not in ("inline", "attachment"):
         parsed.value = "attachment"
     return written(field.name, parsed.rendered())
+
+
+def _transfer_encoding(field: Field) -> Field | None:
+    """Python reads the encoding only if the field has nothing else."""
+    octets = field.octets
+    name = re.sub(rb"[\s\"'_]|(?<=bit)s", b"", re.split(rb"[;,(]", octets.lower())[0])
+    name = name.replace(b"-bit", b"bit")
+    if name in _ENCODINGS:
+        return field if octets.lower() == name else written(field.name, name.decode("ascii"))
+    return _machine(field)
 
 
 def _machine(field: Field) -> Field | None:

@@ -11,6 +11,7 @@ from listkit.common.message.header import Field
 
 ORIGINAL_DATE_HEADER = "X-Original-Date"
 ORIGINAL_ID_HEADER = "X-Original-Message-Id"
+_ORIGINAL_HEADERS = {"date": ORIGINAL_DATE_HEADER, "message-id": ORIGINAL_ID_HEADER, "from": "X-Original-From"}
 
 _ONCE = frozenset({
     "from", "sender", "date", "subject", "message-id", "in-reply-to", "references", "mime-version", "content-type",
@@ -32,7 +33,8 @@ def cleaned(fields: tuple[Field, ...], cleaner: FieldCleaner, internal_date: str
     kept: list[Field] = []
     for field in _single([field for field in fields if not _is_removed(field.name)], cleaner):
         clean = cleaner.clean(field)
-        if field.name in ("date", "message-id") and (clean is None or clean.value != field.value):
+        is_replaced = field.name in ("date", "message-id") and (clean is None or clean.value != field.value)
+        if is_replaced or (field.name == "from" and addresses.are_several(field.octets)):
             kept += _original(field, cleaner)
         if clean:
             kept.append(clean)
@@ -71,7 +73,7 @@ def _single(fields: list[Field], cleaner: FieldCleaner) -> list[Field]:
 
 
 def _original(field: Field, cleaner: FieldCleaner) -> list[Field]:
-    name = ORIGINAL_DATE_HEADER if field.name == "date" else ORIGINAL_ID_HEADER
+    name = _ORIGINAL_HEADERS[field.name]
     original = cleaner.clean(Field(name.lower(), f"{name}: ".encode() + field.octets + b"\r\n"))
     return [original] if original else []
 

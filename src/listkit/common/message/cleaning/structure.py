@@ -5,7 +5,6 @@ The body is never in memory. The content of signed and of encrypted parts is lef
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -48,28 +47,25 @@ class Edit:
 
 
 class TextGuess:
-    """Whether text is 8-bit, and valid UTF-8."""
+    """Whether text is 8-bit, and UTF-8."""
 
     def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")()
         self.is_ascii = True
-        self._is_utf8 = True
+        self._read = self._lost = 0
 
     def feed(self, line: bytes) -> None:
         """Look at the next line."""
         if line.isascii():
             return
         self.is_ascii = False
-        if self._is_utf8:
-            try:
-                self._decoder.decode(line)
-            except UnicodeDecodeError:
-                self._is_utf8 = False
+        read, lost = text.read_and_lost(line.decode("utf-8", "replace"))
+        self._read += read
+        self._lost += lost
 
     @property
     def charset(self) -> str:
         """The charset to declare."""
-        return "utf-8" if self.is_ascii or self._is_utf8 else "windows-1252"
+        return "utf-8" if text.is_mostly_read(self._read, self._lost) else "windows-1252"
 
 
 @dataclass(slots=True)
@@ -342,12 +338,11 @@ class Scanner:
         """Have the charset of a text guessed where its header names none that can be right."""
         charset = entity.type.parameters.get("charset", "")
         codec = text.codec_of(charset) if charset else "cp1252"
-        if codec is None:
-            repaired = re.sub(r"[^A-Za-z0-9_.:-]", "", charset)
-            if text.codec_of(repaired):
-                self._set_charset(entity, repaired)
-                return
-        if codec is None or (charset.lower() in ("", "us-ascii", "ascii") and encoding in _IDENTITY):
+        if codec is None and (known := text.known_as(charset)):
+            self._set_charset(entity, known)
+            return
+        is_seven_bit = charset.lower() in ("", "us-ascii", "ascii") or (codec and text.is_seven_bit(codec))
+        if codec is None or (is_seven_bit and encoding in _IDENTITY):
             entity.guess = TextGuess()
             self._text = entity
             if codec is None:
@@ -365,7 +360,8 @@ class Scanner:
             # It was only the preamble of a multipart.
             return
         declared = entity.type.parameters.get("charset", "").lower()
-        is_wrong = entity.guess and declared != entity.guess.charset and not (entity.guess.is_ascii and not declared)
+        may_be_ascii = not declared or text.is_seven_bit(text.codec_of(declared) or "")
+        is_wrong = entity.guess and declared != entity.guess.charset and not (entity.guess.is_ascii and may_be_ascii)
         if entity.guess and is_wrong and (entity.is_changed or not entity.guess.is_ascii):
             self._set_charset(entity, entity.guess.charset)
         self._settle(entity)

@@ -17,10 +17,23 @@ _LONGEST_TOKEN = 500
 
 # Each repetition ends at a "?", so that the pattern takes linear time. The end may be missing at the end of the text.
 _ENCODED_WORD = re.compile(r"=\?([^?]*)\?([bBqQ])\?([^?]*)(?:\?=|\Z)")
+_FOLDED_WORD = re.compile(r"=\?[^?\r\n]*\?[bBqQ]\?[^?]*")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _CHARSET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,39}")
 # Python calls these text encodings; no mail program does.
 _NO_CHARSETS = frozenset({"idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"})
+# Names in use that Python does not know, and a name of the same charset that it does.
+_KNOWN_AS = {
+    "iso-8859-6-e": "iso-8859-6", "iso-8859-6-i": "iso-8859-6", "iso-8859-8-e": "iso-8859-8",
+    "iso-8859-8-i": "iso-8859-8", "windows-874": "tis-620", "x-sjis": "shift_jis", "x-euc-jp": "euc-jp",
+    "x-gbk": "gbk", "windows-936": "gbk", "windows-949": "cp949", "windows-950": "big5", "x-big5": "big5",
+    "x-mac-roman": "macintosh", "unicode-1-1-utf-8": "utf-8", "utf8mb4": "utf-8",
+}  # fmt: skip
+# What is sent in the name of the first needs the second, which has more characters.
+_SUPERSETS = {
+    "gb2312": "gb18030", "gbk": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932", "big5": "cp950",
+}  # fmt: skip
+_SEVEN_BIT = re.compile(r"iso2022_.*|hz|utf-7")
 # Charsets that every part of Mailman and HyperKitty can decode and encode again.
 _COMMON_CHARSETS = re.compile(r"(?:us-ascii|utf-8|iso-8859-(?:[1-9]|1[0-6])|windows-125[0-8])", re.IGNORECASE)
 
@@ -39,17 +52,40 @@ def codec_of(charset: str) -> str | None:
     return "cp1252" if codec.name in ("iso8859-1", "ascii") else codec.name
 
 
+def known_as(charset: str) -> str | None:
+    """Return a name of the charset that Python knows, without characters that belong in no name; None without one."""
+    name = re.sub(r"[^A-Za-z0-9_.:-]", "", charset.partition("*")[0])
+    name = _KNOWN_AS.get(name.lower(), name)
+    return name if codec_of(name) else None
+
+
+def is_seven_bit(codec: str) -> bool:
+    """Whether text in this charset, by Python's name, has no octets above 127."""
+    return bool(_SEVEN_BIT.fullmatch(codec))
+
+
 def guess(octets: bytes) -> str:
-    """Decode text of unknown charset: what is valid UTF-8 is UTF-8, the rest windows-1252."""
-    try:
-        return octets.decode("utf-8")
-    except UnicodeDecodeError:
-        return octets.decode("cp1252", "replace")
+    """Decode text of unknown charset: UTF-8, even if some of it is broken, else windows-1252."""
+    text = octets.decode("utf-8", "replace")
+    return text if is_mostly_read(*read_and_lost(text)) else octets.decode("cp1252", "replace")
+
+
+def read_and_lost(text: str) -> tuple[int, int]:
+    """Return how many characters outside ASCII were decoded, and how many could not be."""
+    lost = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) - lost, lost
+
+
+def is_mostly_read(read: int, lost: int) -> bool:
+    """Whether the charset was the right one, although some characters are broken, as where a text was cut."""
+    return read >= lost
 
 
 def decode(octets: bytes) -> str:
     """Decode a field's value, which may hold encoded words and raw 8-bit text; never raises."""
-    text = re.sub(r"\r\n(?=[ \t])", "", guess(octets))
+    # A fold within an encoded word isn't part of it.
+    whole = _FOLDED_WORD.sub(lambda word: re.sub(r"\r\n[ \t]", "", word[0]), guess(octets))
+    text = re.sub(r"\r\n(?=[ \t])", "", whole)
     decoded = " ".join(printable("".join(_decoded_words(text))).split())
     # Text that looks like an encoded word after decoding must not be decoded again.
     return decoded.replace("=?", "= ?")
@@ -90,12 +126,21 @@ def _decoded_words(text: str) -> Iterator[str]:
 def _decoded_run(run: list[tuple[str, bytes]]) -> Iterator[str]:
     """Decode adjacent encoded words; a character may be split between two of one charset."""
     for charset, words in groupby(run, key=lambda word: word[0].lower()):
-        octets = b"".join(octets for _charset, octets in words)
-        codec = codec_of(charset)
+        yield _decoded(b"".join(octets for _charset, octets in words), codec_of(known_as(charset) or ""))
+
+
+def _decoded(octets: bytes, codec: str | None) -> str:
+    """Decode text in a declared charset, None where it has no known one."""
+    if codec == "utf-16" and octets[:2] not in (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE):
+        codec = "utf-16-be"  # RFC 2781, 4.3
+    for name, errors in ((codec, "strict"), ("utf-8", "strict"), (_SUPERSETS.get(codec or "", codec), "replace")):
         try:
-            yield octets.decode(codec) if codec else guess(octets)
+            text = octets.decode(name, errors) if name else "\ufffd"
         except (UnicodeError, ValueError):
-            yield guess(octets)
+            continue
+        if is_mostly_read(*read_and_lost(text)):
+            return text
+    return guess(octets)
 
 
 def _word_octets(encoding: str, encoded: str) -> bytes:
