@@ -29,6 +29,42 @@ with smtplib.LMTP("127.0.0.1", 8024, timeout=60) as lmtp:
     lmtp.sendmail(sys.argv[1], [sys.argv[2]], sys.stdin.buffer.read())
 """
 
+_JOIN = """
+import sys
+from mailman.core.initialize import initialize
+initialize("/etc/mailman3/mailman.cfg")
+from mailman.app.subscriptions import PendableSubscription, SubscriptionWorkflow
+from mailman.config import config
+from mailman.interfaces.listmanager import IListManager
+from mailman.interfaces.pending import IPendings
+from mailman.interfaces.subscriptions import SubscriptionPendingError
+from mailman.interfaces.usermanager import IUserManager
+from sqlalchemy import event
+from zope.component import getUtility
+mailing_list, person = getUtility(IListManager).get(sys.argv[1]), getUtility(IUserManager).make_user(sys.argv[2])
+[address] = person.addresses
+statements = []
+event.listen(config.db.engine, "before_cursor_execute", lambda *details: statements.append(details[2]))
+def count_of_join():
+    statements.clear()
+    SubscriptionWorkflow(mailing_list, address)._step_sanity_checks()
+    return len(statements)
+def pend(email):
+    getUtility(IPendings).add(PendableSubscription(list_id=mailing_list.list_id, email=email))
+    config.db.store.flush()
+count_of_join()  # begins the transaction
+before = count_of_join()
+for number in range(30):
+    pend(f"{number}-{address.email}")
+print(count_of_join() - before)
+pend(address.email)
+try:
+    count_of_join()
+except SubscriptionPendingError:
+    print("pending")
+config.db.abort()
+"""
+
 
 def deliver(mailing_list: MailingList, sender: str, about: str, *headers: str) -> None:
     """Hand a message to Mailman as it is."""
@@ -70,6 +106,11 @@ def test_a_post_with_an_odd_header_arrives(mailing_list: MailingList, reader: st
     before = len(stand_in.received(reader))
     deliver(mailing_list, reader, subject(), header)
     stand_in.wait(lambda: len(stand_in.received(reader)) > before, "the post to arrive")
+
+
+def test_a_request_to_join_does_not_load_the_other_pending_ones(mailing_list: MailingList):
+    script = shlex.join(["python3", "-c", _JOIN, mailing_list.address, person("newcomer")])
+    assert mailing_list.site.host.run(f"cd / && runuser -u list -- {script}").split() == ["0", "pending"]
 
 
 def test_an_automatic_reply_is_neither_posted_nor_answered(mailing_list: MailingList, reader: str):
