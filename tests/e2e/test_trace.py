@@ -1,4 +1,4 @@
-"""`listkit trace` on a deployed host: a post is followed to its reader, and one that waits is found."""
+"""`listkit trace` on a deployed host: a post is followed to its reader; one that waits is found, and decided on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import pytest
 
 from e2e.mailing import DELIVERY_SECONDS, MailingList, person, subject
+from infomaniak.service import StandIn
 from lab import Host
 
 pytestmark = pytest.mark.lab
@@ -18,6 +19,11 @@ def trace(host: Host, text: str, about: str) -> dict:
     assert answer["failures"] == []
     [message] = [message for message in answer["messages"] if message["subject"] == about]
     return message
+
+
+def copies(stand_in: StandIn, address: str, about: str) -> int:
+    """How many messages with that subject an address has received."""
+    return sum(about in mail["Subject"] for mail in stand_in.received(address))
 
 
 @pytest.mark.every_release("core")
@@ -53,3 +59,19 @@ def test_a_post_is_followed_to_its_reader_and_one_that_is_held_is_found(mailing_
     assert waiting.startswith(f"waits for a moderator of {mailing_list.address}: ")
 
     assert host.try_run("listkit trace nothing@example.test").returncode == 1
+
+    # Both of the author's posts match.
+    mailing_list.post(author, another := subject())
+    mailing_list.arrives(reader, another)
+    refused = host.try_run(f"listkit release {author}")
+    assert refused.returncode == 1 and "name one by its Message-ID" in refused.stdout
+    host.run(f"listkit release '{held}'")
+    mailing_list.arrives(reader, held)
+    host.run(f"listkit repost '{posted['Message-ID']}'")
+    stand_in = mailing_list.deployment.stand_in
+    stand_in.wait_for_mail(reader, where=lambda mail: copies(stand_in, reader, about) == 2)
+
+    mailing_list.post(stranger, unwanted := subject())
+    stand_in.wait(mailing_list.held, "the post to be held", DELIVERY_SECONDS)
+    host.run(f"listkit discard '{unwanted}'")
+    assert mailing_list.held() == []

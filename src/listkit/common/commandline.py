@@ -12,10 +12,11 @@ USAGE_ERROR = 2
 
 @dataclass(frozen=True)
 class Command:
-    """A sub-command. `module` has a function `main(argv: list[str]) -> int`, which returns the exit status."""
+    """A sub-command. `module` has a function `function(argv: list[str]) -> int`, which returns the exit status."""
 
     module: str
     summary: str
+    function: str = "main"
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ class CommandLine:
         if name not in self.commands:
             print("\n".join(self._unknown(name) if name else self._help()), file=sys.stderr)
             return USAGE_ERROR
-        main = import_module(self.commands[name].module).main
-        status: int = main(arguments)
+        command = self.commands[name]
+        status: int = getattr(import_module(command.module), command.function)(arguments)
         return status
 
     def _help(self) -> Iterator[str]:

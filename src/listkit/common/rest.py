@@ -64,6 +64,10 @@ class RestClient:
         """Send `body` to the resource at `path`, and return the answer. Raises RestError."""
         return self._call("POST", path, json.dumps(body).encode())
 
+    def post(self, path: str, body: dict[str, Any]) -> None:
+        """Send `body` to the resource at `path`, which has nothing to answer. Raises RestError."""
+        self._read("POST", path, json.dumps(body).encode())
+
     def entries(self, path: str) -> list[dict[str, Any]]:
         """Return the members of the collection at `path`, such as "lists". Raises RestError."""
         entries = self.get(path).get("entries", [])

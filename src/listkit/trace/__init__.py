@@ -4,6 +4,8 @@
     event     what a part of the site says about a message; the search
     tracing   asks every source, and sorts what they say by message
     report    the output
+    place     where a message is, for a decision
+    deciding  `listkit release`, `discard` and `repost`
     journal   reading systemd's journal
     mailbox   the folders of the mailboxes, by IMAP
     bridge    the bridge's log

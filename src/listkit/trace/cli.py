@@ -26,8 +26,8 @@ FOUND, NOT_FOUND, UNKNOWN = 0, 1, 3
 def main(argv: list[str]) -> int:
     """Print the way of the messages that match; return the exit status."""
     options = _parser().parse_args(argv)
-    if problem := _problem():
-        print(problem, file=sys.stderr)
+    if cause := problem("trace"):
+        print(cause, file=sys.stderr)
         return UNKNOWN
     query = Query(options.text)
     found = trace(query, sources(time.time() - options.days * 86_400), options.most)
@@ -40,11 +40,12 @@ def main(argv: list[str]) -> int:
     return FOUND
 
 
-def _problem() -> str:
+def problem(command: str) -> str:
+    """Return why messages can't be followed by this user, or on this host; empty if they can."""
     if os.geteuid():
-        return "only root can read the logs: `sudo listkit trace …`"
+        return f"only root can read the logs: `sudo listkit {command} …`"
     if not CORE.exists():
-        return "Mailman's core does not run on this host; run `listkit trace` on the core's host"
+        return f"Mailman's core does not run on this host; run `listkit {command}` on the core's host"
     return ""
 
 

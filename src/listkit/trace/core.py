@@ -15,6 +15,7 @@ from listkit.common.message import decoding
 from listkit.common.message.addresses import addresses_in
 from listkit.common.rest import RestClient
 from listkit.trace.event import Event
+from listkit.trace.place import Held, SetAside
 
 COMPONENT = "Mailman"
 LOGS = Path("/var/log/mailman3")
@@ -54,6 +55,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 # Events that the lines above cover.
 _REDUNDANT = re.compile(rf"{_ID} post to \S+ from \S+, \d+ bytes")
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
+_SET_ASIDE = ("shunt", "bad")
 _WAITING = {
     "shunt": "set aside in {file}: remove the cause, which /var/log/mailman3/mailman.log names, then `mailman unshunt`",
     "bad": "set aside in {file}: Mailman cannot read it",
@@ -119,7 +121,14 @@ def _waiting(directory: Path, path: Path) -> Event | None:
     since = path.name.partition("+")[0]
     moment = float(since) if re.fullmatch(r"\d+\.\d+", since) else path.stat().st_mtime
     return Event(
-        moment, COMPONENT, fields.get("message-id", "").strip(), text, tuple(people), fields.get("subject", ""), True
+        moment,
+        COMPONENT,
+        fields.get("message-id", "").strip(),
+        text,
+        tuple(people),
+        fields.get("subject", ""),
+        True,
+        SetAside(str(path)) if directory.name in _SET_ASIDE else None,
     )
 
 
@@ -160,6 +169,7 @@ def held(client: RestClient | None = None) -> Iterator[Event]:
                 (address, str(post.get("sender", ""))),
                 str(post.get("subject", "")),
                 True,
+                Held(entry["list_id"], int(post["request_id"])),
             )
 
 

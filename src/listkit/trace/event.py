@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from listkit.trace.place import Place
+
 
 @dataclass(frozen=True)
 class Event:
@@ -14,6 +16,7 @@ class Event:
     component: the part of the site that says so.
     people: addresses of authors, recipients and lists.
     waiting: it is there now, and waits for what `text` says.
+    place: where it is now, if one can decide on it there.
     """
 
     time: float
@@ -23,6 +26,7 @@ class Event:
     people: tuple[str, ...] = ()
     subject: str = ""
     waiting: bool = False
+    place: Place | None = None
 
 
 @dataclass(frozen=True)

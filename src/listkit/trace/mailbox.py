@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from email.message import Message
 from email.parser import BytesHeaderParser
 
@@ -16,6 +17,7 @@ from listkit.bridge.imap import Imap
 from listkit.common.message import decoding
 from listkit.common.message.addresses import addresses_in
 from listkit.trace.event import Event, Query
+from listkit.trace.place import Stored
 
 COMPONENT = "mailbox"
 TIMEOUT_SECONDS = 15
@@ -29,17 +31,32 @@ def events(query: Query, known: Iterable[str], since: float) -> Iterator[Event]:
     Raises OSError, ImapError and ConfigurationError.
     """
     for mailbox in load(CONFIGURATION).mailboxes:
-        yield from _of_mailbox(mailbox, criteria(query, known, since))
+        with _logged_in(mailbox) as server:
+            yield from in_folders(server, mailbox, criteria(query, known, since))
 
 
-def _of_mailbox(mailbox: Mailbox, searches: list[str]) -> Iterator[Event]:
+def replay(place: Stored) -> str:
+    """Move a message to the folder of messages that the bridge handles again; return the folder's name.
+
+    Raises OSError, ImapError and ConfigurationError.
+    """
+    mailbox = next(mailbox for mailbox in load(CONFIGURATION).mailboxes if mailbox.account == place.account)
+    with _logged_in(mailbox) as server:
+        server.create(mailbox.folders.replay)
+        server.select(place.folder)
+        server.move([place.uid], mailbox.folders.replay)
+    return mailbox.folders.replay
+
+
+@contextmanager
+def _logged_in(mailbox: Mailbox) -> Iterator[Imap]:
     tls = ssl.create_default_context(cafile=mailbox.ca_file)
     server = imap.connect(mailbox.host, mailbox.port, tls, TIMEOUT_SECONDS)
     try:
         server.set_timeout(TIMEOUT_SECONDS)
         server.login(mailbox.account, mailbox.password)
         server.prepare()
-        yield from in_folders(server, mailbox, searches)
+        yield server
     finally:
         server.logout()
 
@@ -61,13 +78,14 @@ def _of_folder(server: Imap, account: str, folder: str, searches: list[str], wai
     for uid in uids[-MOST_OF_A_FOLDER:]:
         for piece in server.slices(uid):
             message = BytesHeaderParser().parsebytes(piece.octets)
-            yield _event(message, epoch_seconds(piece.internal_date), f"{folder} of {account}", waiting)
+            yield _event(message, epoch_seconds(piece.internal_date), Stored(account, folder, uid), waiting)
             break
 
 
-def _event(message: Message, arrived: float, place: str, waiting: bool) -> Event:
+def _event(message: Message, arrived: float, place: Stored, waiting: bool) -> Event:
     people = addresses_in(", ".join(decoding.text(message[name]) for name in ("from", "to", "cc")))
-    text = f"waits in {place} for the bridge" if waiting else f"lies in {place}"
+    folder = f"{place.folder} of {place.account}"
+    text = f"waits in {folder} for the bridge" if waiting else f"lies in {folder}"
     return Event(
         arrived,
         COMPONENT,
@@ -76,6 +94,7 @@ def _event(message: Message, arrived: float, place: str, waiting: bool) -> Event
         tuple(people),
         decoding.text(message["subject"]),
         waiting,
+        place,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from listkit.trace import journal
 from listkit.trace.event import Event
+from listkit.trace.place import Queued
 
 COMPONENT = "relay"
 MAIL_FACILITY = "SYSLOG_FACILITY=2"
@@ -82,7 +83,8 @@ def queued(listing: Iterable[str], ids: Mapping[str, str]) -> Iterator[Event]:
             cause = "; ".join(reasons) or "and is being delivered"
         text = f"{entry['queue_id']}: waits ({entry['queue_name']}) for {_shown(list(recipients))}: {cause}"
         message_id = ids.get(entry["queue_id"], "")
-        yield Event(entry["arrival_time"], COMPONENT, message_id, text, tuple(recipients), waiting=True)
+        place = Queued(entry["queue_id"], entry["queue_name"])
+        yield Event(entry["arrival_time"], COMPONENT, message_id, text, tuple(recipients), waiting=True, place=place)
 
 
 def _shown(recipients: list[str]) -> str:

@@ -42,7 +42,7 @@ def as_text(trace: Trace, query: Query) -> Iterator[str]:
 
 def _message(message: TracedMessage, query: Query) -> Iterator[str]:
     subject = f"  {message.subject}" if message.subject else ""
-    yield _printable(f"{message.message_id or '(no Message-ID)'}{subject}")
+    yield printable(f"{message.message_id or '(no Message-ID)'}{subject}")
     for event in message.events:
         yield from _event(event, query)
 
@@ -54,7 +54,7 @@ def _event(event: Event, query: Query) -> Iterator[str]:
     among = query.among(event.people)
     text = f"{event.text} (with {among})" if among and among not in event.text else event.text
     yield from textwrap.wrap(
-        _printable(text),
+        printable(text),
         WIDTH,
         initial_indent=f"{start:{_INDENT}}",
         subsequent_indent=" " * _INDENT,
@@ -63,6 +63,6 @@ def _event(event: Event, query: Query) -> Iterator[str]:
     )
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Strangers' texts must not control the terminal."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -13,6 +13,7 @@ from listkit.bridge.config import Mailbox
 from listkit.bridge.imap import Selected, Slice
 from listkit.trace import bridge, core, journal, mailbox, relay
 from listkit.trace.event import Event, Query
+from listkit.trace.place import Held, Queued, SetAside, Stored
 
 ID = "<179603888759.1903.11244460501409165591@strict.test>"
 
@@ -127,7 +128,9 @@ class TestQueues:
     def test_what_is_set_aside_or_waits_for_the_archive_names_its_file(self, tmp_path):
         shunted = self.put(tmp_path / "queue/shunt", Message_ID=ID)
         spooled = self.put(tmp_path / "spool", Message_ID=ID)
-        aside, waiting = texts(core.queued(tmp_path / "queue", tmp_path / "spool"))
+        events = list(core.queued(tmp_path / "queue", tmp_path / "spool"))
+        assert [event.place for event in events] == [SetAside(str(shunted)), None]
+        aside, waiting = texts(events)
         assert f"set aside in {shunted}" in aside and "`mailman unshunt`" in aside
         assert waiting == f"waits for the archive in {spooled}"
 
@@ -165,6 +168,7 @@ class Rest:
                 "sender": "ann@b.test",
                 "subject": "Hi",
                 "hold_date": "2026-11-30T11:22:17",
+                "request_id": 7,
             }
         ]
 
@@ -173,6 +177,7 @@ def test_a_held_post_waits_for_a_moderator():
     [event] = core.held(Rest())
     assert event.text == "waits for a moderator of dev@a.test: Too big"
     assert (event.people, event.subject, event.waiting) == (("dev@a.test", "ann@b.test"), "Hi", True)
+    assert event.place == Held("dev.a.test", 7)
     assert time.strftime("%d %H:%M:%S", time.gmtime(event.time)) == "30 11:22:17"
 
 
@@ -217,6 +222,7 @@ class TestTheRelay:
     def test_what_is_deferred_has_the_providers_reason(self):
         [event] = relay.queued([self.entry("deferred", delay_reason="450 try later")], {})
         assert event.text == "4jd: waits (deferred) for ann@b.test: 450 try later"
+        assert event.place == Queued("4jd", "deferred")
 
 
 @dataclass
@@ -252,6 +258,7 @@ class TestMailboxes:
         )
         [event] = self.find("ann@b.test", Spam=header, INBOX=b"From: other@b.test\n\n")
         assert (event.message_id, event.text) == (ID, "lies in Spam of m@a.test")
+        assert event.place == Stored("m@a.test", "Spam", 0)
         assert (event.people, event.subject, event.waiting) == (("ann@b.test", "dev@a.test"), "Café", False)
         assert time.strftime("%H:%M", time.gmtime(event.time)) == "10:00"
 

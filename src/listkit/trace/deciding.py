@@ -1,0 +1,150 @@
+"""`listkit release`, `discard` and `repost`: decide on a message that got stuck.
+
+Exit status: 0 done, 1 no message or more than one matches, 2 not possible where the message is, 3 failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from listkit.common.rest import RestClient
+from listkit.trace import mailbox, report
+from listkit.trace.cli import DAYS, MOST, problem
+from listkit.trace.event import Query
+from listkit.trace.place import Held, Place, Queued, SetAside, Stored
+from listkit.trace.sources import sources
+from listkit.trace.tracing import FAILURES, Trace, trace
+
+DONE, NOT_ONE, NOT_POSSIBLE, FAILED = range(4)
+
+
+class NotPossible(Exception):
+    """The decision can't be made at this place; the text says what to do instead."""
+
+
+def release(place: Place) -> str:
+    """Let a message go on, and return what was done."""
+    match place:
+        case Held():
+            return _moderate(place, "accept", "accepted")
+        case Queued(queue_id, "hold"):
+            _run("postsuper", "-H", queue_id)
+            return f"{queue_id}: released, whatever the sending budget has left"
+        case Queued(queue_id):
+            _run("postqueue", "-i", queue_id)
+            return f"{queue_id}: is being delivered again"
+        case SetAside(path):
+            raise NotPossible(f"{path}: remove the cause, then `sudo mailman unshunt`")
+        case Stored(folder=folder):
+            raise NotPossible(f"it lies in {folder}: to post it, `sudo listkit repost`")
+
+
+def discard(place: Place) -> str:
+    """Delete a message, and return what was done."""
+    match place:
+        case Held():
+            return _moderate(place, "discard", "discarded")
+        case Queued(queue_id):
+            _run("postsuper", "-d", queue_id)
+            return f"{queue_id}: deleted"
+        case SetAside(path):
+            Path(path).unlink()
+            return f"{path}: deleted"
+        case Stored(folder=folder):
+            raise NotPossible(f"it lies in {folder}: delete it in the webmail")
+
+
+def repost(place: Place) -> str:
+    """Have the bridge deliver a message again, and return what was done."""
+    match place:
+        case Stored(folder=folder):
+            return f"moved from {folder} to {mailbox.replay(place)}; the bridge delivers it within a minute"
+        case _:
+            raise NotPossible("only a message in a folder of the mailbox can be posted again")
+
+
+def _moderate(place: Held, action: str, done: str) -> str:
+    RestClient.of_this_host().post(f"lists/{place.list_id}/held/{place.request}", {"action": action})
+    return f"{place.list_id}: {done}, as a moderator would"
+
+
+def _run(*argv: str) -> None:
+    subprocess.run(argv, check=True, capture_output=True)
+
+
+def decide(decision: Callable[[Place], str], found: Trace, out: Callable[[str], None]) -> int:
+    """Decide on the one message that was found, at each place where it is; return the exit status."""
+    if len(found.messages) != 1 or found.more:
+        for line in _choice(found):
+            out(line)
+        return NOT_ONE
+    places = [event.place for event in found.messages[0].events if event.place]
+    refusals, done = [], 0
+    for place in places:
+        try:
+            out(decision(place))
+            done += 1
+        except NotPossible as reason:
+            refusals.append(str(reason))
+        except FAILURES as error:
+            out(f"failed: {_reason(error)}")
+            return FAILED
+    if not done:
+        for line in refusals or ["it waits nowhere"]:
+            out(line)
+        return NOT_POSSIBLE
+    return DONE
+
+
+def _choice(found: Trace) -> Iterator[str]:
+    if not found.messages:
+        yield "no message matches"
+        return
+    yield "more than one message matches; name one by its Message-ID:"
+    for message in found.messages:
+        yield report.printable(f"  {message.message_id or '(no Message-ID)'}  {message.subject}")
+
+
+def _reason(error: Exception) -> str:
+    said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
+    return said.decode(errors="replace").strip() or str(error)
+
+
+def release_command(argv: list[str]) -> int:
+    """Run `listkit release`; return the exit status."""
+    return _run_command("release", "Let a message go on that waits for a moderator or for the relay.", release, argv)
+
+
+def discard_command(argv: list[str]) -> int:
+    """Run `listkit discard`; return the exit status."""
+    return _run_command("discard", "Delete a message that waits, or that Mailman has set aside.", discard, argv)
+
+
+def repost_command(argv: list[str]) -> int:
+    """Run `listkit repost`; return the exit status."""
+    return _run_command(
+        "repost", "Have the bridge deliver a message again that lies in a folder of the mailbox.", repost, argv
+    )
+
+
+def _run_command(name: str, description: str, decision: Callable[[Place], str], argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"listkit {name}",
+        description=description,
+        epilog="Exit status: 0 done, 1 no message or more than one matches, 2 not possible where it is, 3 failed.",
+    )
+    parser.add_argument("text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="what to search for, as in `listkit trace`")
+    parser.add_argument("--days", type=int, default=DAYS, help="how far back to search (default: %(default)s)")
+    options = parser.parse_args(argv)
+    if cause := problem(name):
+        print(cause, file=sys.stderr)
+        return FAILED
+    found = trace(Query(options.text), sources(time.time() - options.days * 86_400), MOST)
+    for failure in found.failures:
+        print(f"could not be read: {failure}", file=sys.stderr)
+    return decide(decision, found, print)
