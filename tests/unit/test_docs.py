@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -89,6 +91,29 @@ def test_the_index_leads_to_every_page():
     assert (
         sorted(str(page.relative_to(ROOT)) for page in {page for page in PAGES if page.is_relative_to(DOCS)} - reached)
         == []
+    )
+
+
+def rows(page: str, heading: str) -> dict[str, str]:
+    """The first two columns of the tables below a heading or a line of a page, without backquotes."""
+    below = (DOCS / page).read_text().partition(heading)[2]
+    found = re.findall(r"^\| `?([^|`]+?)`? \| `?([^|`]+?)`? \|", below, re.MULTILINE)
+    assert found, heading
+    return dict(found)
+
+
+def test_the_table_of_ports_has_the_endpoints():
+    endpoints = json.loads((ROOT / "src/listkit/common/endpoints.json").read_text())
+    # PostgreSQL asks for a password, and its port may be another host's.
+    ports = {str(endpoint["port"]) for name, endpoint in endpoints.items() if name != "database"}
+    assert {port for port in rows("runbooks/access.md", "## Daemons on loopback") if port.isdigit()} == ports
+
+
+def test_the_table_of_the_lists_settings_has_the_defaults():
+    defaults = yaml.safe_load((ROOT / "roles/site/vars/main.yml").read_text())["_site_list_defaults"]
+    table = rows("reference/inventory-and-web-interface.md", "The kit's five settings")
+    assert {name: yaml.safe_load(table[name]) for name in table if name != "setting" and not name.startswith("-")} == (
+        defaults
     )
 
 

@@ -172,6 +172,14 @@ def test_another_playbooks_own_settings_are_accepted_after_the_check(inventory, 
     assert run.returncode == 2 and "1 problem in the inventory; nothing was changed:" in run.output
 
 
+def test_a_list_in_capitals_stops_an_import_before_a_host_is_called(inventory):
+    options = ("-e", "import_list=Members@example.org", "-e", "import_paths=nowhere.mbox")
+    run = inventory.run(KIT / "playbooks/import_archive.yml", *options)
+    assert run.returncode == 2 and not inventory.host_was_called
+    assert "'Members@example.org' is not a list's address in lower case (for example members@example.org)" in run.output
+    assert "import_paths: not on this machine: nowhere.mbox" in run.output
+
+
 def test_a_misspelling_is_no_hint_at_a_name_that_the_plays_set(inventory):
     run = inventory.run(KIT / "playbook.yml", settings="relay_prot=465")
     assert "relay_prot: is unknown" in run.output and "relay_port" not in run.output

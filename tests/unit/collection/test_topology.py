@@ -12,6 +12,10 @@ ADDRESSES = {
     "c": {"ansible_host": "10.0.0.3", "private_address": ""},
 }
 
+REST, SMTP, ARCHIVE, DATABASE = (
+    topology.ENDPOINTS[name]["port"] for name in ("core_rest", "relay_smtp", "archive", "database")
+)
+
 
 def ends(groups: dict, host: str, managed: bool = False) -> tuple[dict, dict]:
     """Return what `host` accepts, {port: [(address, key), …]}, and where it connects to, {port: (address, key)}."""
@@ -47,18 +51,21 @@ def test_several_hosts_in_the_main_group_are_sites_of_their_own():
 
 def test_three_hosts_reach_what_they_need_and_nothing_else():
     assert ends(SPLIT, "a") == (
-        {8001: [("10.0.0.2", "tunnel_core_web")], 25: [("10.0.0.2", "tunnel_core_web")]},
-        {8000: ("10.0.0.2", "tunnel_core_web"), 5432: ("10.0.0.3", "tunnel_core_database")},
+        {REST: [("10.0.0.2", "tunnel_core_web")], SMTP: [("10.0.0.2", "tunnel_core_web")]},
+        {ARCHIVE: ("10.0.0.2", "tunnel_core_web"), DATABASE: ("10.0.0.3", "tunnel_core_database")},
     )
     assert ends(SPLIT, "b") == (
-        {8000: [("10.0.0.1", "tunnel_core_web")]},
+        {ARCHIVE: [("10.0.0.1", "tunnel_core_web")]},
         {
-            8001: ("10.0.0.1", "tunnel_core_web"),
-            25: ("10.0.0.1", "tunnel_core_web"),
-            5432: ("10.0.0.3", "tunnel_web_database"),
+            REST: ("10.0.0.1", "tunnel_core_web"),
+            SMTP: ("10.0.0.1", "tunnel_core_web"),
+            DATABASE: ("10.0.0.3", "tunnel_web_database"),
         },
     )
-    assert ends(SPLIT, "c") == ({5432: [("10.0.0.1", "tunnel_core_database"), ("10.0.0.2", "tunnel_web_database")]}, {})
+    assert ends(SPLIT, "c") == (
+        {DATABASE: [("10.0.0.1", "tunnel_core_database"), ("10.0.0.2", "tunnel_web_database")]},
+        {},
+    )
 
 
 def test_a_host_gets_only_the_secrets_that_it_needs():
@@ -99,7 +106,7 @@ def test_a_managed_database_has_no_tunnel():
     groups = {"all": ["a", "b"], "mailman": ["a"], "mailman_web": ["b"]}
     for host in "ab":
         accept, connect = ends(groups, host, managed=True)
-        assert 5432 not in {**accept, **connect}
+        assert DATABASE not in {**accept, **connect}
         assert "database" not in topology.components_of(groups, ADDRESSES, host, True)
 
 
