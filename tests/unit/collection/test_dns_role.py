@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import public_addresses, report, zone_changes
 from ansible_run import KIT, Run, ansible_playbook
 
@@ -14,7 +16,12 @@ from infomaniak_api.account import Account, Zone
 from infomaniak_api.name_server import NameServer
 from infomaniak_api.server import TOKEN
 
-PLAYS = ("Check the DNS", "Log in to the mail service, only when asked to", "Summarise the run")
+PLAYS = (
+    "Check the DNS",
+    "Look at the hosts, only when asked to",
+    "Log in to the mail service, only when asked to",
+    "Summarise the run",
+)
 SPF = "v=spf1 include:spf.infomaniak.ch -all"
 PUBLIC = {
     ("spf.infomaniak.ch", "TXT"): ["v=spf1 ip4:192.0.2.0/24 -all"],
@@ -33,6 +40,7 @@ GUIDE = {
     "mailman_password": "the-web-password",
     "mailman_domain": "example.org",
     "mailman_email": "admin@example.org",
+    "tls_mode": "selfsigned",
 }
 WITH_API = {"infomaniak_token": TOKEN, "infomaniak_mail_hosting": 1, "infomaniak_zone": "example.org"}
 
@@ -60,13 +68,17 @@ def run(api, server, tmp_path: Path):
     """Run the two plays: `run("--check", infomaniak_zone="example.org")`."""
     plays = [play for play in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if play["name"] in PLAYS]
     (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
+    no_archive = tmp_path / "apt.conf"
+    no_archive.write_text('Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/dev/null";')
 
     def run_plays(*arguments: str, **variables: object) -> Run:
         hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_connection": "local"}}
         values = {**GUIDE, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
         (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": values}}))
         command = ("-i", str(tmp_path / "inventory.yml"), "play.yml", "-vvv", "-D", *arguments)
-        return ansible_playbook(tmp_path, *command, environment={"INFOMANIAK_HOST": api.url})
+        return ansible_playbook(
+            tmp_path, *command, environment={"INFOMANIAK_HOST": api.url, "APT_CONFIG": str(no_archive)}
+        )
 
     return run_plays
 
@@ -116,9 +128,30 @@ def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer
     assert failed.returncode == 2
     assert "DNS: Infomaniak has no such thing, or hides it from this API token. Check" in summary_of(failed)
     assert "Records to add or change at the DNS provider:" in summary_of(failed)
-    assert "mail.invalid:587: the name has no address" in summary_of(failed)
+    assert "- mailman: mail.invalid:587: the name has no address." in summary_of(failed)
+    assert "- mailman: mail.invalid:993: the name has no address." in summary_of(failed)
+    login = failed.output.partition("TASK [Log in to each mailbox once]")[2].partition("PLAY")[0]
+    assert "skipping: [mailman]" in login and "ok: [mailman]" not in login
     assert GUIDE["mail_password"] not in failed.output
     assert {request.partition(" ")[0] for request in api.requests} == {"GET"}
+
+
+@pytest.mark.parametrize(
+    ("closed", "logs_in"),
+    [
+        (None, True),
+        (["acme.example.org:443"], True),
+        (["mail.example.org:587"], False),
+        (["mail.example.org:993"], False),
+    ],
+)
+def test_a_login_needs_open_ports(closed, logs_in):
+    play = next(play for play in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if play["name"] == PLAYS[2])
+    (login,) = play["tasks"]
+    values = {"mail_host": "mail.example.org", "mail_imap_host": "mail.example.org", "mail_port": 587}
+    values["_service"] = [trust_as_template(text) for text in login["vars"]["_service"]]
+    values |= {} if closed is None else {"site_readiness": {"closed": closed}}
+    assert Templar(DataLoader(), values).evaluate_conditional(trust_as_template(login["when"])) is logs_in
 
 
 def test_the_check_can_be_switched_off(run, server):
