@@ -56,7 +56,7 @@ def packages(*names: str) -> list[dict]:
     ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def present() -> list[str]:
     """Packages that somebody asked for; essential ones are on many a fresh machine for other packages' sake."""
     return subprocess.run(["apt-mark", "showmanual"], capture_output=True, text=True, check=True).stdout.split()
@@ -136,7 +136,7 @@ def test_lists_without_the_package_are_fetched_whatever_their_age(install, polic
     assert host.apt_calls[0]["update_cache"] and host.apt_calls[0]["cache_valid_time"] == valid
 
 
-def test_apts_own_policy_is_understood(present):
+def test_apts_own_policy_is_understood():
     policy = subprocess.run(
         ["env", "LC_ALL=C", "apt-cache", "policy", "dpkg", "no-such-package"],
         capture_output=True,
