@@ -141,6 +141,11 @@ BROKEN = {
         "'ip:192.0.2.1' is",
         [],
     ),
+    "an impossible address": (
+        {(APEX, "TXT"): ["v=spf1 ip4:192.0.2.300 include:spf.infomaniak.ch -all"]},
+        "'ip4:192.0.2.300' has no valid IPv4 address or network",
+        [],
+    ),
     "an include of nothing": (
         {(APEX, "TXT"): ["v=spf1 include:gone.example.net include:spf.infomaniak.ch -all"]},
         "gone.example.net, which it includes, has no SPF record",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ _MECHANISM = re.compile(
 _MODIFIER = re.compile(r"(?P<name>[a-z][a-z0-9_.-]*)=(?P<value>.*)", re.IGNORECASE)
 # A plain `all`, which lets everybody send, is a mistake and comes last.
 _STRICTNESS = "?~-"
+_NETWORKS = {"ip4": ipaddress.IPv4Network, "ip6": ipaddress.IPv6Network}
 _NEEDS_VALUE = ("include", "ip4", "ip6", "exists")
 _LOOKS_UP = ("include", "a", "mx", "ptr", "exists")
 # Records that an operator may have meant as SPF, and that receivers ignore.
@@ -84,9 +86,20 @@ def _problem(term: str, mechanism: re.Match[str] | None) -> str | None:
     if mechanism is None:
         return f"{term!r} is not valid SPF"
     value = mechanism["value"] or ""
-    if mechanism["name"].lower() in _NEEDS_VALUE and len(value) < 2:
+    name = mechanism["name"].lower()
+    if name in _NEEDS_VALUE and len(value) < 2:
         return f"{term!r} lacks a value"
-    return f"{term!r} must not have a value" if mechanism["name"].lower() == "all" and value else None
+    if name in _NETWORKS and not _is_network(_NETWORKS[name], value[1:]):
+        return f"{term!r} has no valid IPv{name[-1]} address or network"
+    return f"{term!r} must not have a value" if name == "all" and value else None
+
+
+def _is_network(kind: Callable[..., object], text: str) -> bool:
+    try:
+        kind(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _include(target: str, texts: Callable[[str], list[str]], found: Evaluation, path: list[str]) -> None:
