@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from listkit.check import components
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 INDEX = DOCS / "README.md"
@@ -115,6 +117,19 @@ def test_the_table_of_the_lists_settings_has_the_defaults():
     assert {name: yaml.safe_load(table[name]) for name in table if name != "setting" and not name.startswith("-")} == (
         defaults
     )
+
+
+def test_contributing_names_the_roles_in_the_order_of_a_run():
+    listed = (ROOT / "CONTRIBUTING.md").read_text().partition("- Roles, in the order of a run: ")[2].partition(".\n")[0]
+    names = re.findall(r"`(\w+)`", re.sub(r"\([^)]*\)", "", listed))
+    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    order = list(dict.fromkeys(role["role"] for play in plays for role in play.get("roles", [])))
+    assert names == order
+
+
+def test_every_module_of_the_checks_has_its_place():
+    files = {file.stem for file in (ROOT / "src/listkit/check/components").glob("*.py")} - {"__init__"}
+    assert files == set(components.MODULES)
 
 
 @pytest.mark.parametrize("source", SOURCES)
