@@ -18,10 +18,10 @@ from listkit.web.patches import (
     feed_addresses,
     job_queue,
     login_attempts,
-    missing_subjects,
     new_archives,
     post_rendering,
     public_forms,
+    readable_posts,
     sign_up_answer,
     tag_suggestions,
 )
@@ -37,10 +37,10 @@ DJANGO = (
     connection_health.PATCH,
     feed_addresses.PATCH,
     login_attempts.PATCH,
-    missing_subjects.PATCH,
     new_archives.PATCH,
     post_rendering.PATCH,
     public_forms.PATCH,
+    readable_posts.PATCH,
     sign_up_answer.PATCH,
     tag_suggestions.PATCH,
 )
