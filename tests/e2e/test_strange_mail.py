@@ -5,6 +5,8 @@ The cases are in `cases/`. Each arrives as it would from the internet: to the ma
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import secrets
 import shlex
@@ -14,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import broken_mail
 from deployment import Deployment
 from e2e.browser import Browser, Page
 from e2e.mailing import MailingList, person, subject
@@ -26,6 +29,8 @@ pytestmark = [pytest.mark.lab, pytest.mark.every_release]
 
 CASES = Path(__file__).resolve().parent / "cases"
 PATIENCE_SECONDS = 240
+# Messages of broken parts.
+BROKEN = 150
 # The mail service writes one into what arrives; spam would be held.
 VERDICT = "X-Infomaniak-Spam: ham"
 VOUCHED = b"Authentication-Results: mx.infomaniak.com; dmarc=pass\r\n"
@@ -41,6 +46,40 @@ CIRCLING = "r1-received-60"
 LOOP = "u2-loop"
 # A setting of Postfix, in place of all that it may refuse for good.
 REFUSING = "body_checks = regexp:{{/refuse-me/ REJECT unwanted content}}"
+# Handles messages as a post is handled, once with each mitigation, and puts nothing into a queue.
+_MITIGATE = """
+import base64, email, json, sys
+sys.path.insert(0, "/usr/local/lib/listkit/listkit.pyz")
+from mailman.core.initialize import initialize
+initialize(sys.argv[1])
+from mailman.config import config
+from mailman.email.message import Message
+from mailman.interfaces.listmanager import IListManager
+from mailman.interfaces.mailinglist import DMARCMitigateAction
+from zope.component import getUtility
+mailing_list = getUtility(IListManager).get(sys.argv[2])
+mailing_list.dmarc_mitigate_unconditionally = True
+handlers = ("cleanse", "cook-headers", "subject-prefix", "rfc-2369", "dmarc", "decorate")
+failed = []
+for number, encoded in enumerate(json.load(sys.stdin)):
+    for action in ("munge_from", "wrap_message"):
+        mailing_list.dmarc_mitigate_action = DMARCMitigateAction[action]
+        message = email.message_from_bytes(base64.b64decode(encoded), Message)
+        message.original_size = 1
+        metadata = {"original_sender": message.sender, "recipients": set()}
+        try:
+            for name in handlers:
+                config.handlers[name].process(mailing_list, message, metadata)
+            octets = message.as_bytes()
+            sent = email.message_from_bytes(octets)
+            octets.partition(b"\\n\\n")[0].decode("ascii")
+            if mailing_list.posting_address not in sent["From"] or sent.defects:
+                raise ValueError(sent["From"], sent.defects)
+        except Exception as error:
+            failed.append((number, action, repr(error)))
+config.db.abort()
+print(json.dumps(failed))
+"""
 BOUNCES = "SELECT count(*) FROM bounceevent WHERE list_id = '{}'"
 # What readers see as the subject, where it isn't the case's own.
 SUBJECTS = {
@@ -242,6 +281,16 @@ def test_a_post_that_the_relay_refuses_is_kept_and_the_owners_are_informed(stran
     host.run("runuser -u list -- mailman unshunt")
     strange_list.arrives(reader, about)
     assert set_aside(strange_list) == ""
+
+
+def test_both_dmarc_mitigations_take_messages_of_broken_parts(strange_list: MailingList):
+    strange_list.configure(subject_prefix="[Strange] ")
+    messages = broken_mail.examples(BROKEN)
+    command = ["runuser", "-u", "list", "--", "python3", "-c", _MITIGATE, "/etc/mailman3/mailman.cfg"]
+    stdin = json.dumps([base64.b64encode(octets).decode() for octets in messages])
+    output = strange_list.site.host.run(f"cd / && {shlex.join([*command, strange_list.address])}", stdin=stdin)
+    failed = json.loads(output.splitlines()[-1])
+    assert [(messages[number], action, error) for number, action, error in failed] == []
 
 
 def test_a_message_that_cannot_be_taken_is_set_aside(strange_list: MailingList):

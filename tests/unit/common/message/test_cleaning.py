@@ -11,8 +11,9 @@ from email.utils import getaddresses
 from pathlib import Path
 
 import pytest
-from test_cleaning_properties import ARRIVED, DOMAIN, assert_readable, cleaned, spooled
+from test_cleaning_properties import assert_readable
 
+from broken_mail import ARRIVED, DOMAIN, cleaned, spooled
 from listkit.common.message.cleaning import clean
 from listkit.common.message.header import HEADER_FIELDS, HEADER_OCTETS, HeaderTooLarge, read_header
 
