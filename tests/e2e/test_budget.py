@@ -12,6 +12,7 @@ import pytest
 from deployment import MAIL_PASSWORD, SITE_OWNER, Deployment
 from e2e.mailing import MailingList, person
 from e2e.outbound import HeldMessage, Outbound, Scores
+from e2e.test_bridge import put_each
 from e2e.website import WebSite, submit
 from infomaniak import compose
 from listkit.budget.replies import RefusalReason, rules
@@ -243,8 +244,10 @@ def test_what_the_filter_would_refuse_goes_back_to_its_author_and_costs_nothing(
     author = outbound.readers[0]
     message = compose(author, outbound.list.address, "Photos")
     message.add_attachment(outer.getvalue(), maintype="application", subtype="zip", filename="photos.zip")
-    outbound.service.set("verdict", "dmarc_pass")
-    outbound.service.post(author, outbound.list.address, message)
+    envelope = f"Return-Path: <{author}>\nDelivered-To: {outbound.list.address}\n"
+    put_each(
+        outbound.list, f"Authentication-Results: mx.infomaniak.com; dmarc=pass\n{envelope}".encode() + bytes(message)
+    )
     answer = outbound.service.wait_for_mail(author)
     assert '"setup.exe" in "inner.zip" in "photos.zip"' in answer.text
     outbound.list.settle()
