@@ -8,6 +8,7 @@
     importing    which messages are new, in batches; the account of all others
     report       the account, and progress
     store        HyperKitty's database
+    known_rows   rows that HyperKitty looks up for each post, in memory
 
 Only `store` needs Django. The index itself is `listkit.web.search_index`: the job queue updates it, too.
 """

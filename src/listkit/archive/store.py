@@ -8,12 +8,14 @@ import that is stopped leaves nothing to repair. Needs Django to be loaded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC
 from email.message import EmailMessage
 from typing import Any
 
 from listkit.archive.importing import Outcome, Stored
+from listkit.archive.known_rows import KnownList, KnownPosts, KnownSenders, replaced
 from listkit.archive.message import Post
 from listkit.archive.threads import positions
 from listkit.common.message.decoding import NO_SUBJECT
@@ -27,6 +29,10 @@ _TEXT_CHARACTERS = 2000
 _NO_SUBJECT = ("None", NO_SUBJECT)
 """Subjects in the archive of messages without one: HyperKitty's, and the import's."""
 _ROWS_PER_UPDATE = 500
+_PARENT_FIELDS = ("id", "message_id", "message_id_hash", "thread_id")
+"""Of a post that another answers. HyperKitty computes a hash that is missing, and would read the post again for it."""
+_UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, AssertionError, RecursionError)
+"""What Python's and HyperKitty's functions raise for a message that they can't read."""
 
 log = logging.getLogger("hyperkitty.import")
 
@@ -41,7 +47,7 @@ class ListArchive:
     def __init__(self, address: str, *, dry_run: bool = False) -> None:
         """Raises StoreError if Mailman has no such list. dry_run: create nothing."""
         from django.conf import settings
-        from hyperkitty.models import MailingList
+        from hyperkitty.models import MailingList, Sender
 
         # HyperKitty then leaves out the jobs that it starts for each post.
         settings.HYPERKITTY_BATCH_MODE = True
@@ -53,6 +59,7 @@ class ListArchive:
             self._list.save()
             self._list.update_from_mailman()
         self._months: set[tuple[int, int]] = set()
+        self._senders = KnownSenders(Sender)
 
     def stored(self, message_ids: Collection[str]) -> Mapping[str, Stored]:
         """Return those posts that the archive has, by Message-ID."""
@@ -74,7 +81,8 @@ class ListArchive:
         from django.db import transaction
 
         with transaction.atomic():
-            outcomes = [self._add(post) for post in posts]
+            with self._known_rows(posts) as known:
+                outcomes = [self._add(post, known) for post in posts]
             added = [post for post, outcome in zip(posts, outcomes, strict=True) if outcome.is_added]
             threads = self._arrange([post.message_id for post in added])
         stored = self.stored([post.message_id for post in added])
@@ -85,19 +93,33 @@ class ListArchive:
         _forget_threads(threads)
         return outcomes
 
-    def _add(self, post: Post) -> Outcome:
+    @contextmanager
+    def _known_rows(self, posts: Sequence[Post]) -> Iterator[KnownPosts]:
+        """Answer HyperKitty's questions about these posts from memory."""
+        from hyperkitty.lib import incoming
+        from hyperkitty.models import Email
+
+        named = {post.message_id for post in posts} | {_answered(post.message) for post in posts}
+        known = KnownPosts(Email, self._list.emails.filter(message_id__in=named - {None}).only(*_PARENT_FIELDS))
+        with (
+            replaced(self._list, save=_do_nothing),
+            replaced(incoming, MailingList=KnownList(self._list), Sender=self._senders, Email=known),
+        ):
+            yield known
+
+    def _add(self, post: Post, known: KnownPosts) -> Outcome:
         """Store a post; as plain text, if HyperKitty refuses it otherwise."""
-        reason = self._refusal(post.message)
+        reason = self._refusal(post, post.message, known)
         if not reason:
             return Outcome(is_added=True)
         text = simplified(post.message)
         text.set_unixfrom(post.message.get_unixfrom() or "")
-        if self._refusal(text):
+        if self._refusal(post, text, known):
             return Outcome(is_added=False, remark=reason)
         return Outcome(is_added=True, remark=f"without attachments, because the archive refuses the original: {reason}")
 
-    def _refusal(self, message: EmailMessage) -> str:
-        """Store a message; return why HyperKitty refuses it, or ""."""
+    def _refusal(self, post: Post, message: EmailMessage, known: KnownPosts) -> str:
+        """Store a post as this message; return why HyperKitty refuses it, or ""."""
         from django.db import DatabaseError, InterfaceError, OperationalError, transaction
         from hyperkitty.lib.incoming import DuplicateMessage, add_to_list
 
@@ -108,15 +130,10 @@ class ListArchive:
             return "it has a post of the same Message-ID"
         except (OperationalError, InterfaceError):
             raise  # The database is away, and not this post's fault.
-        except (
-            DatabaseError,
-            LookupError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            AssertionError,
-            RecursionError,
-        ) as error:
+        except (DatabaseError, *_UNREADABLE) as error:
+            # They may have been rolled back.
+            known.forget(post.message_id)
+            self._senders.forget()
             log.debug("%s", message["Message-ID"], exc_info=True)
             return f"{type(error).__name__}: {error.args[0] if error.args else ''}".replace("\n", " ").strip()
         return ""
@@ -161,6 +178,20 @@ class ListArchive:
         for value in (*self._list.recent_cached_values, self._list.cached_values["first_date"]):
             value.rebuild()
         archive_senders.identify_senders()
+
+
+def _do_nothing() -> None:
+    """Keep the list's row as it is."""
+
+
+def _answered(message: EmailMessage) -> str | None:
+    """Return the Message-ID of the post that a message answers, as HyperKitty reads it."""
+    from hyperkitty.lib.utils import get_ref
+
+    try:
+        return get_ref(message)
+    except _UNREADABLE:
+        return None  # HyperKitty refuses it for the same reason.
 
 
 def _check_list(address: str) -> None:
