@@ -287,11 +287,12 @@ def test_reindex_repairs_what_the_search_lost(deployment: Deployment, release: s
     assert "search index: the search finds all" in website.site.web.run("listkit check --only web; true")
     assert f"{word} 0" in guest.get(search).text
     archived_at(website, f"{word} 0", datetime.now(UTC) - timedelta(hours=1))
-    state = website.site.web.run(shlex.join([*AS_WEB_USER, "python3", "-c", LAGGING, f"{word} 0"]))
-    assert json.loads(state.splitlines()[-1])["missing"] >= 1, state
-    website.site.web.run("listkit archive reindex")
-    assert json.loads(website.site.web.run("listkit archive status"))["missing"] == 0
-    assert f"{word} 0" in guest.get(search).text
+    for repair in ("listkit archive reindex", f"{MANAGE} runjob hyperkitty update_index"):
+        state = website.site.web.run(shlex.join([*AS_WEB_USER, "python3", "-c", LAGGING, f"{word} 0"]))
+        assert json.loads(state.splitlines()[-1])["missing"] >= 1, state
+        website.site.web.run(repair)
+        assert json.loads(website.site.web.run("listkit archive status"))["missing"] == 0, repair
+        assert f"{word} 0" in guest.get(search).text
 
 
 def archived_at(website: WebSite, subject: str, moment: datetime) -> None:

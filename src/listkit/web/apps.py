@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.apps import AppConfig
 
 from listkit.common.patching import Patching
 from listkit.web import SHARE, patches
 
 PATCHING = Patching("web/django")
+JOB_COMMANDS = {"runjob", "runjobs"}
+"""The commands of `manage.py` that run periodic jobs."""
 
 
 class Listkit(AppConfig):
@@ -21,3 +25,5 @@ class Listkit(AppConfig):
     def ready(self) -> None:
         """Apply the patches."""
         PATCHING.apply(patches.DJANGO)
+        if not JOB_COMMANDS.isdisjoint(sys.argv):
+            PATCHING.apply(patches.JOBS)

@@ -9,14 +9,15 @@ from datetime import timedelta
 import pytest
 
 from listkit.web import search_index
+from listkit.web.patches import archive_index
 
 NO_PROCESS = 2**22 + 1
 
 
 @pytest.fixture
 def site(monkeypatch):
-    """A database and an index. `refused`: posts that the index does not accept; `held`: whether the lock is."""
-    site = types.SimpleNamespace(stored=set(), indexed=set(), refused=set(), order=[], held=False)
+    """A database and an index. `refused`: posts that the index does not accept; `locks`: how often it was locked."""
+    site = types.SimpleNamespace(stored=set(), indexed=set(), refused=set(), order=[], held=False, locks=0)
 
     class Lock:
         def __init__(self, seconds):
@@ -24,6 +25,7 @@ def site(monkeypatch):
 
         def __enter__(self):
             site.held = True
+            site.locks += 1
 
         def __exit__(self, *_):
             site.held = False
@@ -72,6 +74,39 @@ def test_the_newest_posts_are_indexed_before_those_of_an_import(site):
     assert search_index.update(most=300) == 700
     assert site.indexed == set(range(701, 1001))
     assert max(map(len, site.order)) == search_index.BATCH_POSTS
+
+
+class TestAPeriodicJob:
+    def test_it_completes_the_index_and_others_have_the_lock_after_each_piece(self, site):
+        site.stored, site.indexed = set(range(500)), {1000}
+        archive_index.update_in_pieces(None)
+        assert site.indexed == site.stored
+        assert max(map(len, site.order)) == search_index.BATCH_POSTS
+        assert (site.locks, site.waited) == (3, archive_index.WAIT_SECONDS)
+
+    def test_it_ends_while_an_import_adds_posts_as_fast_as_they_are_indexed(self, site, monkeypatch):
+        site.stored = set(range(1000))
+
+        def remove(numbers):
+            assert site.locks < 100
+            site.stored |= set(range(len(site.stored), len(site.stored) + search_index.BATCH_POSTS))
+
+        monkeypatch.setattr(search_index, "remove", remove)
+        archive_index.update_in_pieces(None)
+        assert len(site.indexed) >= 1000
+
+    @pytest.mark.parametrize(
+        ("failure", "said"),
+        [(search_index.IndexBusy("another process updates the search index"), "or the next job continues"),
+         (search_index.IndexDamaged("no such file"), "no such file; run: listkit archive reindex --rebuild")],
+    )  # fmt: skip
+    def test_it_logs_why_it_cannot(self, site, monkeypatch, caplog, failure, said):
+        def fail():
+            raise failure
+
+        monkeypatch.setattr(search_index, "difference", fail)
+        archive_index.update_in_pieces(None)
+        assert said in caplog.text
 
 
 def test_a_post_that_cannot_be_indexed_does_not_keep_others_out_and_is_tried_once(site):

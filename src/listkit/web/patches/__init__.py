@@ -10,6 +10,7 @@ from listkit.web.patches import (
     archive_download,
     archive_export,
     archive_import,
+    archive_index,
     archive_policies,
     archive_search,
     archive_senders,
@@ -46,8 +47,11 @@ DJANGO = (
 )
 """Applied when Django has loaded its applications."""
 
-QUEUE = (job_queue.PATCH, archive_policies.PATCH)
-"""Applied by the job queue, which Django's applications needn't know."""
+JOBS = (archive_index.PATCH,)
+"""Applied by the periodic jobs, too: elsewhere, the modules that it needs would take 5 MB for nothing."""
+
+QUEUE = (job_queue.PATCH, archive_policies.PATCH, *JOBS)
+"""Applied by the job queue, which Django's applications needn't know. It records failures, which a job may not."""
 
 IMPORT = (archive_import.PATCH,)
 """Applied by `listkit archive import`."""
