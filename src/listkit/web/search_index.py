@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -83,20 +83,35 @@ def difference() -> Difference:
 
 
 def update(most: int | None = None, wait_seconds: float = LOCK_SECONDS) -> int:
-    """Index missing posts, the newest first, and remove surplus ones; return how many remain to be done.
+    """Index missing posts, the latest first, then remove surplus ones; return how many remain to be done.
+
+    The latest by their own dates: an import adds old posts faster than they are indexed, and new posts don't wait.
 
     A post that can't be indexed is logged once, and not tried again by this process.
 
-    most: how many posts to index at most. Raises IndexBusy after `wait_seconds`, IndexDamaged.
+    most: how many posts to index, and to remove, at most. Raises IndexBusy after `wait_seconds`, IndexDamaged.
     """
     with locked(wait_seconds):
         found = difference()
-        remove(found.surplus)
         missing = [number for number in found.missing if number not in _unindexable]
-        chosen = missing[:most]
+        chosen = missing if most is None or len(missing) <= most else latest(missing, most)
         for start in range(0, len(chosen), BATCH_POSTS):
             _unindexable.update(add(chosen[start : start + BATCH_POSTS]))
-        return len(missing) - len(chosen)
+        removed = found.surplus[:most]
+        if removed:
+            remove(removed)
+        return len(missing) - len(chosen) + len(found.surplus) - len(removed)
+
+
+def latest(numbers: Sequence[int], most: int) -> list[int]:
+    """Return those of these posts that were sent last."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM hyperkitty_email WHERE id = ANY(%s) ORDER BY date DESC LIMIT %s", (list(numbers), most)
+        )
+        return [number for (number,) in cursor]
 
 
 def add(numbers: Iterable[int]) -> set[int]:
@@ -126,10 +141,16 @@ def _not_indexed(posts: Iterable) -> list:
 
 
 def remove(numbers: Iterable[int]) -> None:
-    """Remove posts that are no longer in the database."""
-    backend, _ = _backend()
-    for number in numbers:
-        backend.remove(f"{_LABEL}.{number}")
+    """Remove posts, all in one transaction: haystack makes one for each, which takes hours for a large list."""
+    import xapian
+
+    prefix = _term_prefix()
+    database = xapian.WritableDatabase(str(_path()), xapian.DB_OPEN)
+    try:
+        for number in numbers:
+            database.delete_document(f"{prefix}{number}")
+    finally:
+        database.close()
 
 
 def rebuild() -> None:

@@ -16,8 +16,10 @@ NO_PROCESS = 2**22 + 1
 
 @pytest.fixture
 def site(monkeypatch):
-    """A database and an index. `refused`: posts that the index does not accept; `locks`: how often it was locked."""
-    site = types.SimpleNamespace(stored=set(), indexed=set(), refused=set(), order=[], held=False, locks=0)
+    """A database and an index. `refused`: posts that the index does not accept; `imported`: old posts."""
+    site = types.SimpleNamespace(
+        stored=set(), indexed=set(), refused=set(), order=[], held=False, locks=0, imported=set()
+    )
 
     class Lock:
         def __init__(self, seconds):
@@ -39,6 +41,11 @@ def site(monkeypatch):
     monkeypatch.setattr(search_index, "_unindexable", set())
     monkeypatch.setattr(search_index, "locked", Lock)
     monkeypatch.setattr(search_index, "difference", lambda: search_index.compare(site.stored, site.indexed))
+
+    def latest(numbers, most):
+        return sorted(numbers, key=lambda number: (number in site.imported, -number))[:most]
+
+    monkeypatch.setattr(search_index, "latest", latest)
     monkeypatch.setattr(search_index, "add", add)
     monkeypatch.setattr(search_index, "remove", lambda numbers: site.indexed.difference_update(numbers))
     return site
@@ -69,10 +76,18 @@ def test_a_post_that_was_removed_from_the_archive_is_removed_from_the_index(site
     assert site.indexed == {1}
 
 
-def test_the_newest_posts_are_indexed_before_those_of_an_import(site):
-    site.stored = set(range(1, 1001))
+def test_the_posts_of_a_list_that_was_removed_keep_no_new_post_waiting(site):
+    site.stored, site.indexed = {1001}, set(range(1000))
     assert search_index.update(most=300) == 700
-    assert site.indexed == set(range(701, 1001))
+    assert 1001 in site.indexed
+    assert [search_index.update(most=300) for _ in range(3)] == [400, 100, 0]
+    assert site.indexed == {1001}
+
+
+def test_the_latest_posts_are_indexed_before_those_of_an_import(site):
+    site.stored, site.imported = set(range(1, 1001)), set(range(501, 1001))
+    assert search_index.update(most=300) == 700
+    assert site.indexed == set(range(201, 501))
     assert max(map(len, site.order)) == search_index.BATCH_POSTS
 
 

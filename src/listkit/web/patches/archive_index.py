@@ -1,4 +1,4 @@
-"""HyperKitty's periodic jobs bring the search index in line in short pieces, newest posts first.
+"""HyperKitty's periodic jobs bring the search index in line in short pieces, the latest posts first.
 
 The hourly job indexes all posts since the newest one in the index, the monthly one compares all, each in one go: until
 they end, new posts can't be found. The hourly job's lock expires after 15 s, and another process then writes as well.
@@ -51,7 +51,6 @@ PATCH = Patch(
         Target("hyperkitty.search_indexes:EmailIndex"),
         Target("xapian_backend:TERM_PREFIXES"),
         Target("xapian_backend:XapianSearchBackend.update"),
-        Target("xapian_backend:XapianSearchBackend.remove"),
     ),
     apply=_apply,
 )

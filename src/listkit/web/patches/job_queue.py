@@ -62,7 +62,6 @@ PATCH = Patch(
         Target("hyperkitty.search_indexes:EmailIndex"),
         Target("xapian_backend:TERM_PREFIXES"),
         Target("xapian_backend:XapianSearchBackend.update"),
-        Target("xapian_backend:XapianSearchBackend.remove"),
     ),
     apply=_apply,
 )
