@@ -69,10 +69,12 @@ class KnownPosts:
         return _Existence(message_id in self._known)
 
     def get(self, *, mailinglist: Any, message_id: str) -> Any:
-        """Return the post with this Message-ID. Raises the model's DoesNotExist."""
-        if message_id not in self._known:
+        """Return the stored post with this Message-ID. Raises the model's DoesNotExist."""
+        post = self._known.get(message_id)
+        # A message may answer itself, which is not stored yet.
+        if post is None or post.pk is None:
             raise self.DoesNotExist(message_id)
-        return self._known[message_id]
+        return post
 
     def forget(self, message_id: str) -> None:
         """Forget the post with this Message-ID: it is not stored."""

@@ -16,6 +16,7 @@ class Post(SimpleNamespace):
     """Stands for HyperKitty's Email."""
 
     DoesNotExist = Missing
+    pk = None
 
 
 class Senders:
@@ -31,15 +32,22 @@ class Senders:
 
 @pytest.fixture
 def posts():
-    return KnownPosts(Post, [Post(message_id="old@x", id=7)])
+    return KnownPosts(Post, [Post(message_id="old@x", pk=7)])
 
 
 def test_a_post_answers_one_that_is_stored_or_came_before_it_in_the_batch(posts):
     made = posts(mailinglist="l", message_id="new@x")
+    made.pk = 8
     assert posts.objects.get(mailinglist="l", message_id="new@x") is made
-    assert posts.objects.get(mailinglist="l", message_id="old@x").id == 7
+    assert posts.objects.get(mailinglist="l", message_id="old@x").pk == 7
     with pytest.raises(posts.DoesNotExist):
         posts.objects.get(mailinglist="l", message_id="unknown@x")
+
+
+def test_a_post_that_answers_itself_begins_a_thread(posts):
+    posts(mailinglist="l", message_id="new@x")
+    with pytest.raises(posts.DoesNotExist):
+        posts.objects.get(mailinglist="l", message_id="new@x")
 
 
 def test_a_message_id_exists_once_it_is_stored_unless_its_post_was_refused(posts):
