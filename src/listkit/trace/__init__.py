@@ -1,11 +1,11 @@
-"""`listkit trace`: the way of a message, from the mailbox to the provider's answer for each recipient.
+"""A message's way, from the mailbox to the provider's answer for each recipient, and decisions about one that is stuck.
 
     cli       options, output, exit status
     event     what a part of the site says about a message; the search
     tracing   asks every source, and sorts what they say by message
     report    the output
     place     where a message is, for a decision
-    deciding  `listkit release`, `discard` and `repost`
+    deciding  lets a message go on, deletes it, or has it delivered again
     journal   reading systemd's journal
     mailbox   the folders of the mailboxes, by IMAP
     bridge    the bridge's log

@@ -1,7 +1,4 @@
-"""`listkit trace`: follow a message through the site.
-
-Exit status: 0 found, 1 nothing found, 3 when a source could not be read.
-"""
+"""`listkit trace` follows a message through the site; `release`, `discard` and `repost` decide on it."""
 
 from __future__ import annotations
 
@@ -9,12 +6,14 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from listkit.trace import report
+from listkit.trace import deciding, report
 from listkit.trace.event import Query
+from listkit.trace.place import Place
 from listkit.trace.sources import sources
-from listkit.trace.tracing import trace
+from listkit.trace.tracing import Trace, trace
 
 DAYS = 5
 """Debian keeps Mailman's log for this long."""
@@ -24,13 +23,16 @@ FOUND, NOT_FOUND, UNKNOWN = 0, 1, 3
 
 
 def main(argv: list[str]) -> int:
-    """Print the way of the messages that match; return the exit status."""
+    """Print the way of the messages that match.
+
+    Return the exit status: 0 found, 1 nothing found, 3 when a source could not be read.
+    """
     options = _parser().parse_args(argv)
-    if cause := problem("trace"):
+    if cause := _problem("trace"):
         print(cause, file=sys.stderr)
         return UNKNOWN
     query = Query(options.text)
-    found = trace(query, sources(time.time() - options.days * 86_400), options.most)
+    found = _search(query, options.days, options.most)
     print(report.as_json(found) if options.json else "\n".join(report.as_text(found, query)))
     if found.failures:
         return UNKNOWN
@@ -40,7 +42,46 @@ def main(argv: list[str]) -> int:
     return FOUND
 
 
-def problem(command: str) -> str:
+def release(argv: list[str]) -> int:
+    """Run `listkit release`; return the exit status, which `deciding` defines."""
+    description = "Let a message go on that waits for a moderator or for the relay."
+    return _decide("release", description, deciding.release, argv)
+
+
+def discard(argv: list[str]) -> int:
+    """Run `listkit discard`; return the exit status, which `deciding` defines."""
+    description = "Delete a message that waits, or that Mailman has set aside."
+    return _decide("discard", description, deciding.discard, argv)
+
+
+def repost(argv: list[str]) -> int:
+    """Run `listkit repost`; return the exit status, which `deciding` defines."""
+    description = "Have the bridge deliver a message again that lies in a folder of the mailbox."
+    return _decide("repost", description, deciding.repost, argv)
+
+
+def _decide(name: str, description: str, decision: Callable[[Place], str], argv: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=f"listkit {name}",
+        description=description,
+        epilog="Exit status: 0 done, 1 no message or more than one matches, 2 not possible where it is, 3 failed.",
+    )
+    _add_search(parser)
+    options = parser.parse_args(argv)
+    if cause := _problem(name):
+        print(cause, file=sys.stderr)
+        return deciding.FAILED
+    found = _search(Query(options.text), options.days, MOST)
+    for failure in found.failures:
+        print(f"could not be read: {failure}", file=sys.stderr)
+    return deciding.decide(decision, found, print)
+
+
+def _search(query: Query, days: int, most: int) -> Trace:
+    return trace(query, sources(time.time() - days * 86_400), most)
+
+
+def _problem(command: str) -> str:
     """Return why messages can't be followed by this user, or on this host; empty if they can."""
     if os.geteuid():
         return f"only root can read the logs: `sudo listkit {command} …`"
@@ -55,8 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         description="Follow a message from the mailbox to the provider's answer for each recipient.",
         epilog="Exit status: 0 found, 1 nothing found, 3 a source could not be read.",
     )
-    parser.add_argument("text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="what to search for; a part of the subject")
-    parser.add_argument("--days", type=int, default=DAYS, help="how far back to search (default: %(default)s)")
+    _add_search(parser)
     parser.add_argument("--most", type=int, default=MOST, help="how many messages to show (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="what to search for; a part of the subject")
+    parser.add_argument("--days", type=int, default=DAYS, help="how far back to search (default: %(default)s)")

@@ -1,26 +1,18 @@
-"""`listkit release`, `discard` and `repost`: decide on a message that got stuck.
-
-Exit status: 0 done, 1 no message or more than one matches, 2 not possible where the message is, 3 failed.
-"""
+"""Deciding on a message that got stuck: let it go on, delete it, or have it delivered again."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from listkit.common.rest import RestClient
 from listkit.trace import mailbox, report
-from listkit.trace.cli import DAYS, MOST, problem
-from listkit.trace.event import Query
 from listkit.trace.place import Held, Place, Queued, SetAside, Stored
-from listkit.trace.sources import sources
-from listkit.trace.tracing import FAILURES, Trace, trace
+from listkit.trace.tracing import FAILURES, Trace
 
 DONE, NOT_ONE, NOT_POSSIBLE, FAILED = range(4)
+"""Exit statuses."""
 
 
 class NotPossible(Exception):
@@ -113,38 +105,3 @@ def _choice(found: Trace) -> Iterator[str]:
 def _reason(error: Exception) -> str:
     said = error.stderr if isinstance(error, subprocess.CalledProcessError) else b""
     return said.decode(errors="replace").strip() or str(error)
-
-
-def release_command(argv: list[str]) -> int:
-    """Run `listkit release`; return the exit status."""
-    return _run_command("release", "Let a message go on that waits for a moderator or for the relay.", release, argv)
-
-
-def discard_command(argv: list[str]) -> int:
-    """Run `listkit discard`; return the exit status."""
-    return _run_command("discard", "Delete a message that waits, or that Mailman has set aside.", discard, argv)
-
-
-def repost_command(argv: list[str]) -> int:
-    """Run `listkit repost`; return the exit status."""
-    return _run_command(
-        "repost", "Have the bridge deliver a message again that lies in a folder of the mailbox.", repost, argv
-    )
-
-
-def _run_command(name: str, description: str, decision: Callable[[Place], str], argv: list[str]) -> int:
-    parser = argparse.ArgumentParser(
-        prog=f"listkit {name}",
-        description=description,
-        epilog="Exit status: 0 done, 1 no message or more than one matches, 2 not possible where it is, 3 failed.",
-    )
-    parser.add_argument("text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="what to search for, as in `listkit trace`")
-    parser.add_argument("--days", type=int, default=DAYS, help="how far back to search (default: %(default)s)")
-    options = parser.parse_args(argv)
-    if cause := problem(name):
-        print(cause, file=sys.stderr)
-        return FAILED
-    found = trace(Query(options.text), sources(time.time() - options.days * 86_400), MOST)
-    for failure in found.failures:
-        print(f"could not be read: {failure}", file=sys.stderr)
-    return decide(decision, found, print)
