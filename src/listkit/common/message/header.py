@@ -14,8 +14,8 @@ HEADER_OCTETS = 1_048_576
 HEADER_FIELDS = 2000
 
 FIELD_PATTERN = re.compile(rb"([!-9;-~]+)[ \t]*:")
-# A field whose name isn't ASCII: nothing can read it, but it doesn't end the header either.
-_FOREIGN_FIELD = re.compile(rb"[^\s:]*[\x80-\xff][^\s:]*[ \t]*:")
+# A field without a name, or with one that isn't ASCII: nothing can read it, but it doesn't end the header either.
+_FOREIGN_FIELD = re.compile(rb"(?:[^\s:]*[\x80-\xff][^\s:]*[ \t]*)?:")
 
 _SPACES = bytes.maketrans(b"\t\r\n", b"   ")
 
@@ -75,8 +75,8 @@ class Header:
 def read_header(spool: IO[bytes]) -> Header:
     """Read the header from the beginning of a normalised message.
 
-    The header ends at the first line that is neither a field nor a continuation, as in Python's own parser. Fields with
-    names that aren't ASCII are left out.
+    The header ends at the first line that is neither a field nor a continuation, as in Python's own parser. Fields
+    without names, or with names that aren't ASCII, are left out.
 
     Raises `HeaderTooLarge`.
     """

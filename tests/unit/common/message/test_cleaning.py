@@ -246,8 +246,9 @@ def test_no_filters_word_is_passed_on(name):
     assert "X-Infomaniak-Spam" in header(b"X-Infomaniak-Spam: spam")
 
 
-def test_a_field_whose_name_is_not_ascii_does_not_end_the_header():
-    message = header(b"From: ana@example.com\r\nX-Caf\xe9: \xe9\r\n folded\r\nSubject: hi")
+@pytest.mark.parametrize("name", [b"X-Caf\xe9", b""])
+def test_a_field_without_an_ascii_name_does_not_end_the_header(name):
+    message = header(b"From: ana@example.com\r\n" + name + b": \xe9\r\n folded\r\nSubject: hi")
     assert message["Subject"] == "hi"
     assert message.get_payload() == "Hello.\r\n"
 
