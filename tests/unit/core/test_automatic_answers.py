@@ -216,16 +216,49 @@ def test_a_members_mail_has_many_commands(sender):
         ("", ["address=victim@example.com"], False),
     ],
 )
-def test_only_owners_subscribe_others(capsys, sender, arguments, goes_on):
-    class Results(list):
-        write = list.append
+def test_only_owners_subscribe_others(sender, arguments, goes_on):
+    answer, results = join(sender, *arguments)
+    assert answer == ("goes on" if goes_on else "stop")
+    assert ("Only the list's owners" in "".join(results)) is not goes_on
+    assert results.send_response or goes_on
+
+
+@pytest.mark.parametrize(
+    ("sender", "outcome", "has_results"),
+    [
+        ("ana@example.com", "confirmation sent", False),
+        ("ana@example.com", "already pending", True),
+        ("ana@example.com", "stop", True),
+        ("ben@example.com", "confirmation sent", True),
+        ("owner@example.com", "confirmation sent", True),
+    ],
+)
+def test_a_stranger_gets_the_confirmation_or_the_results(sender, outcome, has_results):
+    assert join(sender, outcome=outcome)[1].send_response is has_results
+
+
+@pytest.mark.parametrize("outcome", ["confirmation sent", "stop"])
+def test_a_mail_to_the_address_for_joining_has_no_results(outcome):
+    assert join("ana@example.com", outcome=outcome, send_response=False)[1].send_response is False
+
+
+class Results(list):
+    """Mailman's results: lines, and whether they are sent."""
+
+    write = list.append
+    send_response = True
+
+
+def join(sender, *arguments, outcome="goes on", send_response=True):
+    """Carry `join` out; return what is done with the rest of the mail, and the results."""
 
     class Join:
         def process(self, mlist, msg, msgdata, arguments, results):
-            return "goes on"
+            if outcome == "already pending":
+                results.send_response = True
+            return outcome
 
     email_commands.wrap_join(Join, "stop")
     results = Results()
-    answer = Join().process(MailingList, Mail(sender), {}, arguments, results)
-    assert answer == ("goes on" if goes_on else "stop")
-    assert ("Only the list's owners" in "".join(results)) is not goes_on
+    results.send_response = send_response
+    return Join().process(MailingList, Mail(sender), {}, list(arguments), results), results

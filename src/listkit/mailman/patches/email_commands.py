@@ -1,4 +1,4 @@
-"""A stranger's mail is one command, and only a list's owners may subscribe other addresses than their own by mail."""
+"""A stranger's mail is one command with one answer, and only a list's owners may subscribe other addresses by mail."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def wrap_finder(finder_class, commands, list_of) -> None:
 
 
 def wrap_join(join_class, stop) -> None:
-    """Let Mailman's command `join` refuse another address than the sender's. `stop`: the value that ends a mail."""
+    """Let Mailman's command `join` refuse another address than the sender's, and answer a stranger once.
+
+    stop: the value that ends a mail.
+    """
     original = join_class.process
 
     @functools.wraps(original)
@@ -46,7 +49,13 @@ def wrap_join(join_class, stop) -> None:
             print(REFUSAL, file=results)
             results.send_response = True
             return stop
-        return original(self, mlist, msg, msgdata, arguments, results)
+        if is_subscriber(mlist, msg.sender):
+            return original(self, mlist, msg, msgdata, arguments, results)
+        # A stranger gets the request for a confirmation, or the reason why there is none; Mailman sends both.
+        answers, results.send_response = results.send_response, False
+        status = original(self, mlist, msg, msgdata, arguments, results)
+        results.send_response |= answers and status is stop
+        return status
 
     join_class.process = process
 
@@ -84,7 +93,8 @@ def _apply() -> None:
 
 PATCH = Patch(
     name="email-commands",
-    purpose="One mail with ten lines `join address=…` makes ten strangers get a mail each.",
+    purpose="One mail with ten lines `join address=…` makes ten strangers get a mail each, and a request to join is"
+    " answered with two mails.",
     upstream="none filed",
     read_in=("mailman 3.3.8", "mailman 3.3.10"),
     fallback="A mail has any number of commands; the limits of the outbound budget still hold.",
@@ -93,6 +103,7 @@ PATCH = Patch(
         Target("mailman.runners.command:CommandFinder.__iter__", "(self)"),
         Target("mailman.commands.eml_membership:Join.process", "(self, mlist, msg, msgdata, arguments, results)"),
         Target("mailman.interfaces.command:ContinueProcessing.no"),
+        Target("mailman.runners.command:Results.__init__", "(self, charset='us-ascii')"),
         Target("mailman.interfaces.listmanager:IListManager"),
     ),
     apply=_apply,
