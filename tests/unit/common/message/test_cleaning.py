@@ -309,6 +309,12 @@ def test_an_empty_charset_is_none():
     assert header(b'Content-Type: text/plain; charset=""', b"Gr\xc3\xbc\xc3\x9fe").get_content_charset() == "utf-8"
 
 
+def test_an_encoded_charset_is_one_with_which_python_reads_the_text():
+    message = header(b"Content-Type: text/plain; charset*=utf-8''utf%2D8", "Grüße".encode())
+    assert message.get_param("charset") == "utf-8"
+    assert message.get_payload() == "Grüße\r\n"
+
+
 def test_text_of_which_an_end_was_cut_off_is_utf_8_all_the_same():
     assert header(b"Content-Type: text/plain", "Grüße aus Zü".encode()[:-1]).get_content_charset() == "utf-8"
 

@@ -96,6 +96,9 @@ def is_sound(octets: bytes, parsed: Parameterised) -> bool:
 def _python_reads(message: Message, name: str) -> str | None:
     value = message.get_param(name)
     if isinstance(value, tuple):
+        if name not in _FILE_NAMES:
+            # Written like this, Python ends in a TypeError where it needs the charset of a text.
+            return None
         charset, _language, octets = value
         return octets.encode("latin-1").decode(charset or "us-ascii")
     return value
