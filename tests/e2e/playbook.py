@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from deployment import Deployment
@@ -23,18 +25,36 @@ def run(
     Standard output has everything that Ansible said.
     """
     hosts = ",".join(["localhost", *(host.name for host in deployment.sites[release].hosts)])
-    argv = [
-        "ansible-playbook",
-        "-i",
-        deployment.inventory,
-        playbook,
-        "-e",
-        json.dumps(variables),
-        "--limit",
-        hosts,
-        *words,
-    ]
-    environment = {
+    return run_with(deployment.inventory, playbook, "-e", json.dumps(variables), "--limit", hosts, *words)
+
+
+def run_with(inventory: Path, playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run it with this inventory and more words of the command line; standard output has all that Ansible said."""
+    return subprocess.run(
+        _argv(inventory, playbook, *words), cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False,
+    )  # fmt: skip
+
+
+def kill_after(wait: Callable[[], object], inventory: Path, playbook: str) -> None:
+    """Start it with this inventory, and kill Ansible when `wait` returns. Programs on the hosts continue."""
+    with subprocess.Popen(
+        _argv(inventory, playbook), cwd=ROOT, env=_environment(), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as ansible:  # fmt: skip
+        try:
+            wait()
+        finally:
+            os.killpg(ansible.pid, signal.SIGKILL)
+    assert ansible.returncode, "the playbook ended before"
+
+
+def _argv(inventory: Path, playbook: str, *words: str) -> list[str | Path]:
+    return ["ansible-playbook", "-i", inventory, playbook, *words]
+
+
+def _environment() -> dict[str, str]:
+    return {
         **os.environ,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
         # Molecule asks for colours.
@@ -42,10 +62,6 @@ def run(
         "ANSIBLE_NOCOLOR": "1",
         "PATH": f"{BIN}:{os.environ['PATH']}",
     }
-    return subprocess.run(
-        argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=SECONDS,
-        check=False,
-    )  # fmt: skip
 
 
 def deploy(deployment: Deployment, release: str, *words: str, **variables: object) -> str:

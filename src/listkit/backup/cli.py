@@ -8,6 +8,8 @@
     listkit backup resume                   let mail flow again that a killed backup has paused (systemd does it)
     listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
     listkit backup release                  send mail that a restore has set aside
+    listkit backup final                    stop this site and make its last backup, for a host that replaces this one
+    listkit backup reopen                   forget the final backup; the playbook may start the site here again
 
 Exit status: 0; 1 when it is not possible; 2 when the configuration is not usable.
 """
@@ -24,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.backup import drill, pause, restoring, waiting
+from listkit.backup import drill, final, pause, restoring, waiting
 from listkit.backup.backing_up import back_up
 from listkit.backup.configuration import Configuration
 from listkit.backup.errors import BackupError
@@ -76,6 +78,11 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--plan", action="store_true", help="only say what would be done")
     restore.set_defaults(run=_restore)
     commands.add_parser("release", help="send mail that a restore has set aside").set_defaults(run=_release)
+    last = commands.add_parser("final", help="stop this site and make its last backup (for playbooks/move.yml)")
+    last.set_defaults(run=_final)
+    reopen = commands.add_parser("reopen", help="forget the final backup")
+    reopen.add_argument("--set-aside", action="store_true", help="set aside waiting mail: the other host has sent it")
+    reopen.set_defaults(run=_reopen)
     return parser
 
 
@@ -131,7 +138,7 @@ def _resume(arguments: argparse.Namespace, configuration: Configuration, reposit
 
 
 def _restore(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
-    plan = restoring.plan(configuration, repository, arguments.backup, replace=arguments.replace)
+    plan = restoring.plan(configuration, repository, arguments.backup, may_replace=arguments.replace)
     print("\n".join(plan.lines()), flush=True)
     if not arguments.plan:
         aside = restoring.restore(configuration, repository, plan)
@@ -140,3 +147,14 @@ def _restore(arguments: argparse.Namespace, configuration: Configuration, reposi
 
 def _release(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
     print(f"{waiting.release()} messages are back in their queues")
+
+
+def _final(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    print(final.make(configuration, repository))
+
+
+def _reopen(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    if arguments.set_aside:
+        print(f"{final.set_aside()} waiting messages are set aside in {waiting.ASIDE}")
+    final.reopen()
+    print("the playbook may start this site here again: ansible-playbook playbook.yml -D")

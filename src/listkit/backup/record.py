@@ -48,6 +48,14 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Restored:
+    """When this host was restored, and from which backup."""
+
+    time: float
+    snapshot: str
+
+
+@dataclass(frozen=True)
 class Record:
     """The last backup and the last proof; a failure since is there until the next success."""
 
@@ -55,13 +63,16 @@ class Record:
     failure: Failure | None = None
     proof: Proof | None = None
     drill_failure: Failure | None = None
+    restored: Restored | None = None
 
     @classmethod
     def load(cls, path: Path = PATH) -> Record:
         """Read `path`; a file that is missing or damaged is an empty record. Raises PermissionError."""
         try:
             found = json.loads(path.read_text())
-            kinds = {"made": Made, "failure": Failure, "proof": Proof, "drill_failure": Failure}
+            kinds = {
+                "made": Made, "failure": Failure, "proof": Proof, "drill_failure": Failure, "restored": Restored
+            }  # fmt: skip
             return cls(**{name: kind(**found[name]) for name, kind in kinds.items() if found.get(name)})
         except (FileNotFoundError, ValueError, TypeError, AttributeError):
             return cls()

@@ -14,15 +14,16 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listkit.backup import databases, files
+from listkit.backup import databases, files, final
 from listkit.backup.backing_up import DEBIAN_VERSION, STAGING, dump_path, require_room
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
 from listkit.backup.errors import BackupError
 from listkit.backup.manifest import NAME, Manifest
+from listkit.backup.record import Record, Restored
 from listkit.backup.repository import Repository, Snapshot
 from listkit.backup.waiting import ASIDE
 from listkit.check.probes import date
@@ -33,18 +34,8 @@ RESTORED = STATE / "restored"
 INDEX = Path("/var/lib/mailman3/web/xapian_index")
 SPACE = 3
 """How many times a backup's size must be free: restored once, loaded into the databases, and their logs."""
-STOPPED = (
-    "listkit-backup.timer",
-    "listkit-bridge.service",
-    "listkit-budget.service",
-    "listkit-digests.timer",
-    "listkit-notify.timer",
-    "listkit-web-job@*.timer",
-    "mailman3-web.service",
-    "mailman3.service",
-    "postfix.service",
-    "postfix@-.service",
-)
+STOPPED = (*final.UNITS, "postfix@-.service")
+"""Debian 12 runs Postfix in an instance of the unit."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +67,13 @@ class Plan:
         return lines
 
 
-def plan(configuration: Configuration, repository: Repository, name: str, *, replace: bool) -> Plan:
+def plan(configuration: Configuration, repository: Repository, name: str, *, may_replace: bool) -> Plan:
     """Return what would be done; nothing changes. Raises BackupError when it must not be done."""
     snapshot = repository.find(name)
     manifest = Manifest.parse(repository.read(snapshot.id, STAGING / NAME))
     replaced = present(configuration)
-    if any(count != "0" for count in replaced.values()) and not replace and not MARKER.exists():
+    replaceable = may_replace or final.retired() or MARKER.exists()
+    if any(count != "0" for count in replaced.values()) and not replaceable:
         found = ", ".join(f"{count} {what}" for what, count in replaced.items())
         raise BackupError(f"this host is not empty: {found}. To replace them: -e backup_restore_replace=true")
     here = DEBIAN_VERSION.read_text().strip()
@@ -116,6 +108,9 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan) ->
     STATE.mkdir(parents=True, exist_ok=True)
     write_durably(MARKER, json.dumps({"snapshot": plan.snapshot.id}))
     _stop(STOPPED)
+    if final.retired():
+        final.drop_carried_mail()
+        final.reopen()
     directory = RESTORED / STAGING.relative_to("/")
     shutil.rmtree(RESTORED, ignore_errors=True)  # it is there only after an interruption
     repository.restore(plan.snapshot.id, RESTORED, STAGING)
@@ -132,6 +127,7 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan) ->
     # It is of other messages; the web interface makes it again.
     shutil.rmtree(INDEX, ignore_errors=True)  # a fresh host has none yet
     shutil.rmtree(RESTORED)
+    replace(Record.load(), restored=Restored(time.time(), plan.snapshot.id)).save()
     MARKER.unlink()
     return aside
 

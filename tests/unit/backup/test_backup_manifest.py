@@ -79,7 +79,7 @@ class TestPlan:
         monkeypatch.setattr(restoring, "present", lambda _configuration: {"lists": lists, "messages": "0"})
 
     def lines(self, stored: Stored, replace: bool = False) -> str:
-        return "\n".join(restoring.plan(CONFIGURATION, stored, "latest", replace=replace).lines())
+        return "\n".join(restoring.plan(CONFIGURATION, stored, "latest", may_replace=replace).lines())
 
     def test_it_says_what_it_will_do(self, stored: Stored):
         lines = self.lines(stored)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from listkit.backup import record, restoring, waiting
+from listkit.backup import final, record, restoring, waiting
 from listkit.backup.configuration import CONFIGURATION
 from listkit.backup.record import Record
 from listkit.check.finding import Check, Finding
@@ -66,14 +66,19 @@ def check_proof(path: Path = record.PATH, configured: Path = CONFIGURATION) -> I
         yield Finding.ok("backup's proof", seen)
 
 
-def check_restore(marker: Path = restoring.MARKER, aside: Path = waiting.ASIDE) -> Iterator[Finding]:
-    """No restore was interrupted, and no mail waits for a decision since one."""
-    if marker.exists():
+def check_restore(
+    marker: Path = restoring.MARKER, aside: Path = waiting.ASIDE, retired: Path = final.PATH
+) -> Iterator[Finding]:
+    """No restore was interrupted, no mail is set aside since one, and the site has not moved to another host."""
+    if retired.exists():
+        remedy = "nothing, if the other host works; else docs/runbooks/move.md#back-to-the-old-host"
+        yield Finding.critical("restore", "this site was stopped here to move to another host", remedy)
+    elif marker.exists():
         remedy = "on the machine that you deploy from: `ansible-playbook playbooks/restore.yml -D`"
         yield Finding.critical("restore", "interrupted: this host has only a part of its state", remedy)
     elif count := waiting.count(aside):
         seen = f"{count} messages waited when the backup was made, and are set aside in {aside}"
-        remedy = f"`listkit backup release` sends them; `rm -r {aside}` drops them, if the old host has sent them"
+        remedy = f"`listkit backup release` sends them; `rm -r {aside}` drops them, if another host has sent them"
         yield Finding.warning("restore", seen, remedy)
     else:
         yield Finding.ok("restore", "none is unfinished")
