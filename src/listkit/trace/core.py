@@ -29,7 +29,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), text)
     for pattern, text in (
         (rf"ACCEPT: {_ID}", "accepted as a post"),
-        (rf"REJECT: {_ID}", "rejected; the author was informed of the reason"),
+        (rf"REJECT: {_ID}", "rejected; the author, or the owners, get the reason"),
         (rf"DISCARD: {_ID}; (?P<why>.*)", "discarded: {why}"),
         (rf"OWNER: {_ID}", "accepted for the owners"),
         (

@@ -49,7 +49,7 @@ class TestMailmansLog:
         ("line", "text"),
         [
             (f"ACCEPT: {ID}", "accepted as a post"),
-            (f"REJECT: {ID}", "rejected; the author was informed of the reason"),
+            (f"REJECT: {ID}", "rejected; the author, or the owners, get the reason"),
             (f"DISCARD: {ID}; ['not a member']", "discarded: ['not a member']"),
             (
                 f"HOLD: dev@a.test post from ann@b.test held, message-id={ID}: Too big",
