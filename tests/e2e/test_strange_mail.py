@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from email.header import decode_header, make_header
 from pathlib import Path
@@ -142,11 +143,26 @@ def strange_list(mailing_list: MailingList, public_list: str) -> MailingList:
     return mailing_list
 
 
-def test_every_case_is_posted_once_and_archived(strange_list: MailingList, website: WebSite):
+@pytest.fixture
+def ordinary_list(strange_list: MailingList) -> Iterator[MailingList]:
+    """A second list on the same host."""
+    made = MailingList(strange_list.deployment, strange_list.site, f"o{secrets.token_hex(3)}")
+    made.create()
+    yield made
+    made.delete()
+
+
+def test_every_case_is_posted_once_and_archived(
+    strange_list: MailingList, ordinary_list: MailingList, website: WebSite
+):
     author, reader = person("bea", "plain.test"), person("reader")
     strange_list.add(author, reader, send_welcome_message=False)
     cases = [Case.to(strange_list, name, author) for name in POSTED]
+    another, about = person("another"), subject()
+    ordinary_list.add(another, send_welcome_message=False)
     put_each(strange_list, *(case.octets for case in cases))
+    ordinary_list.post(another, about)
+    ordinary_list.arrives(another, about)
 
     def received() -> list[Received]:
         return strange_list.deployment.stand_in.received(reader)
