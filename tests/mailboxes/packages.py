@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 import tarfile
 import tempfile
@@ -26,7 +25,9 @@ rm -rf {directory} && mkdir -p {directory}/tar && cd {directory}/tar
 chown -R www-data: {directory}
 """
 _FETCH_ONE = """
-apt-get source --download-only --tar-only -qq {name}={version}
+version=$(apt-cache showsrc --only-source {name} |
+    awk '$1 == "Version:" && index($2, "{version}-") == 1 {{ print $2; exit }}')
+apt-get source --download-only --tar-only -qq {name}="${{version:?no {name} {version} in Debian}}"
 mkdir {directory}/{name} {directory}/tar/{name}
 tar -xf {name}_*.orig.tar.* -C {directory}/tar/{name} --strip-components=1
 mv {directory}/tar/{name}/{mail} {directory}/{name}/
@@ -36,7 +37,11 @@ rm -r {directory}/tar/{name}
 
 @dataclass(frozen=True)
 class Package:
-    """A source package. mail: the directory in it that has messages."""
+    """A source package.
+
+    version: upstream's; point releases of Debian change the rest.
+    mail: the directory in it that has messages.
+    """
 
     name: str
     version: str
@@ -44,26 +49,26 @@ class Package:
 
 
 PACKAGES = (
-    Package("dkimpy", "1.1.8-2", "dkim/tests/data"),
-    Package("flufl.bounce", "4.0-6", "flufl/bounce/tests/data"),
-    Package("getmail6", "6.19.07-1", "test"),
-    Package("grepmail", "5.3111-4", "t/mailboxes"),
-    Package("hyperkitty", "1.3.12-3", "hyperkitty/tests/testdata"),
-    Package("libemail-abstract-perl", "3.010-1", "t"),
-    Package("libemail-folder-perl", "0.860-3", "t"),
-    Package("libemail-mime-perl", "1.954-1", "t/Mail"),
-    Package("libemail-simple-perl", "2.218-1", "t/test-mails"),
-    Package("libmail-box-perl", "3.011-1", "t/folders"),
-    Package("libmail-dkim-perl", "1.20240923-1", "t/corpus"),
-    Package("libmail-mbox-messageparser-perl", "1.5111-3", "t/mailboxes"),
-    Package("libmail-mboxparser-perl", "0.55-5", "t"),
-    Package("libmail-message-perl", "3.017-1", "t"),
-    Package("libmail-thread-perl", "2.55-3", "t"),
-    Package("libmime-tools-perl", "5.515-1", "testmsgs"),
-    Package("mailman3", "3.3.10-2", "src/mailman/handlers/tests/data"),
-    Package("mailutils", "1:3.19-1", "testsuite"),
-    Package("notmuch", "0.39-1", "test/corpora"),
-    Package("sympa", "6.2.76~dfsg-1", "t/samples"),
+    Package("dkimpy", "1.1.8", "dkim/tests/data"),
+    Package("flufl.bounce", "4.0", "flufl/bounce/tests/data"),
+    Package("getmail6", "6.19.07", "test"),
+    Package("grepmail", "5.3111", "t/mailboxes"),
+    Package("hyperkitty", "1.3.12", "hyperkitty/tests/testdata"),
+    Package("libemail-abstract-perl", "3.010", "t"),
+    Package("libemail-folder-perl", "0.860", "t"),
+    Package("libemail-mime-perl", "1.954", "t/Mail"),
+    Package("libemail-simple-perl", "2.218", "t/test-mails"),
+    Package("libmail-box-perl", "3.011", "t/folders"),
+    Package("libmail-dkim-perl", "1.20240923", "t/corpus"),
+    Package("libmail-mbox-messageparser-perl", "1.5111", "t/mailboxes"),
+    Package("libmail-mboxparser-perl", "0.55", "t"),
+    Package("libmail-message-perl", "3.017", "t"),
+    Package("libmail-thread-perl", "2.55", "t"),
+    Package("libmime-tools-perl", "5.515", "testmsgs"),
+    Package("mailman3", "3.3.10", "src/mailman/handlers/tests/data"),
+    Package("mailutils", "1:3.19", "testsuite"),
+    Package("notmuch", "0.39", "test/corpora"),
+    Package("sympa", "6.2.76~dfsg", "t/samples"),
 )
 
 
@@ -79,9 +84,7 @@ PYPI = {
 def fetch_from_debian(host: Host, directory: str) -> None:
     """Have the host fetch the mail of each package of Debian into a directory of its own below `directory`."""
     fetches = "".join(
-        _FETCH_ONE.format(
-            name=package.name, version=shlex.quote(package.version), mail=package.mail, directory=directory
-        )
+        _FETCH_ONE.format(name=package.name, version=package.version, mail=package.mail, directory=directory)
         for package in PACKAGES
     )
     script = _FETCH.format(release=DEBIAN, sources=SOURCES, directory=directory, fetches=fetches)
