@@ -8,9 +8,12 @@ from lab import Host
 
 PLAYBOOK = "playbooks/uninstall.yml"
 # Files of the kit, by name or content, and the states of its units.
-# Both commands fail when there are none, which is an answer here.
-TRACES = "{ find /etc /usr/local -iname '*listkit*'; grep -rlI listkit /etc /usr/local; } || true"
-STATES = "systemctl is-active mailman3 mailman3-web postfix listkit-bridge listkit-certificate.timer || true"
+TRACES = (
+    "{ find /etc /usr/local -iname '*listkit*'; grep -rlI listkit /etc /usr/local; } || true"  # fails if there are none
+)
+STATES = (
+    "systemctl is-active mailman3 mailman3-web postfix listkit-bridge listkit-certificate.timer || true"  # if none is
+)
 KEPT = ("/var/lib/mailman3", "/var/lib/listkit", "/var/lib/listkit-bridge")
 
 
