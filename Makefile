@@ -67,9 +67,10 @@ package_rclone := rclone
 # The package itself would start a server on this machine.
 .cache/promtool: .cache/packages
 	@echo "Unpacking promtool of the Debian package: prometheus"
-	@cd $(@D) && apt-get download -qq -o APT::Sandbox::User=root prometheus
-	@dpkg --fsys-tarfile $(@D)/prometheus_*.deb | tar -xO ./usr/bin/promtool > $@.new && chmod +x $@.new
-	@rm $(@D)/prometheus_*.deb && mv $@.new $@
+	@rm -rf $@.new && mkdir $@.new
+	@cd $@.new && apt-get download -qq -o APT::Sandbox::User=root prometheus
+	@dpkg --fsys-tarfile $@.new/prometheus_*.deb | tar -xC $@.new ./usr/bin/promtool
+	@mv $@.new/usr/bin/promtool $@ && touch $@ && rm -r $@.new
 
 .cache/go: requirements/go.txt .venv/complete
 	@go version 2> /dev/null | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || { echo "Installing Go in .venv"; \

@@ -71,10 +71,11 @@ def _decide(name: str, description: str, decision: Callable[[Place], str], argv:
     if cause := _problem(name):
         print(cause, file=sys.stderr)
         return deciding.FAILED
-    found = _search(Query(options.text), options.days, MOST)
+    query = Query(options.text)
+    found = _search(query, options.days, MOST)
     for failure in found.failures:
         print(f"could not be read: {failure}", file=sys.stderr)
-    return deciding.decide(decision, found, print)
+    return deciding.decide(decision, query, found, print)
 
 
 def _search(query: Query, days: int, most: int) -> Trace:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from listkit.common.rest import RestClient
 from listkit.trace import mailbox, report
+from listkit.trace.event import Query, bare
 from listkit.trace.place import Held, Place, Queued, SetAside, Stored
 from listkit.trace.tracing import FAILURES, Trace
 
@@ -69,9 +70,13 @@ def _run(*argv: str) -> None:
     subprocess.run(argv, check=True, capture_output=True)
 
 
-def decide(decision: Callable[[Place], str], found: Trace, out: Callable[[str], None]) -> int:
-    """Decide on the one message that was found, at each place where it is; return the exit status."""
-    if len(found.messages) != 1 or found.more:
+def decide(decision: Callable[[Place], str], query: Query, found: Trace, out: Callable[[str], None]) -> int:
+    """Decide on the one message that was found, at each place where it is; return the exit status.
+
+    If a source could not be read, another message might match as well, except one that is named by its Message-ID.
+    """
+    unsure = found.failures and any(bare(message.message_id) != bare(query.text) for message in found.messages)
+    if len(found.messages) != 1 or found.more or unsure:
         for line in _choice(found):
             out(line)
         return NOT_ONE
@@ -97,7 +102,8 @@ def _choice(found: Trace) -> Iterator[str]:
     if not found.messages:
         yield "no message matches"
         return
-    yield "more than one message matches; name one by its Message-ID:"
+    several = len(found.messages) > 1 or found.more
+    yield f"more than one message {'matches' if several else 'may match'}; name one by its Message-ID:"
     for message in found.messages:
         yield report.printable(f"  {message.message_id or '(no Message-ID)'}  {message.subject}")
 
