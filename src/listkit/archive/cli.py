@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     reindex = commands.add_parser("reindex", help="bring the search index in line with the database")
     reindex.add_argument("--rebuild", action="store_true", help="index every post again")
     reindex.set_defaults(carry_out=reindex_archives)
-    status = commands.add_parser("status", help="print, as JSON, what the search index lacks")
+    status = commands.add_parser("status", help="print, as JSON, what the search index lacks, and which jobs wait")
     status.set_defaults(carry_out=print_status)
     return parser
 
@@ -201,19 +201,20 @@ def _index(search_index: ModuleType) -> None:
 
 
 def print_status(options: argparse.Namespace) -> int:
-    """Print what the search index lacks; return the exit status."""
+    """Print what the search index lacks, and how many jobs wait; return the exit status."""
     become_web_user()
     from listkit.archive import archived_dates
-    from listkit.web import search_index, setup
+    from listkit.web import job_backlog, search_index, setup
 
     # The rest of Django takes most of a second to load.
     setup.choose_settings()
+    jobs = {"jobs": job_backlog.waiting()}
     try:
         found = search_index.difference()
     except search_index.IndexDamaged as error:
-        print(json.dumps({"damaged": str(error)}))
+        print(json.dumps({"damaged": str(error), **jobs}))
         return 0
-    state = {"posts": (search_index.state() or (0, 0))[1], "surplus": len(found.surplus)}
+    state = {"posts": (search_index.state() or (0, 0))[1], "surplus": len(found.surplus), **jobs}
     print(json.dumps({**state, **archived_dates.overdue(found.missing), **archived_dates.from_the_future()}))
     return 0
 

@@ -456,6 +456,38 @@ class TestLists:
         assert "`listkit check --only core`" in finding.remedy
 
 
+class TestMitigation:
+    DECLARED = {"a@x.test": {}}  # noqa: RUF012 -- never changed
+
+    def client(self, **actions):
+        """Lists at x.test with these values of `dmarc_mitigate_action`."""
+        answers = {"lists": {"entries": [{"fqdn_listname": f"{name}@x.test"} for name in actions]}}
+        for name, action in actions.items():
+            answers[f"lists/{name}@x.test/config/dmarc_mitigate_action"] = {"dmarc_mitigate_action": action}
+        return Client(answers)
+
+    def test_a_list_of_the_web_interface_without_it_is_named(self):
+        client = self.client(a="no_mitigation", b="munge_from", c="no_mitigation")
+        finding = the(lists.check_mitigation(self.DECLARED, client))
+        assert finding.status is Status.WARNING
+        assert finding.seen.startswith("none for c@x.test: ")
+        assert "Munge From" in finding.remedy and "mailman_lists" in finding.remedy
+
+    def test_with_it_all_is_in_order(self):
+        client = self.client(a="no_mitigation", b="munge_from", d="reject")
+        assert the(lists.check_mitigation(self.DECLARED, client)).status is Status.OK
+
+    def test_without_mailman_nothing_is_known(self):
+        finding = the(lists.check_mitigation(self.DECLARED, Client(error=RestError("GET http://x: 500"))))
+        assert finding.status is Status.UNKNOWN
+
+    @pytest.mark.parametrize(("mitigates", "count"), [(True, 2), (False, 1)])
+    def test_an_operator_whose_lists_have_none_is_not_told(self, mitigates, count):
+        raw = {"lists": {}, "mitigates": mitigates}
+        checks = configuration.read(raw, lambda table: lists.checks(settings.read(table, settings.Host())), "FILE")
+        assert len(checks) == count
+
+
 class TestCertificate:
     NOW = 1_800_000_000
     NAME = "lists.x.test"

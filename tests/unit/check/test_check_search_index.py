@@ -1,5 +1,9 @@
-"""The check of the search index names what the search does not find, and the command that repairs it."""
+"""The checks of the search index and of the background jobs name what is behind, and the command that repairs it."""
 
+import json
+import re
+import subprocess
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -8,6 +12,8 @@ from check_stand_ins import the
 from listkit.check.components import web
 from listkit.check.finding import Status
 
+HOUR = 3600
+NO_JOBS = {"waiting": 0, "oldest": None}
 COMPLETE = {"posts": 747, "surplus": 0, "missing": 0, "since": None, "future": 0, "last": None}
 
 
@@ -28,16 +34,54 @@ def test_what_the_search_does_not_find_is_reported(monkeypatch, state, status, w
     assert status is Status.OK or "listkit archive reindex" in finding.remedy
 
 
-def test_the_answer_is_the_last_line(monkeypatch):
-    answer = SimpleNamespace(returncode=0, stderr="", stdout='Hello!\n{"posts": 0, "missing": 0, "future": 0}\n')
-    monkeypatch.setattr(web.subprocess, "run", lambda *_, **__: answer)
-    assert the(web.check_index()).status is Status.OK
+@pytest.mark.parametrize(
+    ("jobs", "is_running", "status", "words"),
+    [
+        (NO_JOBS, True, Status.OK, "none waits"),
+        ({"waiting": 3, "oldest": time.time() - 60}, True, Status.OK, "3 wait, the oldest since "),
+        ({"waiting": 3, "oldest": time.time() - HOUR}, True, Status.WARNING, "the queue hangs, or is overloaded"),
+        ({"waiting": 1, "oldest": None}, True, Status.WARNING, "1 wait: the queue hangs"),
+        (NO_JOBS, False, Status.CRITICAL, "no process does them; none waits"),
+        (
+            {"waiting": 2, "oldest": 86400},
+            False,
+            Status.CRITICAL,
+            "no process does them; 2 wait, the oldest since 1970",
+        ),
+    ],
+)
+def test_jobs_that_wait_long_and_a_queue_that_does_not_run_are_reported(programs, jobs, is_running, status, words):
+    programs.journal("")
+    finding = the([web.job_finding(jobs, is_running=is_running)])
+    assert (finding.name, finding.status) == ("background jobs", status)
+    assert words in finding.seen
+    assert status is Status.OK or finding.remedy == "`systemctl restart mailman3-web`"
+
+
+@pytest.mark.parametrize(
+    "command_line", ["uWSGI mule 1", "/usr/bin/python3 /usr/share/mailman3-web/manage.py qcluster"]
+)
+def test_the_process_that_does_the_jobs_is_found_by_its_name(command_line):
+    assert re.search(web.JOB_QUEUE, command_line)
+    assert not re.search(web.JOB_QUEUE, "uWSGI worker 1")
+
+
+def test_the_answer_is_the_last_line(monkeypatch, programs):
+    programs.add("pgrep", '[ "$1" = -f ] && echo 123')
+    state = {"posts": 0, "missing": 0, "future": 0, "jobs": NO_JOBS}
+    answer = SimpleNamespace(returncode=0, stderr="", stdout=f"Hello!\n{json.dumps(state)}\n")
+    run = subprocess.run
+    asked = ["/usr/local/bin/listkit", "archive", "status"]
+    monkeypatch.setattr(
+        web.subprocess, "run", lambda command, **more: answer if command == asked else run(command, **more)
+    )
+    assert [finding.status for finding in web.check_archive()] == [Status.OK, Status.OK]
 
 
 def test_a_status_that_fails_is_unknown_with_its_reason(monkeypatch):
     answer = SimpleNamespace(returncode=1, stderr="Traceback\nOperationalError: no database\n", stdout="")
     monkeypatch.setattr(web.subprocess, "run", lambda *_, **__: answer)
-    finding = the(web.check_index())
+    finding = the(web.check_archive())
     assert (finding.status, finding.seen) == (
         Status.UNKNOWN,
         "`listkit archive status` failed: OperationalError: no database",

@@ -1,4 +1,8 @@
-"""The declared lists. Settings: `lists`, by address the settings that each declared list must have."""
+"""The declared lists, and those made in the web interface.
+
+Settings: `lists`, by address the settings that each declared list must have; `mitigates`, whether the site's lists are
+meant to have DMARC mitigation.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,18 @@ from listkit.check.settings import Settings
 from listkit.common.rest import RestClient, RestError
 
 REMEDY = "on the machine that you deploy from: `ansible-playbook playbook.yml --tags lists`"
+MITIGATION = "DMARC mitigation"
 Declared = Mapping[str, Mapping[str, Any]]
 
 
 def checks(settings: Settings) -> list[Check]:
-    """Return the check."""
+    """Return the checks."""
     example = {"dev@example.org": {"subscription_policy": "confirm"}}
     declared: Declared = settings.own.mapping("lists", example=example, default={})
-    return [Check("declared lists", lambda: check_lists(declared))]
+    found = [Check("declared lists", lambda: check_lists(declared))]
+    if settings.own.flag("mitigates", default=True):
+        found.append(Check(MITIGATION, lambda: check_mitigation(declared)))
+    return found
 
 
 def check_lists(declared: Declared, client: RestClient | None = None) -> Iterator[Finding]:
@@ -49,3 +57,24 @@ def _drift(client: RestClient, address: str, declared: Declared) -> Iterator[str
     for name, value in declared[address].items():
         if current.get(name) != value:
             yield f"{address}: {name} is {current.get(name)!r}, declared is {value!r}"
+
+
+def check_mitigation(declared: Declared, client: RestClient | None = None) -> Iterator[Finding]:
+    """The lists that were made in the web interface have DMARC mitigation. The declared ones are compared anyway."""
+    client = client or RestClient.of_this_host()
+    try:
+        others = sorted({str(entry["fqdn_listname"]) for entry in client.entries("lists")} - set(declared))
+        without = [address for address in others if _mitigation(client, address) == "no_mitigation"]
+    except RestError as error:
+        yield Finding.unknown(MITIGATION, str(error), "`listkit check --only core` on the core's host")
+        return
+    if without:
+        seen = f"none for {', '.join(without)}: strict receivers refuse posts from other domains"
+        remedy = "on the list's page: Settings → DMARC Mitigations → Munge From; or declare the list in mailman_lists"
+        yield Finding.warning(MITIGATION, seen, remedy)
+    else:
+        yield Finding.ok(MITIGATION, f"in place for all {len(others)} lists made in the web interface")
+
+
+def _mitigation(client: RestClient, address: str) -> str:
+    return str(client.get(f"lists/{address}/config/dmarc_mitigate_action")["dmarc_mitigate_action"])

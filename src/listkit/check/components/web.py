@@ -6,11 +6,12 @@ import json
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from listkit.check.finding import Check, Finding
-from listkit.check.probes import with_last_log_line
+from listkit.check.probes import date, output, with_last_log_line
 from listkit.check.settings import Settings
 
 FIRST_PAGE_SECONDS = 10.0
@@ -20,12 +21,18 @@ INDEX = "search index"
 STATUS_SECONDS = 60.0
 """Loading Django takes a second, and many more on a busy host."""
 REINDEX = "`listkit archive reindex`"
+JOBS = "background jobs"
+JOB_QUEUE = r"^uWSGI mule 1$|manage\.py qcluster$"
+"""The process that runs the jobs: the kit's or, where that doesn't fit, django-q's."""
+MOST_JOB_SECONDS = 900
+"""A job may take five minutes, and one that fails is tried again after six."""
+RESTART = "`systemctl restart mailman3-web`"
 
 
 def checks(settings: Settings) -> list[Check]:
     """Return the checks."""
     fqdn = settings.own.host("fqdn")
-    return [Check(NAME, lambda: check_page(fqdn)), Check(INDEX, check_index)]
+    return [Check(NAME, lambda: check_page(fqdn)), Check(INDEX, check_archive)]
 
 
 def check_page(fqdn: str) -> Iterator[Finding]:
@@ -36,13 +43,13 @@ def check_page(fqdn: str) -> Iterator[Finding]:
         remedy = "`nginx -t` names faults of its configuration; `systemctl restart nginx`"
         yield Finding.critical(NAME, with_last_log_line(f"nginx does not listen: {error}", "nginx.service"), remedy)
     except OSError as error:
-        yield Finding.critical(NAME, f"no page: {error}", "`systemctl restart mailman3-web`")
+        yield Finding.critical(NAME, f"no page: {error}", RESTART)
     else:
         if " 200 " in f"{status} ":
             yield Finding.ok(NAME, status)
         else:
             seen = with_last_log_line(status or "the connection is closed at once", "mailman3-web.service")
-            yield Finding.critical(NAME, seen, "`systemctl restart mailman3-web`")
+            yield Finding.critical(NAME, seen, RESTART)
 
 
 def fetch_status(fqdn: str) -> str:
@@ -59,8 +66,8 @@ def fetch_status(fqdn: str) -> str:
         return connection.makefile("rb").readline().decode(errors="replace").strip()
 
 
-def check_index() -> Iterator[Finding]:
-    """The search finds every post of the archive, and none was archived in the future."""
+def check_archive() -> Iterator[Finding]:
+    """The search finds every post of the archive, none was archived in the future, and the background jobs are done."""
     command = ["/usr/local/bin/listkit", "archive", "status"]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
     if answer.returncode:
@@ -68,7 +75,9 @@ def check_index() -> Iterator[Finding]:
         yield Finding.unknown(INDEX, f"`listkit archive status` failed: {reason[0]}", "`sudo listkit archive status`")
     else:
         # Libraries may print when they are imported; the answer is the last line.
-        yield from index_findings(json.loads(answer.stdout.splitlines()[-1]))
+        state = json.loads(answer.stdout.splitlines()[-1])
+        yield from index_findings(state)
+        yield job_finding(state["jobs"], is_running=bool(output("pgrep", "-f", JOB_QUEUE)))
 
 
 def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
@@ -86,3 +95,17 @@ def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
         yield Finding.warning(INDEX, seen, REINDEX)
     if not state["missing"] and not state["future"]:
         yield Finding.ok(INDEX, f"the search finds all {state['posts']} posts")
+
+
+def job_finding(jobs: dict[str, Any], *, is_running: bool) -> Finding:
+    """Judge the jobs of `listkit archive status`. is_running: whether there is a process that does them."""
+    since = f", the oldest since {date(jobs['oldest'])}" if jobs["oldest"] else ""
+    seen = f"{jobs['waiting']} wait{since}" if jobs["waiting"] else "none waits"
+    if not is_running:
+        seen = with_last_log_line(f"no process does them; {seen}", "mailman3-web.service")
+        return Finding.critical(JOBS, seen, RESTART)
+    if jobs["waiting"] and time.time() - (jobs["oldest"] or 0) > MOST_JOB_SECONDS:
+        return Finding.warning(
+            JOBS, with_last_log_line(f"{seen}: the queue hangs, or is overloaded", "mailman3-web.service"), RESTART
+        )
+    return Finding.ok(JOBS, seen)
