@@ -57,7 +57,7 @@ class TwoAccounts:
 
     def unite(self) -> None:
         """Deploy the host as it was."""
-        gone = [{"name": name, "state": "absent"} for name in ("press", "news")]
+        gone = [{"name": name, "state": "absent", "force": True} for name in ("press", "news")]
         self.deploy("--tags", "relay,bridge,lists", mailman_lists=[*LISTS, *gone])
         aliases = [f"{name}{suffix}" for name in ("press", "news") for suffix in SUFFIXES]
         self.deployment.stand_in.remove_aliases(self.second, *aliases)

@@ -243,14 +243,31 @@ def test_removal_shows_what_is_lost(mailman, params, check):
     converge(params, {"name": "press"})
     mailman.people["press@example.org"] = {f"member {number}@example.com": "" for number in range(3)}
     mailman.held["press@example.org"] = 2
-    module = EndingModule(params={**params, "lists": [{"name": "press", "state": "absent"}]}, check_mode=check)
+    gone = {"name": "press", "state": "absent", "force": True}
+    module = EndingModule(params={**params, "lists": [gone]}, check_mode=check)
     with pytest.raises(Ended):
         rest_module.run(module, lists_module.converge)
     lost = {"list": "press@example.org", "members": 3, "held_messages": 2}
     assert module.result["removed"] == [lost] and module.result["diff"][0]["before"] == lost
     verb = "would remove" if check else "removed"
-    assert module.warning == f"list press@example.org: {verb} 3 members and 2 held messages; the archive is kept"
+    assert module.warning == f"list press@example.org: {verb} 3 members and 2 held messages (the archive is kept)"
     assert list(mailman.lists) == (["press@example.org"] if check else [])
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_list_that_is_not_empty_is_only_removed_by_force(mailman, params, check):
+    converge(params, {"name": "press"}, {"name": "board"})
+    mailman.people["press@example.org"] = {"member ana@example.com": ""}
+    mailman.held["board@example.org"] = 2
+    mailman.writes.clear()
+    gone = [{"name": name, "state": "absent"} for name in ("press", "board")]
+    with pytest.raises(mailing_lists.LossRefused) as refused:
+        converge(params, {"name": "news"}, *gone, check=check)
+    assert str(refused.value).splitlines() == [
+        f"{name}@example.org: state: absent would remove {lost} (the archive is kept); if it is meant: force: true"
+        for name, lost in [("press", "1 member and 0 held messages"), ("board", "0 members and 2 held messages")]
+    ]
+    assert mailman.writes == []
 
 
 def test_list_of_another_domain(mailman, params):

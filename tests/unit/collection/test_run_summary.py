@@ -22,7 +22,7 @@ def test_the_parts_are_in_order_of_urgency():
     assert summary(["disk is small"], LISTS, "news, news-bounces\n", "2 of 10", [PASSED, FAILED]) == (
         "Warnings\n"
         "  - disk is small\n"
-        "  - press@example.org was removed, with 12 members and 3 held messages; its archive is kept\n"
+        "  - press@example.org was removed, with 12 members and 3 held messages (the archive is kept)\n"
         "  - old@example.org exists but is not declared in mailman_lists; it was left unchanged;"
         " unlike the declared lists, dmarc_mitigate_action is no_mitigation\n"
         "  - plain@example.org exists but is not declared in mailman_lists; it was left unchanged\n\n"

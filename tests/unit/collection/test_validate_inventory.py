@@ -243,6 +243,10 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             "mailman_lists[#1].state: must be one of present, absent",
         ),
         (
+            {"mailman_lists": [{"name": "a", "force": True}]},
+            "mailman_lists[#1].force: has no effect without state: absent (for example state: absent)",
+        ),
+        (
             {"mailman_lists": [{"name": "a", "expected_members": "many", "posts_per_day": 1}]},
             "mailman_lists[#1].expected_members: must be a whole number, not 'many' (for example 250)",
         ),

@@ -405,6 +405,13 @@ def list_duplicates(values: Values) -> Problems:
         first.setdefault(address, where)
 
 
+def list_removals(values: Values) -> Problems:
+    """`force` is only for a list to remove: left in the inventory, it would allow the next removal too."""
+    for where, item in _lists(values):
+        if boolean(item.get("force", False), strict=False) and item.get("state") != "absent":
+            yield Problem(f"{where}.force", "has no effect without state: absent", "state: absent")
+
+
 def list_people(values: Values) -> Problems:
     """Owners and moderators are addresses."""
     for where, item in _lists(values):
@@ -612,6 +619,7 @@ RULES = (
     backup_rules.problems,
     list_names,
     list_duplicates,
+    list_removals,
     list_people,
     list_members,
     list_filters_and_subscription,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.listkit.kit.plugins.plugin_utils import mail_plans
+from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import loss
 
 INDENT = "  "
 
@@ -58,11 +59,7 @@ def list_warnings(lists: Mapping[str, Any], check_mode: bool = False) -> list[st
     """Return the warnings about lists that are removed, not declared, or set differently."""
     removed = "would be removed" if check_mode else "was removed"
     drift = {item["list"]: item["settings"] for item in lists.get("drift", [])}
-    found = [
-        f"{item['list']} {removed}, with {item['members']} members and {item['held_messages']} held messages;"
-        " its archive is kept"
-        for item in lists.get("removed", [])
-    ]
+    found = [f"{item['list']} {removed}, with {loss(item)}" for item in lists.get("removed", [])]
     for address in lists.get("undeclared", []):
         settings = ", ".join(f"{name} is {value}" for name, value in drift.get(address, {}).items())
         differing = f"; unlike the declared lists, {settings}" if settings else ""

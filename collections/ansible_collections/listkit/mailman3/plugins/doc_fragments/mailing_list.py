@@ -66,6 +66,11 @@ state:
   type: str
   choices: [present, absent]
   default: present
+force:
+  description: Whether V(absent) may remove a list that has members or held messages. Otherwise the module fails before
+    it changes anything, and says how many there are.
+  type: bool
+  default: false
 """
 
 

@@ -36,7 +36,12 @@ ARGUMENTS = {
     "settings": {"type": "dict", "default": {}},
     "style": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "force": {"type": "bool", "default": False},
 }
+
+
+class LossRefused(ValueError):
+    """Lists to remove have members or held messages; the text has their numbers, and then how to allow it."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,7 @@ class Declaration:
     templates: Mapping[str, templates.Template] = field(default_factory=dict)
     style: str | None = None
     absent: bool = False
+    force: bool = False
 
     @classmethod
     def of(cls, item: Mapping[str, Any], domain: str, defaults: Mapping[str, Any]) -> Declaration:
@@ -81,6 +87,7 @@ class Declaration:
             _valid_templates(address, item.get("templates") or {}),
             item.get("style"),
             absent,
+            bool(item.get("force")),
         )
 
     def filters(self) -> dict[str, Any]:
@@ -141,6 +148,25 @@ def converge_domain(
     if differing and not check:
         api.patch(path, differing)
     return Change(what, before={key: present.get(key) or "" for key in differing}, after=differing)
+
+
+def refuse_losses(api: Api, declared: Iterable[Declaration]) -> None:
+    """Raise LossRefused if a list to remove isn't empty and its declaration has no `force`. Nothing is written."""
+    refusals = []
+    for item in declared:
+        present = api.get(f"lists/{segment(item.address)}") if item.absent and not item.force else None
+        lost = _contents(api, present) if present else {}
+        if lost and lost["members"] + lost["held_messages"]:
+            refusals.append(f"{item.address}: state: absent would remove {loss(lost)}; if it is meant: force: true")
+    if refusals:
+        raise LossRefused("\n".join(refusals))
+
+
+def loss(contents: Mapping[str, Any]) -> str:
+    """Return in words what disappears with a list that has these `members` and `held_messages`."""
+    nouns = {"members": "member", "held_messages": "held message"}
+    counted = (f"{contents[key]} {noun}{'' if contents[key] == 1 else 's'}" for key, noun in nouns.items())
+    return f"{' and '.join(counted)} (the archive is kept)"
 
 
 def converge_list(api: Api, declared: Declaration, templates_directory: str, *, check: bool = False) -> Change:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.listkit.mailman3.plugins.module_utils.changes import Change, Incomplete
+from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import loss
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, EmptyApi, RestError, Unreachable
 
 Converge = Callable[[AnsibleModule, Api], tuple[list[Change], dict[str, Any]]]
@@ -33,9 +34,7 @@ def _outcome(module: AnsibleModule, changes: list[Change]) -> dict[str, Any]:
 
 
 def _loss(change: Change, check: bool) -> str:
-    members, held = change.before["members"], change.before["held_messages"]
-    verb = "would remove" if check else "removed"
-    return f"{change.what}: {verb} {members} members and {held} held messages; the archive is kept"
+    return f"{change.what}: {'would remove' if check else 'removed'} {loss(change.before)}"
 
 
 def _connect(module: AnsibleModule) -> Api:

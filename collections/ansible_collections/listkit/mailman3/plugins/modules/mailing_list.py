@@ -57,6 +57,7 @@ def converge(module, api):
     if not is_address(module.params["name"]):
         raise ValueError(f"name: {module.params['name']!r} is not a full address (for example members@example.org)")
     declared = mailing_lists.Declaration.of(module.params, domain="", defaults={})
+    mailing_lists.refuse_losses(api, [declared])
     planned = rosters.plan_all(api, declared.rosters, new_lists=True)
     change = mailing_lists.converge_list(api, declared, module.params["templates_directory"], check=module.check_mode)
     return rosters.finish(api, planned, [change], check=module.check_mode)

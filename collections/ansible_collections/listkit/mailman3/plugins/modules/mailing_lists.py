@@ -107,7 +107,8 @@ def converge(module, api):
     if wrong:
         raise ValueError(f"templates: {wrong[0]} (for example {wrong[1]})")
     declared = [mailing_lists.Declaration.of(item, params["domain"], params["defaults"]) for item in params["lists"]]
-    # All plans come first: one that removes too many people stops the run before anything is written.
+    # First of all, what may stop the run: lists to remove that aren't empty, and plans that remove too many people.
+    mailing_lists.refuse_losses(api, declared)
     planned = rosters.plan_all(api, [roster for item in declared for roster in item.rosters], new_lists=True)
     wanted = {item.address for item in declared if not item.absent}
     domains = sorted({params["domain"], *(address.partition("@")[2] for address in wanted)})
