@@ -26,7 +26,7 @@ def main(argv: list[str]) -> int:
     try:
         destination = load()
         if options.action == "test":
-            delivery.send(message.of_test(destination.host), destination.url)
+            delivery.send(message.of_test(destination.host), destination.url, destination.password)
         else:
             report(destination, options.confirm)
     except (ConfigurationError, delivery.DeliveryError) as error:
@@ -42,7 +42,7 @@ def report(destination: Destination, confirmation_seconds: float) -> None:
     now = time.time()
     reported, current = changes.load(), changes.problems(findings, now)
     if news := changes.compare(reported, current):
-        delivery.send(message.of(news, destination.host, now), destination.url)
+        delivery.send(message.of(news, destination.host, now), destination.url, destination.password)
     changes.save(changes.merged(reported, current))
     if destination.heartbeat:
         delivery.beat(destination.heartbeat)

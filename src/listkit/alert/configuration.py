@@ -17,17 +17,19 @@ class Destination:
     """Where alerts are sent.
 
     host: the name of this host in the messages. heartbeat: the URL that is requested at each run; may be empty.
+    password: that of the SMTP account; empty without one.
     """
 
     host: str
     url: str
     heartbeat: str = ""
+    password: str = ""
 
 
 def load(path: Path = CONFIGURATION, secrets: Path = SECRETS) -> Destination:
     """Read the configuration. Raises ConfigurationError."""
     host = configuration.load(path, lambda table: table.host("host"))
-    return Destination(host, _secret(secrets / "alert_to"), _secret(secrets / "alert_heartbeat"))
+    return Destination(host, *(_secret(secrets / name) for name in ("alert_to", "alert_heartbeat", "alert_password")))
 
 
 def _secret(path: Path) -> str:

@@ -1,12 +1,14 @@
-"""Sending a message: to ntfy, to a webhook; and the heartbeat."""
+"""Sending a message: to ntfy, to a webhook, by SMTP; and the heartbeat."""
 
 from __future__ import annotations
 
 import json
+import smtplib
 import urllib.error
 import urllib.request
 from email.header import Header
 
+from listkit.alert import smtp
 from listkit.alert.message import Message
 
 NTFY = "ntfy+"
@@ -20,9 +22,11 @@ class DeliveryError(Exception):
     """The message was not accepted. The text has no URL: it may contain a token."""
 
 
-def send(message: Message, url: str) -> None:
-    """Send a message. Raises DeliveryError."""
-    if url.startswith(NTFY):
+def send(message: Message, url: str, password: str = "") -> None:
+    """Send a message. password: that of an SMTP account. Raises DeliveryError."""
+    if url.startswith(tuple(f"{scheme}://" for scheme in smtp.SCHEMES)):
+        _mail(message, url, password)
+    elif url.startswith(NTFY):
         headers = {
             "Title": Header(message.title, "utf-8").encode(),
             "Priority": "high" if message.urgent else "default",
@@ -36,6 +40,17 @@ def send(message: Message, url: str) -> None:
 def beat(url: str) -> None:
     """Tell a dead-man's switch that the alerts work. Raises DeliveryError."""
     _request(url, None, {})
+
+
+def _mail(message: Message, url: str, password: str) -> None:
+    try:
+        smtp.send(message, smtp.Account.of(url), password)
+    except smtplib.SMTPAuthenticationError as error:
+        raise DeliveryError(f"the mail server refuses login or password ({error.smtp_code})") from error
+    except UnicodeEncodeError as error:
+        raise DeliveryError("login or password has characters other than ASCII, which SMTP can't send") from error
+    except (OSError, ValueError) as error:  # SMTPException is an OSError
+        raise DeliveryError(str(error) or type(error).__name__) from error
 
 
 def _request(url: str, body: bytes | None, headers: dict[str, str]) -> None:

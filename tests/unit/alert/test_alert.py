@@ -193,4 +193,5 @@ class TestCommand:
         with pytest.raises(ConfigurationError, match="alert_heartbeat"):
             load(tmp_path / "alert.json", tmp_path)
         (tmp_path / "alert_heartbeat").write_text("\n")
+        (tmp_path / "alert_password").write_text("\n")
         assert load(tmp_path / "alert.json", tmp_path) == Destination("lists", "https://x.test/TOKEN")

@@ -124,8 +124,41 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"mail_ca_file": "ca.pem"}, "mail_ca_file: 'ca.pem' is not an absolute path"),
         ({"mail_ca_file": "/no/such.pem"}, "mail_ca_file: there is no file '/no/such.pem' on this machine"),
         ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' has no certificate in PEM format"),
-        ({"alert_to": "http://x.test/SECRET"}, "alert_to: is not an https URL (for example ntfy+https://ntfy.example"),
-        ({"alert_to": "https://x.test"}, "alert_to: is not an https URL"),
+        ({"alert_to": "http://x.test/SECRET"}, "alert_to: is neither an https URL nor an SMTP account with login"),
+        ({"alert_to": "https://x.test"}, "alert_to: is neither an https URL nor an SMTP account with login"),
+        ({"alert_to": "smtps://smtp.x.test/ana@x.test"}, "alert_to: is neither an https URL nor an SMTP account"),
+        ({"alert_to": "smtps://alerts@x.test@smtp.x.test/ana@x.test"}, "alert_password: is required with an SMTP"),
+        ({"alert_password": "password"}, "alert_password: has no effect unless alert_to is an SMTP account"),
+        (
+            {"alert_to": "smtp://alerts@x.test@smtp.x.test:99999/ana@x.test"},
+            "alert_to: 99999 is not a valid port (1–65535) (for example smtps://alerts@example.net@smtp.example.net",
+        ),
+        (
+            {"alert_to": "smtps://Mailman%40example.org@mail.infomaniak.com/ana@x.test"},
+            "alert_to: mailman@example.org is a mailbox of the lists: its mail stops with theirs, and with it",
+        ),
+        (
+            {
+                "alert_to": "smtps://lists2@example.org@mail.infomaniak.com/ana@x.test",
+                "mail_accounts": [{"address": "Lists2@example.org", "password": "password"}],
+            },
+            "alert_to: lists2@example.org is a mailbox of the lists",
+        ),
+        (
+            {"alert_to": "smtp://alerts@x.test@lists.example.org/ana@x.test"},
+            "alert_to: lists.example.org is the relay of the lists, which the alerts are about",
+        ),
+        (
+            {"alert_to": "smtps://alerts@x.test@smtp.x.test/admin@example.org"},
+            "alert_to: admin@example.org is in a domain of the lists, whose mail the alerts are about",
+        ),
+        (
+            {
+                "alert_to": "smtps://alerts@x.test@smtp.x.test/ana@Example.com",
+                "mailman_lists": [{"name": "news@example.com"}],
+            },
+            "alert_to: ana@example.com is in a domain of the lists",
+        ),
         ({"alert_heartbeat": "https://x.test/ping"}, "alert_heartbeat: has no effect without alert_to"),
         ({"canary_interval": -1}, "canary_interval: -1 is not a number of minutes, or 0 for none (for example 30)"),
         (
@@ -289,6 +322,19 @@ def test_wrong_values(changes, message):
     assert message in "\n".join(problems(**changes))
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "smtps://alerts@x.test@smtp.x.test/ana@x.test",
+        "smtp://alerts%40x.test@smtp.x.test:2525/ana@y.test",
+        # Another account at the provider is the operator's choice.
+        "smtps://alerts@x.test@mail.infomaniak.com/ana@x.test",
+    ],
+)
+def test_alerts_may_travel_by_another_mail_account(target):
+    assert problems(alert_to=target, alert_password="the-password") == []
+
+
 def test_a_plan_that_cannot_fit_says_what_would():
     lists = [{"name": name, "expected_members": 800, "posts_per_day": 1} for name in "abc"]
     found = operator_rules.plan_problems({**CONSTANTS, **GUIDE, "mailman_lists": lists})
@@ -384,7 +430,7 @@ def test_the_administrators_password_is_as_long_as_everybodys():
 
 def test_no_two_secrets_have_the_same_example():
     secrets = [name for name, option in SPEC.items() if option.get("no_log")]
-    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 8
+    assert len({spec_check.example(name, SPEC[name]) for name in secrets}) == len(secrets) == 9
 
 
 ROLES = {"web_time_zone": {}, "web_language": {}, "relay_port": {"type": "int"}, "relay_queue_days": {"type": "int"}}

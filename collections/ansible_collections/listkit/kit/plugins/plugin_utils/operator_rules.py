@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHORTEST
@@ -58,6 +59,7 @@ HOST_NAME_LISTS = {
     "mailman_domain_former": "example.com",
 }
 MAY_BE_EMPTY = {
+    "alert_password",
     "backup_password",
     "backup_user_password",
     "database_host",
@@ -71,6 +73,7 @@ ADDRESSES = {
     "tls_email": "admin@example.org",
 }
 SECRETS = (
+    "alert_password",
     "mail_password",
     "mailman_password",
     "database_password",
@@ -111,6 +114,12 @@ PLAN = {
 # Mailman's own rule for names, `listname_chars`.
 _LIST_NAME = re.compile(r"[a-z0-9][-_.a-z0-9]*", re.IGNORECASE)
 _LOGIN = re.compile(r"[\w.@+-]{1,150}")
+_HTTPS_URL = r"https://[^/\s@]+/\S+"
+_SMTP_ACCOUNT = re.compile(
+    r"smtps?://(?P<login>[^\s/:]+(?:@|%40)[^\s/:@]+)@(?P<host>[^\s/:@]+)(?::(?P<port>\d{1,9}))?"
+    r"/(?P<recipient>[^\s/]+(?:@|%40)[^\s/]+)"
+)
+_SMTP_EXAMPLE = "smtps://alerts@example.net@smtp.example.net/admin@example.net"
 
 
 def problems_of(values: Values) -> list[Problem]:
@@ -332,16 +341,45 @@ def dns_names(values: Values) -> Problems:
 
 
 def alerts(values: Values) -> Problems:
-    """Alerts travel by HTTPS. The URL may contain a token, so it isn't shown."""
-    for name, prefix, example in (
-        ("alert_to", r"(ntfy\+)?", "ntfy+https://ntfy.example.org/TOPIC"),
-        ("alert_heartbeat", "", "https://hc.example.org/ping/TOKEN"),
-    ):
-        text = str(values.get(name, ""))
-        if text and not re.fullmatch(prefix + r"https://[^/\s@]+/\S+", text):
-            yield Problem(name, "is not an https URL", example)
-    if values.get("alert_heartbeat") and not values.get("alert_to"):
+    """Alerts don't travel by the way that they watch. A URL may contain a token, so it isn't shown."""
+    target, heartbeat = str(values.get("alert_to", "")), str(values.get("alert_heartbeat", ""))
+    account = _SMTP_ACCOUNT.fullmatch(target)
+    if account:
+        yield from _alerts_by_mail(account, values)
+    elif target and not re.fullmatch(r"(ntfy\+)?" + _HTTPS_URL, target):
+        wrong = "is neither an https URL nor an SMTP account with login, host and recipient"
+        yield Problem("alert_to", wrong, f"ntfy+https://ntfy.example.org/TOPIC, or {_SMTP_EXAMPLE}")
+    if values.get("alert_password") and not account:
+        yield Problem(
+            "alert_password", "has no effect unless alert_to is an SMTP account", f"alert_to: {_SMTP_EXAMPLE}"
+        )
+    if heartbeat and not re.fullmatch(_HTTPS_URL, heartbeat):
+        yield Problem("alert_heartbeat", "is not an https URL", "https://hc.example.org/ping/TOKEN")
+    if heartbeat and not target:
         yield Problem("alert_heartbeat", "has no effect without alert_to", "ntfy+https://ntfy.example.org/TOPIC")
+
+
+def _alerts_by_mail(account: re.Match[str], values: Values) -> Problems:
+    """Another account sends them, to an address whose mail doesn't depend on the lists' mailboxes."""
+    login, recipient = unquote(account["login"]).lower(), unquote(account["recipient"]).lower()
+    host, port = account["host"].lower(), int(account["port"] or 465)
+    mailboxes = {str(values.get("mail_account")).lower(), *(_address(entry) for entry in _accounts(values))}
+    lists = {list_address(item["name"], str(values.get("mailman_domain"))) for _where, item in _lists(values)}
+    domains = {address.rpartition("@")[2] for address in lists}
+    domains |= {values.get("mailman_domain"), *_items(values, "mail_domain_synonyms")}
+    if not 1 <= port <= 65535:
+        yield Problem("alert_to", f"{port} is not a valid port (1–65535)", _SMTP_EXAMPLE)
+    if login in mailboxes:
+        wrong = f"{login} is a mailbox of the lists: its mail stops with theirs, and with it the alerts"
+        yield Problem("alert_to", wrong, _SMTP_EXAMPLE)
+    if host in ("localhost", "127.0.0.1", values.get("fqdn")):
+        yield Problem("alert_to", f"{host} is the relay of the lists, which the alerts are about", _SMTP_EXAMPLE)
+    if recipient.rpartition("@")[2] in domains:
+        wrong = f"{recipient} is in a domain of the lists, whose mail the alerts are about"
+        yield Problem("alert_to", wrong, _SMTP_EXAMPLE)
+    if not values.get("alert_password"):
+        wrong = "is required with an SMTP account in alert_to"
+        yield Problem("alert_password", wrong, secret_example("alert_password"))
 
 
 def canary(values: Values) -> Problems:
