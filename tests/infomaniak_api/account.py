@@ -134,6 +134,45 @@ class Redirection:
 
 
 @dataclass
+class MailingList:
+    """One of the provider's own mailing lists; `config` overrides its usual settings."""
+
+    name: str
+    info: str = ""
+    subscribers: list[str] = field(default_factory=list)
+    moderators: list[str] = field(default_factory=list)
+    welcome: str = ""
+    goodbye: str = ""
+    being_deleted: bool = False
+    config: dict[str, Any] = field(default_factory=dict)
+
+    def as_answer(self, domain: str) -> dict[str, Any]:
+        """Return the `Mailing list` of the description."""
+        usual = {
+            "use_reply_to": True,
+            "is_reply_to_forced": False,
+            "max_message_size": "10240",
+            "who_can_send": 0,
+            "who_can_subscribe": 0,
+            "subject": f"[{self.name}]",
+            "lang": "fr",
+            "should_send_notifications": True,
+        }
+        return {
+            "mail": f"{self.name}@{domain}",
+            "mailIDN": f"{self.name}@{domain}",
+            "name": self.name,
+            "info": self.info,
+            "user_count": len(self.subscribers),
+            "being_deleted": self.being_deleted,
+            "config": {**usual, **self.config},
+            "welcome_message": self.welcome,
+            "goodbye_message": self.goodbye,
+            "moderator": [{"mail": address, "mailIDN": address} for address in self.moderators],
+        }
+
+
+@dataclass
 class Hosting:
     """The mail service of one domain; `alias_limit` is 50 on paid plans and 1 on the free one."""
 
@@ -142,6 +181,7 @@ class Hosting:
     alias_limit: int = 50
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
     redirections: dict[str, Redirection] = field(default_factory=dict)
+    mailing_lists: dict[str, MailingList] = field(default_factory=dict)
     preferences: dict[str, Any] = field(
         default_factory=lambda: {
             "spam_filter_enabled": True,

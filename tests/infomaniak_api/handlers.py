@@ -14,6 +14,7 @@ from infomaniak_api.account import (
     Device,
     Hosting,
     Mailbox,
+    MailingList,
     Redirection,
     Refusal,
     Zone,
@@ -25,6 +26,7 @@ MAILBOX = HOSTING + "/mailboxes/{mailbox_name}"
 DEVICES = "/1/mail_hostings/{service_mail}/mailboxes/{mailbox_name}/accesses/devices"
 OWN_DEVICES = "/1/mail_hostings/accesses/devices"
 REDIRECTION = HOSTING + "/redirections/{redirection_id}"
+MAILING_LIST = HOSTING + "/mailing_lists/{mailing_list_name}"
 ZONE = "/2/zones/{zone}"
 RECORD = ZONE + "/records/{record}"
 
@@ -74,6 +76,14 @@ class Request:
             raise Refusal("object_not_found") from None
 
     @property
+    def mailing_list(self) -> MailingList:
+        """The provider's own mailing list in the path."""
+        try:
+            return self.hosting.mailing_lists[self.path["mailing_list_name"]]
+        except KeyError:
+            raise Refusal("object_not_found") from None
+
+    @property
     def record(self) -> dict[str, Any]:
         """The DNS record in the path."""
         try:
@@ -94,6 +104,25 @@ def route(name: str) -> Callable[[Handler], Handler]:
         return handler
 
     return register
+
+
+# -- the provider's own mailing lists ----------------------------------------------------------------------------------
+
+
+@route(f"GET {HOSTING}/mailing_lists")
+def list_mailing_lists(request):
+    return [found.as_answer(request.hosting.domain) for found in request.hosting.mailing_lists.values()]
+
+
+@route(f"GET {MAILING_LIST}")
+def show_mailing_list(request):
+    return request.mailing_list.as_answer(request.hosting.domain)
+
+
+@route(f"GET {MAILING_LIST}/subscribers")
+def list_subscribers(request):
+    errors = {"count": 0, "last_error": None, "last_error_code": None}
+    return [{"mail": address, "mailIDN": address, "errors": errors} for address in request.mailing_list.subscribers]
 
 
 # -- mailboxes ---------------------------------------------------------------------------------------------------------

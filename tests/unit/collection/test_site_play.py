@@ -163,7 +163,12 @@ def test_a_name_that_the_plays_set_is_no_operators(inventory):
 
 
 @pytest.mark.parametrize(
-    ("playbook", "own"), [("probe", "probe_alias=news@example.org"), ("export_lists", "export_file=lists.yml")]
+    ("playbook", "own"),
+    [
+        ("probe", "probe_alias=news@example.org"),
+        ("export_lists", "export_file=lists.yml"),
+        ("import_lists", "import_from=csv import_paths=."),
+    ],
 )
 def test_another_playbooks_own_settings_are_accepted_after_the_check(inventory, playbook, own):
     run = inventory.run(KIT / f"playbooks/{playbook}.yml", "-e", own)
@@ -178,6 +183,16 @@ def test_a_list_in_capitals_stops_an_import_before_a_host_is_called(inventory):
     assert run.returncode == 2 and not inventory.host_was_called
     assert "'Members@example.org' is not a list's address in lower case (for example members@example.org)" in run.output
     assert "import_paths: not on this machine: nowhere.mbox" in run.output
+
+
+def test_a_wrong_source_stops_an_import_of_lists_before_a_host_is_called(inventory):
+    run = inventory.run(KIT / "playbooks/import_lists.yml", "-e", "import_from=majordomo", "-e", "import_paths=nowhere")
+    assert run.returncode == 2 and not inventory.host_was_called
+    assert "import_from: 'majordomo' is not one of csv, google, infomaniak, mailman2, sympa" in run.output
+    assert "/nowhere (for example /srv/old/lists)" in run.output
+    run = inventory.run(KIT / "playbooks/import_lists.yml", "-e", "import_from=infomaniak", "-e", "import_list=News")
+    assert run.returncode == 2 and not inventory.host_was_called
+    assert "infomaniak_token: is missing" in run.output and "'News' is not a list's name" in run.output
 
 
 def test_a_misspelling_is_no_hint_at_a_name_that_the_plays_set(inventory):

@@ -16,7 +16,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import 
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 
 # Keys of a list that Mailman doesn't store.
-_KEPT = ("expected_members", "posts_per_day", "hold_spam")
+NOT_MAILMANS = ("expected_members", "posts_per_day", "hold_spam")
 _KEPT_ABOUT_MEMBERS = (*ROSTER_KEYS, MEMBERS_FROM)
 _POLICY = "subscription_policy"
 _CLOSED = "closed"
@@ -53,7 +53,7 @@ def _entry(live: Mapping[str, Any], declared: Mapping[str, Any], domain: str) ->
         del settings[_POLICY]
     if settings:
         entry["settings"] = settings
-    kept = _KEPT if "members" in live else (*_KEPT_ABOUT_MEMBERS, *_KEPT)
+    kept = NOT_MAILMANS if "members" in live else (*_KEPT_ABOUT_MEMBERS, *NOT_MAILMANS)
     return {**entry, **{key: declared[key] for key in kept if key in declared}}
 
 
@@ -65,11 +65,11 @@ def _subscription(settings: Mapping[str, Any], *, closed: bool) -> str | None:
     return policy if policy in SUBSCRIPTION_POLICIES else None
 
 
-def as_yaml(lists: Sequence[Mapping[str, Any]], left_out: Iterable[Mapping[str, str]] = ()) -> str:
+def as_yaml(lists: Sequence[Mapping[str, Any]], left_out: Iterable[Mapping[str, str]] = (), head: str = HEAD) -> str:
     """Return the file: a head, what is missing and why, and `lists` as the value of `mailman_lists`."""
     missing = [f"# Not here: {item['list']}: {item['option']}: {_line(item['reason'])}\n" for item in left_out]
     body = yaml.dump({"mailman_lists": lists}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_WIDTH)
-    return "".join(["---\n", HEAD, *missing, body])
+    return "".join(["---\n", head, *missing, body])
 
 
 def _line(text: str) -> str:
