@@ -23,7 +23,7 @@ from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
-from listkit.common import canary, provider_marks, submission_rules
+from listkit.common import canary, provider_marks, round_trip, submission_rules
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.addresses import addresses_in
 from listkit.common.message.automatic import is_automatic, is_automatic_reply
@@ -160,6 +160,10 @@ class DeliveryAgent:
         except HeaderTooLarge as error:
             return Outcome(Disposition.FAILED, notes=[str(error)])
         outcome = Outcome(Disposition.UNROUTED, message_id=header.first("message-id"))
+        if address := self._tested_address(header):
+            outcome.disposition = Disposition.DELETED
+            outcome.notes.append(f"{address}: {round_trip.ARRIVED}")
+            return outcome
         outcome.author = next(iter(addresses_in(header.first("from"))), "")
         outcome.subject = text.shortened(text.decode(header.first_octets("subject")), _LONGEST_SUBJECT)
         found, certain = self._route(header, incoming.seen)
@@ -181,6 +185,16 @@ class DeliveryAgent:
         if statuses:
             outcome.disposition = disposition_of(statuses)
         return outcome
+
+    def _tested_address(self, header: Header) -> str:
+        """The address that a test message of this host was sent to; empty for any other message."""
+        found = header.first(round_trip.HEADER.lower())
+        if not found:
+            return ""
+        address = next(iter(addresses_in(header.first("to"))), "")
+        secret = self._configuration.rest.password
+        is_ours = round_trip.is_genuine(secret, header.first("message-id"), address, found)
+        return address if is_ours else ""
 
     def _prepared(self, incoming: Incoming, header: Header) -> _Message:
         identity = content_identity(header, incoming.spool, incoming.internal_date)

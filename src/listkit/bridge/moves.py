@@ -31,7 +31,9 @@ class MoveBatch:
 
     def target(self, disposition: Disposition) -> str:
         """The folder for messages of this disposition; empty when they are deleted."""
-        is_deleted = disposition is Disposition.PROCESSED and self._delete_processed
+        is_deleted = disposition is Disposition.DELETED or (
+            disposition is Disposition.PROCESSED and self._delete_processed
+        )
         return "" if is_deleted else getattr(self._folders, disposition.value)
 
     def add(self, uid: int, disposition: Disposition) -> None:

@@ -142,6 +142,7 @@ def is_poison(hang_ups: int, *, others_accepted: bool) -> bool:
 class Disposition(enum.Enum):
     """Where a handled message goes; the value is the configuration's key of the folder, where there is one."""
 
+    DELETED = "deleted"
     PROCESSED = "processed"
     REJECTED = "rejected"
     UNROUTED = "unrouted"

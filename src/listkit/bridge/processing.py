@@ -172,7 +172,7 @@ class MessageProcessor:
         self._backlog.forget(ref)
         self._moves.record(ref, outcome.disposition)
         self.last_success = time.monotonic()
-        is_set_aside = outcome.disposition is not Disposition.PROCESSED
+        is_set_aside = outcome.disposition not in (Disposition.PROCESSED, Disposition.DELETED)
         if is_set_aside:
             self._context.count("set_aside_total", folder=outcome.disposition.value)
         target = batch.target(outcome.disposition)

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from listkit.check import runner
+from listkit.check import round_trip, runner
 from listkit.check.components import EVERYWHERE, MODULES
 from listkit.check.finding import Finding, Status, worst
+from listkit.reachability import trips
 
 Findings = Sequence[tuple[str, Finding]]
 
@@ -22,6 +23,8 @@ Findings = Sequence[tuple[str, Finding]]
 def main(argv: list[str]) -> int:
     """Run the checks and print the findings; return the exit status."""
     options = _parser().parse_args(argv)
+    if options.round_trip is not None:
+        return _report(_round_trip(options.round_trip, options.wait), as_json=options.json)
     components = runner.components()
     if not components or {component.name for component in components} <= EVERYWHERE:
         print(f"{runner.DIRECTORY} has no settings; run the playbook to write them", file=sys.stderr)
@@ -31,8 +34,20 @@ def main(argv: list[str]) -> int:
         print(f"{unknown[0]} is not on this host; its components: {', '.join(names)}", file=sys.stderr)
         return Status.UNKNOWN.exit_status
     selected = [component for component in components if not options.only or component.name in options.only]
-    findings = runner.run(selected, options.wait)
-    print(_as_json(findings) if options.json else "\n".join(_lines(findings)))
+    return _report(runner.run(selected, options.wait), as_json=options.json)
+
+
+def _round_trip(addresses: Sequence[str], wait: float) -> Findings:
+    def announce(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    found = round_trip.check(addresses, wait or round_trip.PATIENCE_SECONDS, announce)
+    return [(round_trip.COMPONENT, finding) for finding in found]
+
+
+def _report(findings: Findings, *, as_json: bool) -> int:
+    """Print the findings; return the exit status."""
+    print(_as_json(findings) if as_json else "\n".join(_lines(findings)))
     return worst(finding for _, finding in findings).exit_status
 
 
@@ -56,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help=f"check only this component, such as {', '.join(MODULES)}; may be given several times",
+    )
+    parser.add_argument(
+        "--round-trip",
+        nargs="*",
+        metavar="ADDRESS",
+        help="instead, send a test message to each of these addresses, or to all of the lists, and wait for its arrival"
+        f" (--wait: {round_trip.PATIENCE_SECONDS:.0f} s for each {trips.BATCH}); each costs one recipient of the limit",
     )
     return parser
 

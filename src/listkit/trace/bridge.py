@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from listkit.trace import journal
 from listkit.trace.event import Event
 
+COMPONENT = "bridge"
 UNIT = "listkit-bridge.service"
 _HANDLED = re.compile(
     r"(?P<mailbox>[^\s:]+): (?P<place>\S+/\d+) (?P<id>.+?) via (?P<via>\S+): (?P<notes>.*): (?P<end>[^:]+)"
@@ -26,7 +27,7 @@ def parse(lines: Iterable[journal.Line]) -> Iterator[Event]:
         if found := _HANDLED.fullmatch(line):
             text = f"{found['place']} of {found['mailbox']}: {found['notes']}; {_end(found['end'])}"
             people = tuple(_ADDRESS.findall(found["notes"]))
-            yield Event(time, "bridge", found["id"], text, people)
+            yield Event(time, COMPONENT, found["id"], text, people)
 
 
 def _end(end: str) -> str:

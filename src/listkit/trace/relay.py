@@ -17,7 +17,8 @@ MAIL_FACILITY = "SYSLOG_FACILITY=2"
 _LINE = re.compile(r"(?P<queue_id>(?=[A-Za-z]*\d)[0-9A-Za-z]{6,20}): (?P<text>.*)")
 _RESULT = re.compile(r"to=<(?P<to>[^>]*)>,.* status=(?P<status>\w+) \((?P<reply>.*)\)")
 ACCEPTED = "accepted by the provider for"
-_VERBS = {"sent": ACCEPTED, "deferred": "deferred for", "bounced": "refused for"}
+REFUSED = "refused for"
+_VERBS = {"sent": ACCEPTED, "deferred": "deferred for", "bounced": REFUSED}
 _MOST_RECIPIENTS = 3
 
 

@@ -17,11 +17,13 @@ from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import Disposition
+from listkit.common import round_trip
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.lines import LineNormaliser
 from listkit.common.rest import RestClient
 
 ACCOUNT = "mailman@example.org"
+SECRET = "of the API"
 
 
 def post(*recipients: str, to: str = ACCOUNT, body: str = "Hello", message_id: str = "<1@example.com>") -> bytes:
@@ -45,7 +47,7 @@ class Bench:
             domains={"example.org": "example.org", "example.net": "example.org"},
             list_suffixes=frozenset({"owner", "bounces", "confirm", "request"}),
             lmtp=Endpoint("127.0.0.1", self.mailman.lmtp_port),
-            rest=Rest(self.mailman.rest_url, "restadmin", "x"),
+            rest=Rest(self.mailman.rest_url, "restadmin", SECRET),
             site_owner=SiteOwner(
                 "admin@example.com", ("mailman", "postorius"), Endpoint("127.0.0.1", self.relay.lmtp_port)
             ),
@@ -334,6 +336,38 @@ def test_a_canary_that_returned_is_recognised_and_sent_on_to_no_one(bench):
 def test_a_canary_on_its_way_to_the_list_is_delivered(bench):
     bench.handle(post("news@example.org").replace(b"Subject:", b"X-Listkit-Canary: yes\nSubject:"))
     assert len(bench.mailman.taken) == 1
+
+
+def marked(address: str, secret: str = SECRET, message_id: str = "<1@example.com>") -> bytes:
+    """A test message to news@example.org, marked as one to `address`."""
+    mark = round_trip.mark(secret, message_id, address)
+    return post("news@example.org").replace(b"Subject:", f"{round_trip.HEADER}: {mark}\nSubject:".encode())
+
+
+def test_a_test_message_of_this_host_is_deleted_and_posted_nowhere(bench):
+    bench.mailman.close()  # it needs no Mailman
+    outcome = bench.handle(marked("News@example.org"))
+    assert (outcome.disposition, outcome.notes) == (
+        Disposition.DELETED,
+        ["news@example.org: the test message has arrived"],
+    )
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        marked("news@example.org", secret="guessed"),
+        marked("dev@example.org"),
+        marked("news@example.org", message_id="<2@example.com>"),
+        post("news@example.org").replace(b"Subject:", b"X-Listkit-Round-Trip: \xff\nSubject:"),
+        marked("news@example.org").replace(b"To: news@example.org\n", b""),
+    ],
+    ids=["another key", "another address", "another message", "no mark", "no recipient"],
+)
+def test_a_mark_that_this_host_has_not_made_deletes_nothing(bench, forged):
+    outcome = bench.handle(forged)
+    assert outcome.disposition is not Disposition.DELETED
+    assert "arrived" not in "".join(outcome.notes)
 
 
 def test_a_bounce_for_the_site_stays(bench):

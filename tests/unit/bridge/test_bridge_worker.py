@@ -16,7 +16,7 @@ import pytest
 from bridge_stand_ins import LOST_250, Hangup, MailServer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_bridge_delivery import ACCOUNT, Bench, post
+from test_bridge_delivery import ACCOUNT, Bench, marked, post
 
 from listkit.bridge import delivery, imap, processing, session
 from listkit.bridge.config import KeepDays
@@ -128,6 +128,16 @@ def test_it_may_delete_instead(site):
     wait_until(site.settled)
     assert site.server.contents("Processed") == []
     assert len(site.server.contents("Unrouted")) == 1
+
+
+def test_a_test_message_of_this_host_leaves_the_mailbox_and_only_a_line_in_the_log(site, caplog):
+    caplog.set_level(logging.INFO)
+    site.server.put(marked("news@example.org"))
+    site.start()
+    wait_until(site.settled)
+    assert [*site.server.contents("Processed"), *site.mailman.taken] == []
+    assert "<1@example.com> via nothing: news@example.org: the test message has arrived: deleted" in caplog.text
+    assert site.value("set_aside_total", folder="deleted") == 0
 
 
 @pytest.fixture

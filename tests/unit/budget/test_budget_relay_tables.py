@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader
 from listkit.budget.accounts import Account, Site
 from listkit.budget.answers import AnswerLimits
 from listkit.budget.window import Limits
+from listkit.common import round_trip
 from listkit.common.answers import HEADER
 
 ROLE = Path(__file__).parents[3] / "roles/relay"
@@ -108,7 +109,14 @@ def test_both_know_the_account_of(sender):
 )
 def test_both_know_what_stays_here(recipient):
     stays = look_up("transports", recipient) is not None
-    assert stays == (SITE.cost("mailman@example.org", [recipient]) == 0)
+    assert stays == (SITE.cost("dev-owner@example.org", [recipient]) == 0)
+
+
+def test_a_test_message_to_a_bounce_address_leaves_through_the_first_account_and_is_counted():
+    relayed = {"relay_host": "mail.infomaniak.com", "relay_port": 587}
+    line = f"{round_trip.HEADER}: 0a1b"
+    assert look_up("header_checks", line, **relayed) == "FILTER account1:[mail.infomaniak.com]:587"
+    assert SITE.cost("mailman@example.org", ["dev-bounces@example.org", "dev@example.org"]) == 2
 
 
 @pytest.mark.parametrize(
