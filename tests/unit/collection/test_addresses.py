@@ -119,7 +119,8 @@ def test_addresses_of_other_domains_are_no_aliases():
 
 def test_several_mailboxes():
     accounts = {"mailman@example.org": ["list0"], "lists2@example.org": ["list1", "not-made-yet"]}
-    first, second = report(lists(3), accounts=accounts).split("\n\n")
+    first, second, hint = report(lists(3), accounts=accounts).split("\n\n")
+    assert "`sudo listkit check --round-trip`" in hint
     assert "needs 19 aliases" in first and "list2," in first, (
         "a list that is assigned nowhere arrives in the main mailbox"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,24 @@ def test_a_refused_token_is_not_shown_and_a_catch_all_needs_no_aliases(run, api)
     assert failed.returncode == 2 and "The API token is wrong or expired" in summary_of(failed)
     assert "another-secret-token" not in failed.output
     assert not [request for request in api.requests if "alias" in request]
+
+
+def test_the_addresses_that_a_run_has_made_are_tested_and_the_missing_named_in_the_summary():
+    item = {"address": "mailman@example.org", "aliases": ["news"], "needed": [], "foreign": []}
+    made = {"item": item, "aliases": ["news"], "created": ["news", "news-join"], "undeclared": []}
+    assert report({"results": [made]}, {}).new == ["news@example.org", "news-join@example.org"]
+
+    findings = [
+        {"status": "ok", "seen": "for 1 of 2 addresses, after 3 s at most", "remedy": ""},
+        {"status": "critical", "seen": "none within 120 s for news-join@example.org", "remedy": "in the Manager, …"},
+    ]
+    tested = report({"results": [made]}, {}, {"rc": 2, "stdout": json.dumps(findings), "stderr": ""})
+    assert tested.aliases.endswith("Mail arrives for 1 of 2 addresses, after 3 s at most.")
+    assert tested.warnings == ["Mail to new addresses: none within 120 s for news-join@example.org → in the Manager, …"]
+
+    failed = report({"results": [made]}, {}, {"rc": 1, "stdout": "", "stderr": "Traceback"})
+    assert failed.warnings == ["The new addresses could not be tested: Traceback"]
+    assert report({"results": [made]}, {}, {"skipped": True}).warnings == []
 
 
 def account(address: str, *lists: str, **more: object) -> dict[str, object]:

@@ -20,6 +20,10 @@ options:
     description: The registered result of M(listkit.infomaniak.mailbox_settings) in such a loop.
     type: dict
     default: {}
+  round_trip:
+    description: The registered result of C(listkit check --json --round-trip) with the new addresses.
+    type: dict
+    default: {}
   check_mode:
     description: Whether nothing was changed.
     type: bool
@@ -34,16 +38,16 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: The text V(aliases), and the lines V(warnings) and V(failures).
+  description: The text V(aliases), the lines V(warnings) and V(failures), and the V(new) addresses.
   type: dict
 """
 
 from ansible_collections.listkit.kit.plugins.plugin_utils.mailbox_report import report
 
 
-def mailbox_report(aliases, settings=None, check_mode=False):
+def mailbox_report(aliases, settings=None, round_trip=None, check_mode=False):
     """Return what to say about the mailboxes."""
-    return report(aliases, settings or {}, check_mode)._asdict()
+    return report(aliases, settings or {}, round_trip or {}, check_mode=check_mode)._asdict()
 
 
 class FilterModule:

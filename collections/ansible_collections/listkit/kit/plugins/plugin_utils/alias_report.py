@@ -13,6 +13,8 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
     site_address,
 )
 
+ROUND_TRIP = "`sudo listkit check --round-trip` on the host shows whether mail arrives for each of them."
+
 
 @dataclass(frozen=True)
 class Mailbox:
@@ -75,7 +77,8 @@ def report(boxes: Sequence[Mailbox], limit: int, *, catch_all: bool = False, cre
     `limit`: aliases that one mailbox can have; `catch_all`: mail to unknown addresses arrives without aliases;
     `created`: lists of this run, whose aliases come first.
     """
-    return "\n\n".join(_of_mailbox(box, limit, catch_all, set(created)) for box in boxes)
+    texts = [_of_mailbox(box, limit, catch_all, set(created)) for box in boxes]
+    return "\n\n".join([*texts, ROUND_TRIP])
 
 
 def _of_mailbox(box: Mailbox, limit: int, catch_all: bool, created: set[str]) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -15,11 +16,12 @@ NOT_CHANGED_BY_API = "sending_blocked"
 
 
 class Report(NamedTuple):
-    """The part of the run's summary about the mailboxes."""
+    """The part of the run's summary about the mailboxes; `new`: the addresses that the run has made."""
 
     aliases: str
     warnings: list[str]
     failures: list[str]
+    new: list[str]
 
 
 def plan(
@@ -60,16 +62,43 @@ def plan(
     ]
 
 
-def report(aliases: Mapping[str, Any], settings: Mapping[str, Any], check_mode: bool = False) -> Report:
-    """Return what to say about the results of a loop over the plan of `mail_alias`, and one of `mailbox_settings`."""
+def report(
+    aliases: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    round_trip: Mapping[str, Any] | None = None,
+    *,
+    check_mode: bool = False,
+) -> Report:
+    """Return what to say about the results of a loop over the plan of `mail_alias`, and one of `mailbox_settings`.
+
+    `round_trip`: the result of `listkit check --json --round-trip` with the new addresses.
+    """
     made, read = _items(aliases), _items(settings)
+    arrived, missing = _arrivals(round_trip or {})
+    texts = [_about_aliases(result, check_mode) for result in made if "aliases" in result and not _error(result)]
     return Report(
-        "\n\n".join(
-            _about_aliases(result, check_mode) for result in made if "aliases" in result and not _error(result)
-        ),
-        [line for result in read for line in [*_problems(result), *_free_plan(result)]],
+        "\n\n".join([*texts, *arrived]),
+        [*(line for result in read for line in [*_problems(result), *_free_plan(result)]), *missing],
         [f"{result['item']['address']}: {_error(result)}" for result in [*made, *read] if _error(result)],
+        [
+            f"{alias}@{result['item']['address'].partition('@')[2]}"
+            for result in made
+            for alias in result.get("created", ())
+        ],
     )
+
+
+def _arrivals(round_trip: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return what to say of addresses for which mail arrives, and of others."""
+    if "rc" not in round_trip:
+        return [], []
+    try:
+        findings = json.loads(round_trip["stdout"])
+    except ValueError:
+        return [], [f"The new addresses could not be tested: {round_trip['stderr']}"]
+    arrived = [f"Mail arrives {finding['seen']}." for finding in findings if finding["status"] == "ok"]
+    missing = [f"Mail to new addresses: {one['seen']} → {one['remedy']}" for one in findings if one["status"] != "ok"]
+    return arrived, missing
 
 
 def _items(results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
