@@ -18,7 +18,7 @@ from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_dns import
 from workspace import CONFIGURATION, run_terraform
 
 EXAMPLE = CONFIGURATION / "examples/dns"
-# Release 1.1.9, docs/resources/domain_record.md.
+# Of release 1.1.9, as its page on infomaniak_record has them.
 ARGUMENTS = {"zone_fqdn", "type", "source", "description", "ttl", "target", "data"}
 PARTS = {"A": {"ip"}, "AAAA": {"ip"}, "MX": {"priority", "target"}, "TXT": {"value"}}
 SETTINGS = {"zone": "example.org", "fqdn": "lists.example.org", "dmarc_reports": "admin@example.org"}
