@@ -19,11 +19,12 @@ def the(findings: Iterable[Finding]) -> Finding:
 
 
 def all_of(findings: Iterable[Finding]) -> list[Finding]:
-    """The findings, each with the cause; and, unless it is ok, with a remedy."""
+    """The findings, each with the cause; and, unless it is ok, with a remedy that has a command."""
     found = list(findings)
     for finding in found:
         assert finding.seen
         assert bool(finding.remedy) is (finding.status is not Status.OK), finding
+        assert finding.status is Status.OK or "`" in finding.remedy, f"no command: {finding}"
     return found
 
 
@@ -42,6 +43,13 @@ def server(says: bytes) -> Iterator[tuple[str, int]]:
                         connection.recv(100)
 
         threading.Thread(target=serve, daemon=True).start()
+        yield listening.getsockname()
+
+
+@contextlib.contextmanager
+def hanging_server() -> Iterator[tuple[str, int]]:
+    """A server that hangs: it accepts connections, and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening.getsockname()
 
 

@@ -4,19 +4,20 @@ import http.server
 import json
 import os
 import ssl
+import subprocess
 import threading
 import time
 
 import pytest
-from check_stand_ins import all_of, closed_port, server, the
+from check_stand_ins import all_of, closed_port, hanging_server, server, the
 
 from listkit.certificate.files import Certificate, make_self_signed
-from listkit.check import settings
+from listkit.check import probes, settings
 from listkit.check.components import bridge, certificate, core, database, lists, patches, relay, tunnel, web
 from listkit.check.finding import Finding, Status
 from listkit.check.probes import date
 from listkit.common import configuration
-from listkit.common.rest import LoginRefused, RestError, Unreachable
+from listkit.common.rest import LoginRefused, RestClient, RestError, Unreachable
 
 HOUR = 3600
 
@@ -51,6 +52,84 @@ class TestServers:
         assert finding.status is Status.CRITICAL
         assert "refused; its last log line: bind: no" in finding.seen
         assert "`systemctl restart " in finding.remedy
+
+
+class TestHanging:
+    """Daemons that accept connections and say nothing, as a process that hangs does."""
+
+    @pytest.fixture(autouse=True)
+    def patience(self, monkeypatch):
+        """Timeouts that a test can wait for."""
+        for module in (probes, tunnel, core):
+            monkeypatch.setattr(module, "TIMEOUT_SECONDS", 0.2)
+        monkeypatch.setattr(web, "FIRST_PAGE_SECONDS", 0.2)
+
+    def test_mailman_takes_no_mail(self, programs):
+        with hanging_server() as address:
+            finding = the(core.check_lmtp(address))
+        assert (finding.status, finding.remedy) == (Status.CRITICAL, "`systemctl restart mailman3.service`")
+        assert "timed out" in finding.seen
+
+    def test_postfix_does_not_greet(self, programs):
+        with hanging_server() as address:
+            finding = the(relay.check_postfix(address))
+        assert finding.status is Status.CRITICAL
+        assert "timed out" in finding.seen and "`systemctl restart postfix`" in finding.remedy
+
+    def test_the_rest_api_does_not_answer(self, programs):
+        programs.journal("waiting for a lock")
+        with hanging_server() as (host, port):
+            finding = the(core.check_rest(RestClient("secret", f"http://{host}:{port}/3.1", timeout_seconds=0.2)))
+        assert finding.status is Status.CRITICAL
+        assert "timed out" in finding.seen and "waiting for a lock" in finding.seen
+        assert "`listkit check --only database`" in finding.remedy
+
+    def test_the_archive_does_not_answer(self, tmp_path):
+        with hanging_server() as (host, port):
+            (tmp_path / "cfg").write_text(f"[general]\nbase_url: http://{host}:{port}/hyperkitty/\napi_key: k3y\n")
+            finding = the(core.check_archive(tmp_path / "cfg"))
+        assert finding.status is Status.CRITICAL
+        assert "does not answer: timed out; posts wait" in finding.seen
+        assert "`systemctl restart mailman3-web`" in finding.remedy
+
+    def test_the_web_interface_does_not_answer(self, monkeypatch):
+        connect = web.socket.create_connection
+        with hanging_server() as here:
+            monkeypatch.setattr(web.socket, "create_connection", lambda _, timeout: connect(here, timeout))
+            finding = the(web.check_page("lists.x.test"))
+        assert (finding.status, finding.remedy) == (Status.CRITICAL, "`systemctl restart mailman3-web`")
+        assert "timed out" in finding.seen
+
+    def test_the_web_server_sends_no_certificate(self, monkeypatch):
+        connect = certificate.socket.create_connection
+        monkeypatch.setattr(certificate, "TIMEOUT_SECONDS", 0.2)
+        with hanging_server() as here:
+            monkeypatch.setattr(certificate.socket, "create_connection", lambda _, timeout: connect(here, timeout))
+            finding = the(certificate.check_certificate("lists.x.test", 14, "letsencrypt"))
+        assert finding.status is Status.CRITICAL
+        assert "timed out" in finding.seen and "`systemctl restart nginx`" in finding.remedy
+
+    def test_the_daemon_behind_a_link_does_not_answer(self):
+        with hanging_server() as (_, near), hanging_server() as (_, far):
+            finding = the(tunnel.check_link(tunnel.Link("core-25", near, "smtp", "127.0.0.1", far)))
+        assert finding.status is Status.CRITICAL
+        assert "timed out" in finding.seen and "`listkit check` names the daemon" in finding.remedy
+
+    def test_the_database_does_not_answer(self, programs, monkeypatch):
+        monkeypatch.setattr(database, "TIMEOUT_SECONDS", 0.2)
+        programs.add("pg_isready", "exec sleep 5")
+        finding = the(database.check_database())
+        assert finding.status is Status.CRITICAL
+        assert "does not answer" in finding.seen and "`systemctl restart postgresql`" in finding.remedy
+
+    def test_the_archives_status_takes_too_long(self, monkeypatch):
+        def too_long(command, **_):
+            raise subprocess.TimeoutExpired(command, 60)
+
+        monkeypatch.setattr(web.subprocess, "run", too_long)
+        finding = the(web.check_archive())
+        assert (finding.name, finding.status) == ("search index", Status.UNKNOWN)
+        assert "60 s" in finding.seen and "`sudo listkit archive status`" in finding.remedy
 
 
 class TestLinks:

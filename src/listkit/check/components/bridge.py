@@ -21,7 +21,7 @@ METRICS = Path("/run/listkit-bridge/metrics.prom")
 STALE_SECONDS = 60
 """The bridge writes its metrics every few seconds."""
 RESTART = f"`systemctl restart {UNIT}`"
-_REPLAY = "read them in the mailbox, and move those that Mailman is to get to the folder Replay"
+_REPLAY = "read them in the mailbox; `listkit repost MESSAGE-ID` has Mailman get one, as the folder Replay does"
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,10 @@ def check_held(client: RestClient | None = None) -> Iterator[Finding]:
         yield Finding.unknown(name, str(error), "`listkit check --only core`")
         return
     if late:
-        remedy = "moderate them: the list's page → Held messages; or set max_days_to_hold of the list"
+        remedy = (
+            "moderate them: the list's page → Held messages, or `listkit trace` with the list's address;"
+            " or set max_days_to_hold of the list"
+        )
         yield Finding.warning(name, f"waiting for a moderator: {', '.join(late)}", remedy)
     else:
         yield Finding.ok(name, f"{held}, none for longer than {MOST_HELD_DAYS} days")
@@ -200,7 +203,8 @@ def check_list_addresses(client: RestClient | None = None, bridge: Path = BRIDGE
     foreign = sorted(address for address in lists if address.partition("@")[2] not in domains)
     if foreign:
         remedy = (
-            "delete them in the web interface, or declare their domain in the inventory: the provider refuses its mail"
+            "delete them in the web interface, or declare their domain in mailman_lists: the provider refuses its mail;"
+            f" then {PLAYBOOK}"
         )
         yield Finding.warning(name, f"in a domain that the inventory does not have: {', '.join(foreign)}", remedy)
     local_parts = settings.site_owner.local_parts if settings.site_owner else ()
@@ -208,7 +212,7 @@ def check_list_addresses(client: RestClient | None = None, bridge: Path = BRIDGE
     own |= {mailbox.account for mailbox in settings.mailboxes}
     clashing = [why for address in sorted(lists) if (why := reason(address, lists, own))]
     if clashing:
-        remedy = "rename one of the two: delete it in the web interface, and declare it under another name"
+        remedy = f"delete one of the two in the web interface, and declare it under another name; then {PLAYBOOK}"
         yield Finding.warning(name, "; ".join(clashing), remedy)
     if not foreign and not clashing:
         yield Finding.ok(name, f"{len(lists)} lists, each with addresses of its own")

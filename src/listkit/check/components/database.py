@@ -17,9 +17,12 @@ def checks(settings: Settings) -> list[Check]:
 
 def check_database() -> Iterator[Finding]:
     """The database accepts connections. Debian's `postgresql.service` stays active when its cluster does not run."""
-    answer = subprocess.run(["pg_isready"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    seen = answer.stdout.strip()
-    if answer.returncode == 0:
+    try:
+        answer = subprocess.run(["pg_isready"], capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+        is_ready, seen = answer.returncode == 0, answer.stdout.strip()
+    except subprocess.TimeoutExpired:
+        is_ready, seen = False, f"it does not answer within {TIMEOUT_SECONDS:.0f} s"
+    if is_ready:
         yield Finding.ok("database", seen)
     else:
         seen = with_last_log_line(seen, "postgresql@*")

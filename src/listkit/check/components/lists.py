@@ -70,7 +70,10 @@ def check_mitigation(declared: Declared, client: RestClient | None = None) -> It
         return
     if without:
         seen = f"none for {', '.join(without)}: strict receivers refuse posts from other domains"
-        remedy = "on the list's page: Settings → DMARC Mitigations → Munge From; or declare the list in mailman_lists"
+        remedy = (
+            "on the list's page: Settings → DMARC Mitigations → Munge From; or declare the list in mailman_lists, and"
+            f" {REMEDY}"
+        )
         yield Finding.warning(MITIGATION, seen, remedy)
     else:
         yield Finding.ok(MITIGATION, f"in place for all {len(others)} lists made in the web interface")

@@ -69,10 +69,15 @@ def fetch_status(fqdn: str) -> str:
 def check_archive() -> Iterator[Finding]:
     """The search finds every post of the archive, none was archived in the future, and the background jobs are done."""
     command = ["/usr/local/bin/listkit", "archive", "status"]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
+    look = "`sudo listkit archive status`"
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        yield Finding.unknown(INDEX, f"`listkit archive status` has no answer after {STATUS_SECONDS:.0f} s", look)
+        return
     if answer.returncode:
         reason = answer.stderr.strip().splitlines()[-1:] or [f"status {answer.returncode}"]
-        yield Finding.unknown(INDEX, f"`listkit archive status` failed: {reason[0]}", "`sudo listkit archive status`")
+        yield Finding.unknown(INDEX, f"`listkit archive status` failed: {reason[0]}", look)
     else:
         # Libraries may print when they are imported; the answer is the last line.
         state = json.loads(answer.stdout.splitlines()[-1])
