@@ -1,4 +1,4 @@
-"""The canary and the alerts on a deployed host, which the other tests' hosts don't have."""
+"""The canary, the alerts and the status page on a deployed host, which the other tests' hosts don't have."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployment import SITE_OWNER, Deployment
-from e2e import playbook
+from deployment import ORGANISATION, SITE_OWNER, Deployment
+from e2e import playbook, rest
 from e2e.mailing import MailingList
+from e2e.website import WebSite, in_django, wait_for
 from infomaniak.service import SUFFIXES
 from lab import Host
 
@@ -19,8 +20,20 @@ UNITS = "listkit-canary.timer listkit-alert.timer"
 FILES = (
     "/etc/listkit/canary.json /etc/listkit/alert.json /etc/listkit/secrets/alert_* /etc/listkit/check.d/canary.json"
     " /etc/listkit/check.d/alert.json /etc/systemd/system/listkit-canary.* /etc/systemd/system/listkit-alert.*"
-    " /var/lib/listkit/canary /var/lib/listkit/alert /run/listkit-canary /run/listkit-alert"
+    " /var/lib/listkit/canary /var/lib/listkit/alert /var/lib/listkit/status /var/lib/listkit/status-pages"
+    " /run/listkit-canary /run/listkit-alert"
 )
+PAGES = "/var/lib/listkit/status-pages"
+STARTED_WITHIN_SECONDS = 120
+_ASK_FOR_DETAILS = """
+def act(fqdn):
+    statuses = []
+    for is_superuser in (False, True):
+        client = Client(SERVER_NAME=fqdn)
+        client.force_login(users.create(username=f"status{is_superuser}", is_superuser=is_superuser))
+        statuses.append(client.get("/status/", secure=True).status_code)
+    return statuses
+"""
 DECLARED = "/etc/listkit/check.d/lists.json"
 RECEIVED = "/var/cache/alerts.jsonl"
 RECEIVER = f"""
@@ -37,13 +50,13 @@ http.server.HTTPServer(("127.0.0.1", 8098), Receiver).serve_forever()
 
 @pytest.fixture(scope="module")
 def host(deployment: Deployment, release: str) -> Iterator[Host]:
-    """A host with a canary that is only sent on request, and with alerts."""
+    """A host with a canary that is only sent on request, with alerts and a status page."""
     site = deployment.sites[release]
     canaries = MailingList(deployment, site, "canary")
     deployment.stand_in.add_list_aliases(site.mailbox, "canary")
     site.host.run(f"cp -a {DECLARED} /var/cache/lists.json")
     try:
-        variables = {"canary_interval": 600, "alert_to": "https://alerts.test/hook"}
+        variables = {"canary_interval": 600, "alert_to": "https://alerts.test/hook", "status_page": True}
         playbook.deploy(deployment, release, "--tags", "lists,canary,alert", **variables)
         # Nothing is due while the tests run, and nothing runs: the timer has been due at once.
         site.host.run("systemctl stop listkit-alert.timer listkit-alert.service")
@@ -119,3 +132,50 @@ def test_a_problem_is_reported_once_when_it_begins_and_once_when_it_ends(host: H
         host.run("rm -f /run/reboot-required")
     host.run(run)
     assert "SOLVED base, reboot: after" in texts()[1]
+
+
+def test_the_status_page_shows_visitors_whether_it_works_and_administrators_why_not(
+    host: Host, received: str, website: WebSite
+):
+    run = "listkit alert run --confirm 0"
+    guest, superuser = website.browser(), website.superuser()
+    host.run(run)
+    # In the sandbox of its unit, too; nothing is new, so nothing is confirmed.
+    host.run(f"rm -r {PAGES}/public {PAGES}/details; systemctl start listkit-alert")
+    page = guest.get("/status/", **{"Accept-Language": "it-CH,it;q=0.9"})
+    assert page.status == 200 and '<html lang="it">' in page.text and ORGANISATION in page.text
+    assert page.headers["Content-Security-Policy"] and "Accept-Language" in page.headers["Vary"]
+    assert page.loaded == [] and 'class="stale"' not in page.text
+
+    assert guest.get("/mailman3/status/").url.startswith(guest.url("/mailman3/accounts/login/"))
+    assert [guest.get(path).status for path in ("/status-details", "/status-pages/details/en.html")] == [404, 404]
+    details = superuser.get("/mailman3/status/")
+    assert details.status == 200 and "regular checks" in details.text and page.headers["Cache-Control"]
+    assert in_django(website, _ASK_FOR_DETAILS, website.site.fqdn) == [403, 200]
+    assert host.try_run(f"runuser -u nobody -- cat {PAGES}/details/en.html").returncode
+
+    # The hosts of a split site ask each other.
+    findings = rest.call(website.site, "GET", "plugins/listkit/report")["findings"]
+    assert "alert" in {finding["component"] for finding in findings}
+
+    host.run(f"sed -i 's/\\^([0-9|]*)/^(0)/' {PAGES}/*/en.html")
+    for browser, path in ((guest, "/status/"), (superuser, "/mailman3/status/")):
+        assert 'class="stale"' in browser.get(path, **{"Accept-Language": "en"}).text
+
+    host.run("systemctl stop mailman3-web")
+    try:
+        host.run(run)
+        page = guest.get("/status/", **{"Accept-Language": "fr"})
+        assert page.status == 200 and "Un service est perturbé" in page.text
+        assert "mailman3-web" not in page.text
+        page = superuser.get("/mailman3/status/", **{"Accept-Language": "de"})
+        assert page.status == 502 and "Die Weboberfläche" in page.text and "sudo listkit check" in page.text
+    finally:
+        host.run("systemctl start mailman3-web")
+        wait_for(
+            "application",
+            STARTED_WITHIN_SECONDS,
+            lambda: superuser.get("/mailman3/status/"),
+            lambda page: page.status == 200,
+        )
+    assert "mailman3-web.service" in superuser.get("/mailman3/status/", **{"Accept-Language": "en"}).text

@@ -1,4 +1,4 @@
-"""`listkit alert`: run the checks and report what has changed, or send a test message.
+"""`listkit alert`: run the checks, write metrics and status page, and report what has changed; or send a test message.
 
 Exit status: 0 nothing to report, or reported; 1 when a message was not accepted, which is tried again at the next run.
 """
@@ -10,10 +10,14 @@ import sys
 import time
 
 from listkit.alert import changes, delivery, message
-from listkit.alert.configuration import Destination, load
+from listkit.alert.configuration import Destination, Page, load
+from listkit.canary import record
 from listkit.check import metrics, runner
 from listkit.check.finding import Finding, Status
 from listkit.common.configuration import ConfigurationError
+from listkit.status import publishing
+from listkit.status import report as reports
+from listkit.status.report import LastCanary, Report
 
 CONFIRMATION_SECONDS = 60.0
 """A problem that has ended by then was a restart."""
@@ -25,10 +29,12 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         destination = load()
-        if options.action == "test":
-            delivery.send(message.of_test(destination.host), destination.url, destination.password)
-        else:
+        if options.action == "run":
             report(destination, options.confirm)
+        elif not destination.url:
+            raise delivery.DeliveryError("alert_to is not set")
+        else:
+            delivery.send(message.of_test(destination.host), destination.url, destination.password)
     except (ConfigurationError, delivery.DeliveryError) as error:
         print(f"the alert was not sent: {error}", file=sys.stderr)
         return FAILED
@@ -36,20 +42,45 @@ def main(argv: list[str]) -> int:
 
 
 def report(destination: Destination, confirmation_seconds: float) -> None:
-    """Run the checks, write the metrics, and send what has changed. Raises DeliveryError."""
-    findings = look(set(changes.load()), confirmation_seconds)
-    metrics.write(findings, time.time())
+    """Run the checks, write metrics and status page, and send what has changed. Raises DeliveryError."""
+    last = reports.load()
+    findings = look(last.problems if last else set(), confirmation_seconds)
     now = time.time()
-    reported, current = changes.load(), changes.problems(findings, now)
-    if news := changes.compare(reported, current):
-        delivery.send(message.of(news, destination.host, now), destination.url, destination.password)
-    changes.save(changes.merged(reported, current))
+    metrics.write(findings, now)
+    current = Report(destination.host, now, tuple(findings), _last_canary())
+    reports.save(current)
+    _publish(destination.page, current)
+    if destination.url:
+        _send_news(destination, findings, now)
     if destination.heartbeat:
         delivery.beat(destination.heartbeat)
 
 
+def _last_canary() -> LastCanary | None:
+    try:
+        trip = record.load()
+    except (OSError, ValueError, TypeError):
+        # The check of the canary reports a damaged record.
+        return None
+    return LastCanary(trip.sent, sum(trip.legs.values()) if trip.returned else None) if trip else None
+
+
+def _publish(page: Page | None, current: Report) -> None:
+    if page is None:
+        publishing.withdraw()
+    else:
+        publishing.publish(page.site, current, [] if page.has_core else [publishing.core_report()])
+
+
+def _send_news(destination: Destination, findings: list[tuple[str, Finding]], now: float) -> None:
+    reported, current = changes.load(), changes.problems(findings, now)
+    if news := changes.compare(reported, current):
+        delivery.send(message.of(news, destination.host, now), destination.url, destination.password)
+    changes.save(changes.merged(reported, current))
+
+
 def look(known: set[str], confirmation_seconds: float) -> list[tuple[str, Finding]]:
-    """Return the findings. Components with a problem that was not reported are checked again a while later."""
+    """Return the findings. Components with a problem that is not yet known are checked again a while later."""
     components = runner.components()
     findings = runner.run(components)
     suspect = {
@@ -67,7 +98,7 @@ def look(known: set[str], confirmation_seconds: float) -> list[tuple[str, Findin
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="listkit alert",
-        description="Run the checks and report what has begun and what has ended since the last message.",
+        description="Run the checks, write metrics and status page, and report what has begun and what has ended.",
     )
     parser.add_argument("action", choices=["run", "test"], help="run the checks, or send a test message")
     parser.add_argument(

@@ -12,5 +12,12 @@ class Root:
 
         return People.find(segments), []
 
+    def report(self, context, segments):
+        """`report`"""
+        from listkit.mailman.status_report import StatusReport
+
+        return StatusReport(), []
+
     # As `mailman.rest.helpers.child` does.
     members.__matcher__ = "members"  # type: ignore[attr-defined]  # Mailman looks it up on the function
+    report.__matcher__ = "report"  # type: ignore[attr-defined]  # as above

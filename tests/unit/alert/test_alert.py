@@ -1,17 +1,23 @@
 """Alerts: one message when a problem begins, one when it ends, and none for a restart."""
 
+import grp
 import http.server
 import json
+import os
 import threading
 
 import pytest
 
 from listkit.alert import changes, cli, delivery, message
-from listkit.alert.configuration import Destination, load
+from listkit.alert.configuration import Destination, Page, load
+from listkit.canary.record import load as load_canary
+from listkit.canary.round_trip import LEGS, RoundTrip
 from listkit.check import metrics
 from listkit.check.finding import Check, Finding, Status
 from listkit.check.runner import Component
 from listkit.common.configuration import ConfigurationError
+from listkit.status import publishing, report, services
+from listkit.status.report import LastCanary
 
 
 class Web:
@@ -121,6 +127,12 @@ class TestRuns:
         self.later = None
         monkeypatch.setattr(changes, "PATH", tmp_path / "reported.json")
         monkeypatch.setattr(metrics, "PATH", tmp_path / "metrics.prom")
+        monkeypatch.setattr(report, "PATH", tmp_path / "report.json")
+        monkeypatch.setattr(services, "PATH", tmp_path / "services.json")
+        monkeypatch.setattr(publishing, "ROOT", tmp_path / "pages")
+        for module in (report, publishing):
+            monkeypatch.setattr(module, "READERS", grp.getgrgid(os.getgid()).gr_name)
+        monkeypatch.setattr(cli.record, "load", lambda: None)
         monkeypatch.setattr(cli.time, "sleep", self.sleep)
         monkeypatch.setattr(cli.runner, "components", lambda: [Component("relay", [Check("x", self.look)])])
         self.metrics = tmp_path / "metrics.prom"
@@ -132,8 +144,8 @@ class TestRuns:
         self.slept.append(seconds)
         self.findings = self.later or self.findings
 
-    def run(self):
-        cli.report(Destination("lists", self.web.url, self.web.url), 60)
+    def run(self, **values):
+        cli.report(Destination("lists", self.web.url, self.web.url, **values), 60)
 
     def test_a_healthy_host_sends_only_its_heartbeat(self):
         self.run()
@@ -174,6 +186,31 @@ class TestRuns:
         assert "DNS" not in lines
         assert "listkit_check_timestamp_seconds 1" in lines
 
+    def test_a_host_that_sends_no_alerts_has_metrics_and_a_report(self, monkeypatch):
+        trip = RoundTrip("<x>", 5.0, dict.fromkeys(LEGS, 2.0))
+        monkeypatch.setattr(cli.record, "load", lambda: trip)
+        self.findings = [finding()]
+        for _ in range(2):
+            cli.report(Destination("lists", ""), 60)
+        assert self.web.requests == [] and self.slept == [60]
+        assert 'check="Postfix"} 2' in self.metrics.read_text()
+        assert report.load().canary == LastCanary(5.0, 8.0)
+
+    def test_the_status_page_is_written_before_an_alert_that_fails_and_removed_when_it_is_not_wanted(self):
+        self.findings, self.web.status = [finding()], 500
+        with pytest.raises(delivery.DeliveryError):
+            self.run(page=Page("Lists", has_core=True))
+        assert "Something does not work" in (publishing.ROOT / "public/en.html").read_text()
+        self.web.status = 200
+        self.run()
+        assert not publishing.ROOT.exists()
+
+    def test_a_damaged_record_of_the_canary_is_left_to_its_check(self, monkeypatch, tmp_path):
+        (tmp_path / "last.json").write_text("{")
+        monkeypatch.setattr(cli.record, "load", lambda: load_canary(tmp_path / "last.json"))
+        self.run()
+        assert report.load().canary is None
+
 
 class TestCommand:
     def test_a_test_message_is_sent(self, web, monkeypatch):
@@ -187,6 +224,11 @@ class TestCommand:
         assert cli.main(["test"]) == 1
         assert capsys.readouterr().err == "the alert was not sent: answer 404 Not Found\n"
 
+    def test_a_test_without_a_destination_is_an_error(self, monkeypatch, capsys):
+        monkeypatch.setattr(cli, "load", lambda: Destination("lists", ""))
+        assert cli.main(["test"]) == 1
+        assert "alert_to is not set" in capsys.readouterr().err
+
     def test_the_configuration_and_its_secrets_are_read(self, tmp_path):
         (tmp_path / "alert.json").write_text('{"host": "lists"}')
         (tmp_path / "alert_to").write_text("https://x.test/TOKEN\n")
@@ -195,3 +237,5 @@ class TestCommand:
         (tmp_path / "alert_heartbeat").write_text("\n")
         (tmp_path / "alert_password").write_text("\n")
         assert load(tmp_path / "alert.json", tmp_path) == Destination("lists", "https://x.test/TOKEN")
+        (tmp_path / "alert.json").write_text('{"host": "lists", "page": {"site": "Ana & Bo", "has_core": false}}')
+        assert load(tmp_path / "alert.json", tmp_path).page == Page("Ana & Bo", has_core=False)

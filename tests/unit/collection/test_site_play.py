@@ -228,6 +228,7 @@ WORDS = {
     "infomaniak_fix": "no",
     "mail_dns_check": "no",
     "canary_interval": "30",
+    "status_page": "yes",
 }
 MEANT = {
     "relay_port": 465,
@@ -248,6 +249,9 @@ MEANT = {
     "backup_database_port": 5433,
     "mailbox_suit_lists": False,
     "dns_move_hosts": False,
+    "web_status_page": True,
+    "alert_status_page": True,
+    "alert_has_core": True,
 }
 
 
@@ -382,3 +386,14 @@ def test_a_backup_of_a_site_with_several_hosts_is_refused_before_a_host_is_calle
     run = inventory.run(KIT / "playbook.yml", settings=f"{BACKUP}\n{split}")
     assert run.returncode == 2 and "a site with several hosts can't be backed up by the kit yet" in run.output
     assert not inventory.host_was_called
+
+
+def test_the_status_page_is_on_the_web_host_and_every_host_runs_the_checks(inventory):
+    names = ("site_roles", "base_retired_units", "alert_status_page", "alert_has_core", "web_status_page")
+    found = inventory.given(*names, settings="status_page=yes")
+    assert "alert" in found["site_roles"] and "listkit-alert.timer" not in found["base_retired_units"]
+    assert [found[name] for name in names[2:]] == [True] * 3
+    split = "[mailman_web]\nweb private_address=192.0.2.2\n[mailman]\nmailman"
+    found = inventory.given(*names, settings=f"status_page=yes\n{split}")
+    assert "alert" in found["site_roles"] and found["alert_status_page"] is False
+    assert inventory.given("alert_status_page")["alert_status_page"] is False

@@ -159,7 +159,7 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             },
             "alert_to: ana@example.com is in a domain of the lists",
         ),
-        ({"alert_heartbeat": "https://x.test/ping"}, "alert_heartbeat: has no effect without alert_to"),
+        ({"alert_heartbeat": "https://x.test/ping"}, "alert_heartbeat: has no effect without alert_to or status_page"),
         ({"canary_interval": -1}, "canary_interval: -1 is not a number of minutes, or 0 for none (for example 30)"),
         (
             {"canary_interval": 30, "mailman_lists": [{"name": "Canary"}]},

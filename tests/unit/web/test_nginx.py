@@ -59,7 +59,7 @@ def test_one_address_holds_at_most_half_of_the_guests_places(file):
     shared = {int(count) for zone, count in places if zone in ("listkit_guests", "listkit_accounts")}
     single = {int(count) for zone, count in places if zone == "listkit_guest_places"}
     assert (shared, single) == ({20}, {10})
-    assert len(places) == 6, "the two limits belong together"
+    assert len(places) == 8, "the two limits belong together"
 
 
 def map_of(file: Path, variable: str) -> list[re.Pattern]:

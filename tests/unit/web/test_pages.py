@@ -1,11 +1,14 @@
 """The pages in many languages: how they are put in place, and how nginx chooses."""
 
 import re
+from pathlib import Path
 
 import pytest
+from jinja2 import Environment
 
 from listkit.web import pages
 
+PAGE = Path(__file__).parents[3] / "roles/web/templates/usr/local/share/listkit/web/templates/listkit/page.html.j2"
 TEXTS = dict.fromkeys(pages.PAGES, "<!DOCTYPE html>")
 
 
@@ -60,3 +63,10 @@ def test_looking_only_writes_nothing(tmp_path):
 def test_only_languages_become_directories_and_configuration(tmp_path, tag):
     with pytest.raises(ValueError, match="isn't a language"):
         pages.install({tag: TEXTS}, tmp_path)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_pages_link_to_the_status_page_if_there_is_one(wanted):
+    template = Environment().from_string(PAGE.read_text())  # noqa: S701 -- it becomes a template of Django's
+    page = template.render(web_site_name="Lists", web_signup=True, web_status_page=wanted)
+    assert ('<a href="/status/">' in page) is wanted

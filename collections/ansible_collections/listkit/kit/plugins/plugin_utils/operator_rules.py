@@ -355,8 +355,8 @@ def alerts(values: Values) -> Problems:
         )
     if heartbeat and not re.fullmatch(_HTTPS_URL, heartbeat):
         yield Problem("alert_heartbeat", "is not an https URL", "https://hc.example.org/ping/TOKEN")
-    if heartbeat and not target:
-        yield Problem("alert_heartbeat", "has no effect without alert_to", "ntfy+https://ntfy.example.org/TOPIC")
+    if heartbeat and not target and not boolean(values.get("status_page", False), strict=False):
+        yield Problem("alert_heartbeat", "has no effect without alert_to or status_page", "status_page: true")
 
 
 def _alerts_by_mail(account: re.Match[str], values: Values) -> Problems:
