@@ -98,6 +98,19 @@ class MailingList:
         """What Mailman knows of a subscriber."""
         return self.rest("GET", f"lists/{self.address}/member/{address}")
 
+    def state(self) -> dict:
+        """Everything that an export has, except the people and templates."""
+        config = self.rest("GET", f"lists/{self.address}/config")
+        passing = {"created_at", "http_etag", "last_post_at", "post_id"}
+        filters = {
+            name: [
+                {key: value for key, value in entry.items() if key not in ("http_etag", "self_link")}
+                for entry in self.rest("GET", f"lists/{self.address}/{name}").get("entries", [])
+            ]
+            for name in ("bans", "header-matches")
+        }
+        return {**{name: value for name, value in config.items() if name not in passing}, **filters}
+
     def held(self) -> list[dict]:
         """The posts that wait for a moderator."""
         return self.rest("GET", f"lists/{self.address}/held").get("entries", [])

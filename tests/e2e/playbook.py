@@ -69,3 +69,19 @@ def deploy(deployment: Deployment, release: str, *words: str, **variables: objec
     done = run(deployment, release, "playbook.yml", *words, **variables)
     assert done.returncode == 0, done.stdout[-6000:]
     return done.stdout
+
+
+def run_tasks(
+    deployment: Deployment, release: str, folder: Path, *tasks: dict, variables: tuple[Path, ...] = ()
+) -> str:
+    """Run tasks on the host with core, with these files of variables; return what Ansible said."""
+    host = deployment.sites[release].host.name
+    head = {"hosts": host, "become": True, "gather_facts": False, "vars_files": [str(file) for file in variables]}
+    # JSON is YAML.
+    (folder / "play.yml").write_text(json.dumps([{**head, "tasks": list(tasks)}]))
+    return run(deployment, release, str(folder / "play.yml"), "-D").stdout
+
+
+def expectation(*conditions: str) -> dict:
+    """Return a task that requires these conditions."""
+    return {"ansible.builtin.assert": {"that": list(conditions)}}

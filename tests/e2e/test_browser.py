@@ -21,6 +21,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from deployment import ADMIN_PASSWORD, ADMIN_USER, ORGANISATION, Deployment, Site
+from e2e import playbook
 from e2e.mailing import MailingList, person
 from e2e.website import (
     ARCHIVED_WITHIN_SECONDS,
@@ -65,6 +66,21 @@ POSTS = (
 )
 """Days ago, name, subject and text of the posts in the pictures."""
 PICTURED, LAST_WORDS = "Who brings what on Saturday?", "Gloves in all sizes"
+
+
+TYPED = {
+    "acceptable_aliases": "^friends@.*$",
+    "accept_these_nonmembers": "^.*@example[.]com$",
+    "autoresponse_grace_period": "90m",
+    "bounce_info_stale_after": "8d",
+    "bounce_you_are_disabled_warnings_interval": "9d",
+    "discard_these_nonmembers": "^.*@example[.]net$",
+    "dmarc_addresses": "^.*@example[.]edu$",
+    "hold_these_nonmembers": "guest@example.org",
+    "reject_these_nonmembers": "^eve@.*$",
+    "reply_to_address": "replies@strict.test",
+}
+"""By name, what is typed into the fields of a list's settings that take only some texts."""
 
 
 @dataclass
@@ -250,6 +266,65 @@ def test_a_list_made_in_the_browser_has_the_kit_s_settings(chromium: Chromium, d
             assert chosen(page, "first_strip_reply_to") == "True"
         finally:
             made.rest("DELETE", f"lists/{made.address}")
+
+
+def test_a_list_set_up_in_the_browser_is_declared_by_its_export(
+    chromium: Chromium, deployment: Deployment, release: str, site: Site, mailing_list: MailingList, tmp_path: Path
+):
+    """Every setting that Postorius offers is changed; the declaration makes the same list where there is none."""
+    reader, before, file = person("reader"), mailing_list.state(), tmp_path / "lists.yml"
+    pages = f"postorius/lists/{mailing_list.name}.{site.domain}"
+    changed = set()
+    with visiting(chromium, site, "desktop") as visit:
+        visit.log_in()
+        visit.go(f"{pages}/settings/list_identity")
+        links = visit.page.locator("[role=tablist].flex-column a").evaluate_all("links => links.map(link => link.href)")
+        for link in links:
+            visit.go(link)
+            changed |= change_every_field(visit.page)
+            visit.click("form.list_settings .btn-primary")
+            assert visit.page.locator(".is-invalid, .has-error, .alert-danger").all_inner_texts() == []
+        visit.fill_in(f"{pages}/bans", email="^.*@example[.]net$")
+    mailing_list.add(reader, display_name="{{ reader }}")
+    after = mailing_list.state()
+    assert len(links) == 10
+    assert {name for name in changed & set(after) if after[name] == before[name]} == set()
+
+    export = {"export_file": str(file), "export_members": True}
+    assert playbook.run(deployment, release, "playbooks/export_lists.yml", **export).returncode == 0
+    declared = f"mailman_lists | selectattr('name', 'eq', '{mailing_list.name}') | list"
+    lists = {"domain": site.domain, "lists": f"{{{{ lookup('listkit.kit.mailing_lists', {declared}) }}}}"}
+    apply = {"listkit.mailman3.mailing_lists": {**lists, "templates_directory": "/var/lib/listkit/templates"}}
+    output = playbook.run_tasks(
+        deployment, release, tmp_path, {**apply, "register": "same"}, playbook.expectation("same is not changed"),
+        variables=(file,),
+    )  # fmt: skip
+    assert "failed=0" in output, output
+    mailing_list.rest("DELETE", f"lists/{mailing_list.address}")
+    output = playbook.run_tasks(deployment, release, tmp_path, apply, variables=(file,))
+    assert "failed=0" in output, output
+    assert mailing_list.state() == after
+    assert mailing_list.member(reader)["display_name"] == "{{ reader }}"
+
+
+def change_every_field(page: Page) -> set[str]:
+    """Give each field of a form of settings another value than it has; return the fields' names."""
+    fields = page.locator("form.list_settings [name]:not([type=hidden]):not([type=submit])")
+    names = set(fields.evaluate_all("fields => fields.map(field => field.name)"))
+    for name in names:
+        field = page.locator(f"form.list_settings [name={name}]")
+        match field.first.evaluate("field => field.type"):
+            case "radio":
+                field.and_(page.locator(":not(:checked)")).first.check(force=True)
+            case "checkbox":
+                field.first.set_checked(not field.first.is_checked(), force=True)
+            case "select-one":
+                field.select_option(field.locator("option:not(:checked)").first.get_attribute("value"))
+            case "number":
+                field.fill(str(int(float(field.input_value() or 0)) + 1))
+            case _:
+                field.fill(TYPED.get(name, "Words {{ in braces }} for $listname"))
+    return names
 
 
 def chosen(page: Page, name: str) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import time
-from pathlib import Path
 
 import pytest
 
@@ -29,25 +27,11 @@ def task(mailing_list: MailingList, version: str, register: str, **options: obje
     return {"listkit.mailman3.members": module, "register": register, "check_mode": register == "check"}
 
 
-def play(deployment, release: str, folder: Path, *tasks: dict, variables: tuple[Path, ...] = ()) -> str:
-    """Run tasks on the host with core, with these files of variables; return what Ansible said."""
-    host = deployment.sites[release].host.name
-    head = {"hosts": host, "become": True, "gather_facts": False, "vars_files": [str(file) for file in variables]}
-    # JSON is YAML.
-    (folder / "play.yml").write_text(json.dumps([{**head, "tasks": list(tasks)}]))
-    return playbook.run(deployment, release, str(folder / "play.yml"), "-D").stdout
-
-
 def mail_of(mailing_list: MailingList, *readers: str) -> list[str]:
     """The subjects of everything that these readers got, once nothing is on its way any more."""
     mailing_list.settle()
     received = mailing_list.deployment.stand_in.received
     return [mail["Subject"] for reader in readers for mail in received(reader)]
-
-
-def outcome(*conditions: str) -> dict:
-    """A task that requires these conditions."""
-    return {"ansible.builtin.assert": {"that": list(conditions)}}
 
 
 @pytest.fixture
@@ -73,14 +57,14 @@ def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, 
         {"address": ben, "delivery_status": "by_user"},
     ]
     second = [ana.upper(), {"address": ben, "delivery_status": "enabled", "display_name": "Ben"}]
-    output = play(
+    output = playbook.run_tasks(
         deployment,
         release,
         tmp_path,
         task(noisy_list, version, "check", members={"entries": first}, moderators={"entries": [cem]}),
         task(noisy_list, version, "made", members={"entries": first}, moderators={"entries": [cem]}),
         task(noisy_list, version, "again", members={"entries": first}, moderators={"entries": [cem]}),
-        outcome("check is changed and check.rosters == made.rosters", "again is not changed"),
+        playbook.expectation("check is changed and check.rosters == made.rosters", "again is not changed"),
         task(noisy_list, version, "changed", members={"entries": [*second, cem]}, owners={"entries": [ben]}),
         task(
             noisy_list,
@@ -90,7 +74,7 @@ def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, 
             owners={"entries": [], "state": "exact", "allow_empty": True},
         ),
         task(noisy_list, version, "still", members={"entries": second, "state": "exact"}),
-        outcome("removed.rosters | map(attribute='removed') | list == [1, 1]", "still is not changed"),
+        playbook.expectation("removed.rosters | map(attribute='removed') | list == [1, 1]", "still is not changed"),
     )
     assert "failed=0" in output, output
     assert f"{ana}, Ana Lopez, mime_digests" in output
@@ -155,20 +139,6 @@ def footer_of_a_post(mailing_list: MailingList, reader: str) -> str:
     return mailing_list.arrives(reader, about).text.rstrip().rpartition("\n")[2]
 
 
-def state_of(mailing_list: MailingList) -> dict:
-    """Everything that an export has, except the people and templates."""
-    config = mailing_list.rest("GET", f"lists/{mailing_list.address}/config")
-    passing = {"http_etag", "last_post_at", "post_id"}
-    filters = {
-        name: [
-            {key: value for key, value in entry.items() if key not in ("http_etag", "self_link")}
-            for entry in mailing_list.rest("GET", f"lists/{mailing_list.address}/{name}").get("entries", [])
-        ]
-        for name in ("bans", "header-matches")
-    }
-    return {**{name: value for name, value in config.items() if name not in passing}, **filters}
-
-
 def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, mailing_list, owner, tmp_path):
     reader, name = person("reader"), "list:member:regular:footer"
     mailing_list.add_owner(owner)
@@ -192,17 +162,17 @@ def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, maili
         return {**module, "register": register, "check_mode": register == "predicted"}
 
     first, second = "The first footer of $listname\n", "The second footer of $listname\n"
-    output = play(
+    output = playbook.run_tasks(
         deployment,
         release,
         tmp_path,
         *(template(first, register) for register in ("predicted", "made", "again")),
-        outcome("predicted is changed and predicted.diff == made.diff", "again is not changed"),
+        playbook.expectation("predicted is changed and predicted.diff == made.diff", "again is not changed"),
     )
     assert "failed=0" in output, output
     assert footer_of_a_post(mailing_list, reader) == f"The first footer of {mailing_list.address}"
 
-    file, before = tmp_path / "lists.yml", state_of(mailing_list)
+    file, before = tmp_path / "lists.yml", mailing_list.state()
     export = {"export_file": str(file), "export_members": True}
     assert playbook.run(deployment, release, "playbooks/export_lists.yml", **export).returncode == 0
     assert file.stat().st_mode & 0o777 == 0o600
@@ -215,7 +185,7 @@ def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, maili
     other = {"info": "Other", "max_message_size": 99, "accept_these_nonmembers": [], "archive_policy": "public"}
     filters = {"bans": [], "header_matches": [], "templates": {name: {"state": "absent"}}}
     declaration = f"{{{{ lookup('listkit.kit.mailing_lists', {exported}) }}}}"
-    output = play(
+    output = playbook.run_tasks(
         deployment,
         release,
         tmp_path,
@@ -223,13 +193,13 @@ def test_a_list_made_by_hand_is_exported_and_set_back(deployment, release, maili
         lists([{"name": mailing_list.name, "settings": other, **filters}], "other"),
         lists(declaration, "back"),
         lists(declaration, "again"),
-        outcome("same is not changed", "other is changed and back is changed", "again is not changed"),
-        outcome(f"({exported} | first).members[0].display_name == '{{' ~ '{{ reader }}' ~ '}}'"),
+        playbook.expectation("same is not changed", "other is changed and back is changed", "again is not changed"),
+        playbook.expectation(f"({exported} | first).members[0].display_name == '{{' ~ '{{ reader }}' ~ '}}'"),
         template(second, "second"),
         variables=(file,),
     )
     assert "failed=0" in output, output
-    assert state_of(mailing_list) == before
+    assert mailing_list.state() == before
     assert footer_of_a_post(mailing_list, reader) == f"The second footer of {mailing_list.address}"
 
 

@@ -249,7 +249,7 @@ SETTINGS: dict[str, Setting] = {
     "pass_extensions": _TEXTS,
     "pass_types": _TEXTS,
     "personalize": Choice("none", "individual", "full"),
-    "posting_pipeline": Choice("default-posting-pipeline", "virgin"),
+    "posting_pipeline": Choice("default-posting-pipeline", "default-owner-pipeline", "virgin"),
     "preferred_language": _LANGUAGE,
     "process_bounces": _FLAG,
     "reject_these_nonmembers": _SENDERS,
