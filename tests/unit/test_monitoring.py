@@ -15,7 +15,7 @@ import yaml
 from listkit.bridge.metrics import Metrics as BridgeMetrics
 from listkit.budget import report
 from listkit.canary import record
-from listkit.canary.round_trip import RoundTrip
+from listkit.canary.trip import RoundTrip
 from listkit.check import metrics as check_metrics
 
 ROOT = Path(__file__).parents[2]

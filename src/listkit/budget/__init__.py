@@ -14,6 +14,7 @@ ledger.
     postfix        the queue: listing, releasing, holding and expiring messages
     controller     brings them together, cycle after cycle
     service        the controller as a process, and its status file
+    status         where the status file is
     forecast       what the lists need against the limits of the accounts
     report         the figures as a table, as JSON and as Prometheus metrics
     cli            `listkit budget`

@@ -21,7 +21,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from listkit.budget import accounts, forecast, ledger, report
-from listkit.budget.service import STALE_SECONDS, STATUS, serve
+from listkit.budget.service import serve
+from listkit.budget.status import STALE_SECONDS, STATUS
 from listkit.common import systemd
 from listkit.common.configuration import ConfigurationError
 

@@ -23,9 +23,6 @@ from listkit.budget.postfix import SPOOL, Place, PostfixError, Queue
 from listkit.common import prometheus
 from listkit.common.durable import replace_file
 
-STATUS = Path("/run/listkit-budget/status.json")
-STALE_SECONDS = 180
-"""Older figures mean that the controller makes no progress: it refreshes them in every cycle."""
 METRICS = "metrics.prom"
 WAIT_AFTER_FAILURE_SECONDS = 5
 SECONDS_BETWEEN_FIGURES = 1

@@ -6,5 +6,6 @@ member of the list is the mailbox. The bridge recognises the message when it ret
     cli            options, output, exit status
     configuration  /etc/listkit/canary.json, written by Ansible
     round_trip     sending a message, following it, and the time of each leg
+    trip           the outcome of a message
     record         the last result, for `listkit check` and for Prometheus
 """

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from listkit.canary import record
 from listkit.canary.configuration import load
-from listkit.canary.round_trip import RoundTrip, make
+from listkit.canary.round_trip import make
+from listkit.canary.trip import RoundTrip
 from listkit.common.configuration import ConfigurationError
 
 PATIENCE_SECONDS = 300.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.canary.round_trip import RoundTrip
+from listkit.canary.trip import RoundTrip
 from listkit.common import prometheus
 from listkit.common.durable import replace_file
 from listkit.common.prometheus import Metric, Sample

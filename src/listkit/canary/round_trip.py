@@ -5,11 +5,11 @@ from __future__ import annotations
 import smtplib
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
 
 from listkit.canary.configuration import Canary
+from listkit.canary.trip import LEGS, SPAM, RoundTrip
 from listkit.common.canary import HEADER, RETURNED
 from listkit.common.endpoints import RELAY_SMTP
 from listkit.trace import bridge, relay
@@ -17,38 +17,11 @@ from listkit.trace.event import Event, Query, bare
 from listkit.trace.sources import sources
 from listkit.trace.tracing import trace
 
-LEGS = ("to the provider", "to the bridge", "through Mailman", "back to the bridge")
-"""Each ends where the next one begins."""
-SPAM = "Spam"
 SMTP_SECONDS = 30
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 15.0
 CLOCK_SECONDS = 2
 """By which the times in logs may be before those of this program."""
-
-
-@dataclass(frozen=True)
-class RoundTrip:
-    """The outcome of a message.
-
-    sent: in seconds since 1970. legs: the seconds of each leg that it has made, in the order of `LEGS`.
-    failure: where it is if it has not returned; empty otherwise.
-    """
-
-    message_id: str
-    sent: float
-    legs: dict[str, float] = field(default_factory=dict)
-    failure: str = ""
-
-    @property
-    def returned(self) -> bool:
-        """Whether it made all legs."""
-        return len(self.legs) == len(LEGS)
-
-    @property
-    def in_spam(self) -> bool:
-        """Whether the provider's filter moved it."""
-        return f"lies in {SPAM} " in self.failure
 
 
 def make(canary: Canary, patience_seconds: float) -> RoundTrip:

@@ -11,7 +11,7 @@ from listkit.bridge import config as bridge_config
 from listkit.bridge.config import Configuration
 from listkit.budget import accounts
 from listkit.budget.accounts import Site
-from listkit.budget.service import STATUS
+from listkit.budget.status import STATUS
 from listkit.check import runner
 from listkit.check.components import bridge, relay
 from listkit.check.finding import Finding, Status

@@ -7,7 +7,7 @@ import pytest
 
 from listkit.canary import cli, record, round_trip
 from listkit.canary.configuration import Canary, load
-from listkit.canary.round_trip import LEGS, RoundTrip
+from listkit.canary.trip import LEGS, RoundTrip
 from listkit.check.components import canary as component
 from listkit.check.finding import Status
 from listkit.common.canary import HEADER, RETURNED

@@ -86,3 +86,15 @@ def test_a_status_that_fails_is_unknown_with_its_reason(monkeypatch):
         Status.UNKNOWN,
         "`listkit archive status` failed: OperationalError: no database",
     )
+
+
+@pytest.mark.parametrize(("uid", "given"), [(0, 33), (1000, None)])
+def test_root_asks_the_archive_as_the_user_whom_the_database_knows(monkeypatch, uid, given):
+    calls = []
+    monkeypatch.setattr(web.os, "geteuid", lambda: uid)
+    monkeypatch.setattr(web.pwd, "getpwnam", lambda name: SimpleNamespace(pw_uid=33, pw_gid=33, pw_dir=f"/home/{name}"))
+    failed = SimpleNamespace(returncode=1, stderr="no", stdout="")
+    monkeypatch.setattr(web.subprocess, "run", lambda *_, **more: calls.append(more) or failed)
+    list(web.check_archive())
+    assert calls[0].get("user") == calls[0].get("group") == given
+    assert given is None or calls[0]["env"]["HOME"] == "/home/www-data"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from listkit.canary import record
 from listkit.canary.configuration import CONFIGURATION
-from listkit.canary.round_trip import RoundTrip
+from listkit.canary.trip import RoundTrip
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import date
 from listkit.check.settings import Settings

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from listkit.budget.service import STALE_SECONDS, STATUS
+from listkit.budget.status import STALE_SECONDS, STATUS
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import date, greeting, with_last_log_line
 from listkit.check.settings import Settings

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import socket
 import ssl
 import subprocess
@@ -21,6 +23,7 @@ INDEX = "search index"
 STATUS_SECONDS = 60.0
 """Loading Django takes a second, and many more on a busy host."""
 REINDEX = "`listkit archive reindex`"
+WEB_USER = "www-data"
 JOBS = "background jobs"
 JOB_QUEUE = r"^uWSGI mule 1$|manage\.py qcluster$"
 """The process that runs the jobs: the kit's or, where that doesn't fit, django-q's."""
@@ -71,7 +74,9 @@ def check_archive() -> Iterator[Finding]:
     command = ["/usr/local/bin/listkit", "archive", "status"]
     look = "`sudo listkit archive status`"
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False, **_web_user()
+        )
     except subprocess.TimeoutExpired:
         yield Finding.unknown(INDEX, f"`listkit archive status` has no answer after {STATUS_SECONDS:.0f} s", look)
         return
@@ -83,6 +88,16 @@ def check_archive() -> Iterator[Finding]:
         state = json.loads(answer.stdout.splitlines()[-1])
         yield from index_findings(state)
         yield job_finding(state["jobs"], is_running=bool(output("pgrep", "-f", JOB_QUEUE)))
+
+
+def _web_user() -> dict[str, Any]:
+    """Have root start a program as the user whom the database knows: by itself, it would start a second time."""
+    if os.geteuid():
+        return {}
+    user = pwd.getpwnam(WEB_USER)
+    # PostgreSQL's library looks for certificates in the home directory.
+    environment = {**os.environ, "HOME": user.pw_dir}
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "env": environment, "cwd": "/"}
 
 
 def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
