@@ -175,6 +175,25 @@ def test_a_quiet_dns_is_not_mentioned():
     assert report({}, {"skipped": True}, {"skipped": True}, "") == ("", [])
 
 
+GOOD_SIGNATURE = {"signed": True, "aligned": True, "key_bits": 2048}
+
+
+@pytest.mark.parametrize(
+    ("signed", "words"),
+    [
+        ({}, ""),
+        (GOOD_SIGNATURE, ""),
+        (GOOD_SIGNATURE | {"key_bits": None}, ""),
+        (GOOD_SIGNATURE | {"key_bits": 1024}, "DKIM: the key has 1024 bits"),
+        (GOOD_SIGNATURE | {"aligned": False, "key_bits": None}, "in another domain's name"),
+        ({"signed": False, "aligned": False, "key_bits": None}, "Global security > DKIM"),
+    ],
+)
+def test_the_signature_that_the_probe_has_seen_is_part_of_the_dns(signed, words):
+    text = report({"records": [], "lines": []}, {}, {}, "", signed=signed).text
+    assert words in text and bool(words) == bool(text)
+
+
 def test_private_addresses_and_names_are_not_compared():
     texts = ["192.0.2.1", "10.0.0.1", "lists.example.org", "", "185.181.160.1", "2a00:1450::1", "fe80::1"]
     assert public_addresses(texts) == ["185.181.160.1", "2a00:1450::1"]

@@ -31,6 +31,10 @@ options:
     description: Whether names that lead to another host were changed.
     type: bool
     default: false
+  signed:
+    description: How a message in a list's name is signed, the C(dkim) of the facts of M(listkit.infomaniak.mail_probe).
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -48,9 +52,9 @@ _value:
 from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import report
 
 
-def dns_report(result, found, changes, zone, moves=False):
+def dns_report(result, found, changes, zone, moves=False, signed=None):
     """Return what to say about the DNS."""
-    return report(result, found, changes, zone, moves=moves)._asdict()
+    return report(result, found, changes, zone, moves=moves, signed=signed)._asdict()
 
 
 class FilterModule:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 ADDRESS_TYPES = ("A", "AAAA")
 MOVE = "infomaniak_fix: true"
+WEAK_KEY_BITS = 1024
 
 
 class Report(NamedTuple):
@@ -44,14 +45,25 @@ def _is_move(record: Mapping[str, Any]) -> bool:
 
 
 def report(
-    result: Mapping[str, Any], found: Mapping[str, Any], changes: Mapping[str, Any], zone: str, *, moves: bool = False
+    result: Mapping[str, Any],
+    found: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    zone: str,
+    *,
+    moves: bool = False,
+    signed: Mapping[str, Any] | None = None,
 ) -> Report:
-    """Return what to say about the results of `mail_dns_info`, of `dns_record_info` and of `dns_record`."""
+    """Return what to say about the results of `mail_dns_info`, of `dns_record_info` and of `dns_record`.
+
+    `signed`: how a list's mail is signed, as the probe has seen it.
+    """
     failures = [f"DNS: {each['msg']}" for each in (result, found, changes) if each.get("msg") and not _skipped(each)]
     made = zone_changes(result.get("records", ()), zone, moves) if changes.get("records") else []
     pairs = list(zip(result.get("records", ()), result.get("lines", ()), strict=True))
     left = [(record, line) for record, line in pairs if record not in made]
     parts = [f"{each['name']}: {each['problem']} {each['fix']}" for each in result.get("problems", ())]
+    if signed and result.get("records") is not None:
+        parts += _about_signature(signed)
     if made:
         parts += [f"Added or changed in the zone {zone}:", *(line for record, line in pairs if record in made)]
     if left:
@@ -63,3 +75,15 @@ def report(
 
 def _skipped(result: Mapping[str, Any]) -> bool:
     return bool(result.get("skipped"))
+
+
+def _about_signature(signed: Mapping[str, Any]) -> list[str]:
+    """Return the problem of the signature, if there is one: its selector is the provider's, and no record of ours."""
+    again = "Then run playbooks/probe.yml again."
+    if not signed["signed"]:
+        return [f"DKIM: mail of the lists isn't signed. In the Manager, Mail Service > Global security > DKIM. {again}"]
+    if not signed["aligned"]:
+        return [f"DKIM: mail of the lists is signed in another domain's name. Ask Infomaniak's support why. {again}"]
+    if (bits := signed["key_bits"]) and bits <= WEAK_KEY_BITS:
+        return [f"DKIM: the key has {bits} bits, which is too short. Ask Infomaniak's support for a new one. {again}"]
+    return []
