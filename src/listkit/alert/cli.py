@@ -1,6 +1,7 @@
 """`listkit alert`: run the checks, write metrics and status page, and report what has changed; or send a test message.
 
-Exit status: 0 nothing to report, or reported; 1 when a message was not accepted, which is tried again at the next run.
+Exit status: 0 nothing to report, or reported; 1 when a message was not accepted, which is tried again at the next run,
+or when a file could not be written.
 """
 
 from __future__ import annotations
@@ -38,22 +39,25 @@ def main(argv: list[str]) -> int:
     except (ConfigurationError, delivery.DeliveryError) as error:
         print(f"the alert was not sent: {error}", file=sys.stderr)
         return FAILED
+    except OSError as error:
+        print(f"{error}; the status page may be old; `listkit check --only base` shows full disks", file=sys.stderr)
+        return FAILED
     return DONE
 
 
 def report(destination: Destination, confirmation_seconds: float) -> None:
-    """Run the checks, write metrics and status page, and send what has changed. Raises DeliveryError."""
+    """Run the checks, write metrics and status page, and send what has changed. Raises DeliveryError and OSError."""
     last = reports.load()
     findings = look(last.problems if last else set(), confirmation_seconds)
     now = time.time()
     metrics.write(findings, now)
     current = Report(destination.host, now, tuple(findings), _last_canary())
-    reports.save(current)
-    _publish(destination.page, current)
-    if destination.url:
-        _send_news(destination, findings, now)
-    if destination.heartbeat:
-        delivery.beat(destination.heartbeat)
+    try:
+        reports.save(current)
+        _publish(destination.page, current)
+    finally:
+        # That a disk is full is news, too.
+        _send(destination, findings, now)
 
 
 def _last_canary() -> LastCanary | None:
@@ -70,6 +74,13 @@ def _publish(page: Page | None, current: Report) -> None:
         publishing.withdraw()
     else:
         publishing.publish(page.site, current, [] if page.has_core else [publishing.core_report()])
+
+
+def _send(destination: Destination, findings: list[tuple[str, Finding]], now: float) -> None:
+    if destination.url:
+        _send_news(destination, findings, now)
+    if destination.heartbeat:
+        delivery.beat(destination.heartbeat)
 
 
 def _send_news(destination: Destination, findings: list[tuple[str, Finding]], now: float) -> None:

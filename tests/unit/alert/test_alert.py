@@ -205,6 +205,14 @@ class TestRuns:
         self.run()
         assert not publishing.ROOT.exists()
 
+    def test_an_alert_is_sent_when_the_page_cannot_be_written(self, monkeypatch, tmp_path, capsys):
+        (tmp_path / ".report.json.new").mkdir()
+        self.findings = [finding()]
+        monkeypatch.setattr(cli, "load", lambda: Destination("lists", self.web.url, page=Page("Lists", has_core=True)))
+        assert cli.main(["run"]) == 1
+        assert len(self.web.texts) == 1
+        assert "the status page may be old" in capsys.readouterr().err
+
     def test_a_damaged_record_of_the_canary_is_left_to_its_check(self, monkeypatch, tmp_path):
         (tmp_path / "last.json").write_text("{")
         monkeypatch.setattr(cli.record, "load", lambda: load_canary(tmp_path / "last.json"))
