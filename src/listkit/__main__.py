@@ -19,6 +19,7 @@ COMMANDS = {
     "discard": Command("listkit.trace.cli", "delete a message that waits", "discard"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
     "members": Command("listkit.members.cli", "import, export or synchronise the members of a list"),
+    "person": Command("listkit.person.cli", "show what is held about a person, or erase the person"),
     "release": Command("listkit.trace.cli", "let a message go on that waits", "release"),
     "repost": Command("listkit.trace.cli", "have the bridge deliver a message again", "repost"),
     "trace": Command("listkit.trace.cli", "follow a message through the site"),

@@ -18,6 +18,13 @@ class Root:
 
         return StatusReport(), []
 
+    def person(self, context, segments):
+        """`person/find` and `person/erase`"""
+        from listkit.mailman.people import People
+
+        return People.find(segments), []
+
     # As `mailman.rest.helpers.child` does.
     members.__matcher__ = "members"  # type: ignore[attr-defined]  # Mailman looks it up on the function
     report.__matcher__ = "report"  # type: ignore[attr-defined]  # as above
+    person.__matcher__ = "person"  # type: ignore[attr-defined]  # as above

@@ -31,7 +31,7 @@ def events(query: Query, known: Iterable[str], since: float) -> Iterator[Event]:
     Raises OSError, ImapError and ConfigurationError.
     """
     for mailbox in load(CONFIGURATION).mailboxes:
-        with _logged_in(mailbox) as server:
+        with logged_in(mailbox) as server:
             yield from in_folders(server, mailbox, criteria(query, known, since))
 
 
@@ -41,7 +41,7 @@ def replay(place: Stored) -> str:
     Raises OSError, ImapError and ConfigurationError.
     """
     mailbox = next(mailbox for mailbox in load(CONFIGURATION).mailboxes if mailbox.account == place.account)
-    with _logged_in(mailbox) as server:
+    with logged_in(mailbox) as server:
         server.create(mailbox.folders.replay)
         server.select(place.folder)
         server.move([place.uid], mailbox.folders.replay)
@@ -49,7 +49,8 @@ def replay(place: Stored) -> str:
 
 
 @contextmanager
-def _logged_in(mailbox: Mailbox) -> Iterator[Imap]:
+def logged_in(mailbox: Mailbox) -> Iterator[Imap]:
+    """Connect to a mailbox. Raises OSError and ImapError."""
     tls = ssl.create_default_context(cafile=mailbox.ca_file)
     server = imap.connect(mailbox.host, mailbox.port, tls, TIMEOUT_SECONDS)
     try:
@@ -102,8 +103,8 @@ def criteria(query: Query, known: Iterable[str], since: float) -> list[str]:
     """Return the IMAP searches (RFC 9051, 6.4.4). Servers match parts of a text, without regard to case."""
     recent = f"SINCE {_day(since)}"
     wanted = query.text.strip()
-    searches = [f'{recent} HEADER Message-ID "{one}"' for one in known if _is_plain(one)]
-    if "@" in wanted and _is_plain(wanted):
+    searches = [f'{recent} HEADER Message-ID "{one}"' for one in known if is_plain(one)]
+    if "@" in wanted and is_plain(wanted):
         searches += [f'{recent} {field} "{wanted}"' for field in ("HEADER Message-ID", "FROM", "TO", "CC")]
     elif words := re.findall(r"[\w-]+", wanted, re.ASCII):
         # A server may not know the other letters' encoding; the result is compared with the whole text.
@@ -111,7 +112,7 @@ def criteria(query: Query, known: Iterable[str], since: float) -> list[str]:
     return searches
 
 
-def _is_plain(text: str) -> bool:
+def is_plain(text: str) -> bool:
     """Whether a text can stand between quotes in a command."""
     return bool(re.fullmatch(r"[!#-\[\]-~]+", text))
 

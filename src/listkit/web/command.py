@@ -10,6 +10,9 @@ read an archive, for example. Without it, the archive does so within five minute
 `password-link NAME` prints a link, which works once, to set a new password for the account of that name or address. It
 also opens an account that is locked after wrong passwords.
 
+`person-find` answers, as JSON, with what the archive and the accounts hold about the person who is described on
+standard input (`listkit.person.identity`); `person-erase` deletes it. They are for `listkit person`.
+
 `check-nginx FILE` checks whether nginx accepts a file that is meant for `/etc/nginx/conf.d/`.
 
 Exit status: 0 done, 1 failed, 2 the configuration can't be read.
@@ -125,6 +128,8 @@ def carry_out(options: argparse.Namespace) -> int:
         if options.command == "sync-database":
             setup.load_django()
             archive_policies.update()
+        elif options.command in ("person-find", "person-erase"):
+            print(json.dumps(_person(options.command.removeprefix("person-"), json.load(sys.stdin))))
         elif options.command == "make-password-link":
             setup.load_django()
             try:
@@ -138,6 +143,22 @@ def carry_out(options: argparse.Namespace) -> int:
     return 0
 
 
+def _person(action: str, described: dict) -> dict:
+    """Find a person and return what is held, or erase the person."""
+    from listkit.person.identity import Person
+    from listkit.web import people, search_index, setup
+
+    setup.load_django()
+    person = Person.from_json(described)
+    try:
+        if action == "find":
+            return people.find(person).as_json()
+        people.erase(person)
+        return {}
+    except search_index.IndexBusy as error:
+        raise Failure(f"{error}; run it again later") from error
+
+
 def main(arguments: list[str]) -> int:
     """Carry out one of the sub-commands."""
     parser = argparse.ArgumentParser(prog="listkit web", description="Set up the web side of Mailman.")
@@ -149,6 +170,8 @@ def main(arguments: list[str]) -> int:
         commands.add_parser(name, help="have the archive read every list's settings from core")
     for name in ("password-link", "make-password-link"):
         commands.add_parser(name, help="print a link to set a new password").add_argument("name")
+    for name in ("person-find", "person-erase"):
+        commands.add_parser(name, help="a person's description comes on standard input (for listkit person)")
     commands.add_parser("check-nginx", help="test a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))

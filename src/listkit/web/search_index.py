@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -158,6 +159,26 @@ def rebuild() -> None:
     backend, _ = _backend()
     backend.clear()
     create(_path())
+
+
+def compact() -> None:
+    """Write the index again, without what was removed from it. The caller holds the lock.
+
+    Removed words stay in the free parts of the files otherwise.
+    """
+    import xapian
+
+    path = _path()
+    new, old = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    database = xapian.Database(str(path))
+    database.compact(str(new))
+    database.close()
+    new.chmod(path.stat().st_mode & 0o777)
+    path.rename(old)
+    new.rename(path)
+    shutil.rmtree(old)
 
 
 def create(path: Path) -> None:

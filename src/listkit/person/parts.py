@@ -1,0 +1,110 @@
+"""The parts of the site on this host that hold something about people."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from listkit.bridge import config as bridge_config
+from listkit.bridge.imap import ImapError
+from listkit.budget import ledger
+from listkit.common.configuration import ConfigurationError
+from listkit.common.rest import RestError
+from listkit.person import core, logs, mailbox, records, relay
+from listkit.person.finding import Finding, Held
+from listkit.person.identity import Person
+from listkit.web import command as web
+
+FAILURES = (OSError, ImapError, RestError, ConfigurationError, subprocess.SubprocessError, web.Failure)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the operator decides. bans: delete bans, too; journal: delete the whole journal of the system."""
+
+    bans: bool = False
+    journal: bool = False
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the site. Both functions may raise `FAILURES`."""
+
+    name: str
+    find: Callable[[Person], Held]
+    erase: Callable[[Person, Choices], None]
+
+
+def parts() -> Iterator[Part]:
+    """Yield the parts on this host, in the order in which they are erased: logs come last, as erasing is logged."""
+    if has_core():
+        yield Part("the bridge's configuration", _site_addresses, lambda *_: None)
+        yield Part("Mailman's core", core.find, lambda person, choices: core.erase(person, bans=choices.bans))
+    if has_web():
+        yield Part("the web interface and the archive", _find_web, _erase_web)
+    if has_core():
+        yield Part("Mailman's files", _found(core.waiting), lambda person, _: core.erase_set_aside(person))
+        yield from _records()
+        yield Part("the mailboxes", _found(mailbox.find), lambda person, _: mailbox.erase(person))
+        yield Part("Postfix", _found(relay.find), lambda person, _: relay.erase(person))
+    yield Part("the logs", _found(logs.find), lambda person, choices: logs.erase(person, journal=choices.journal))
+
+
+def has_core() -> bool:
+    """Whether Mailman's core is on this host, and with it the bridge and the relay."""
+    return core.CONFIGURATION.exists()
+
+
+def has_web() -> bool:
+    """Whether the web interface is on this host, and with it the archive."""
+    return web.CONFIGURATION.exists()
+
+
+def _site_addresses(person: Person) -> Held:
+    """Return why the person can't be erased, if the site itself needs one of the addresses."""
+    settings = bridge_config.load_without_passwords()
+    own = {mailbox.account: "the address of a mailbox that the bridge reads" for mailbox in settings.mailboxes}
+    if settings.site_owner:
+        own[settings.site_owner.address] = (
+            "the address of the site's owner: set another mailman_email, then run it again"
+        )
+    return Held(obstacles=tuple(f"{address} is {what}" for address, what in own.items() if person.has(address)))
+
+
+def _records() -> Iterator[Part]:
+    journal = bridge_config.load_without_passwords().state / records.JOURNAL
+    if journal.exists():
+        yield Part(
+            "the bridge's journal",
+            _found(lambda person: records.refusals(person, journal)),
+            lambda person, _: records.erase_refusals(person, journal),
+        )
+    if ledger.PATH.exists():
+        yield Part("the budget's ledger", _found(records.answers), lambda person, _: records.erase_answers(person))
+
+
+def _found(find: Callable[[Person], Iterable[Finding]]) -> Callable[[Person], Held]:
+    return lambda person: Held(tuple(find(person)))
+
+
+def _find_web(person: Person) -> Held:
+    return Held.from_json(_web("person-find", person))
+
+
+def _erase_web(person: Person, _: Choices) -> None:
+    _web("person-erase", person)
+
+
+def _web(subcommand: str, person: Person) -> dict:
+    answer = web.as_web_user(subcommand, stdin=json.dumps(person.as_json()))
+    # Libraries may print something while they are imported; the answer is the last line.
+    described: dict = json.loads(answer.splitlines()[-1])
+    return described
+
+
+def unfinished_directory() -> Path:
+    """Return where it is recorded who is being erased."""
+    return Path("/var/lib/listkit/person")
