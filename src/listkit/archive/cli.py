@@ -1,7 +1,8 @@
 """`listkit archive`: import older archives, and keep the search index complete.
 
 `import` adds the messages of mailboxes to a list's archive. Every message that is not added is reported, with the
-reason. `reindex` brings the search index in line with the database, and `status` says whether it is.
+reason. `prune` deletes threads that are older than `archive_keep`. `reindex` brings the search index in line with the
+database, and `status` says whether it is.
 
 Exit status: 0 done, 1 a file could not be read or messages are unaccounted for, 2 refused or failed.
 
@@ -18,12 +19,16 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from listkit.common.configuration import ConfigurationError
+
 if TYPE_CHECKING:
     from listkit.archive.report import Account
+    from listkit.archive.retention import Retention
     from listkit.archive.sources import Source
     from listkit.archive.store import ListArchive
 
@@ -68,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     importer.add_argument("--report", type=Path, metavar="FILE", help="write each line of the report to FILE, too")
     importer.add_argument("--progress", type=Path, metavar="FILE", help="keep the progress, as one line, in FILE")
     importer.set_defaults(carry_out=import_archives)
+    prune = commands.add_parser("prune", help="delete threads that are older than archive_keep")
+    prune.add_argument("--dry-run", action="store_true", help="only print how many posts would be deleted")
+    prune.set_defaults(carry_out=prune_archives)
     reindex = commands.add_parser("reindex", help="bring the search index in line with the database")
     reindex.add_argument("--rebuild", action="store_true", help="index every post again")
     reindex.set_defaults(carry_out=reindex_archives)
@@ -186,6 +194,47 @@ def reindex_archives(options: argparse.Namespace) -> int:
         raise Failure(f"{error}; run it again later") from error
     _index(search_index)
     return 0
+
+
+def prune_archives(options: argparse.Namespace) -> int:
+    """Delete what has expired in the archives of all lists; return the exit status."""
+    become_web_user()
+    os.nice(NICENESS)
+    from listkit.archive.retention import Retention
+
+    try:
+        retention = Retention.load()
+    except ConfigurationError as error:
+        raise Failure(str(error)) from error
+    if not retention.expires:
+        print("archive_keep is not set: nothing expires")
+        return 0
+    _load_django()
+    from listkit.archive import pruning
+
+    for address in pruning.addresses():
+        _prune(address, retention, options.dry_run)
+    return 0
+
+
+def _prune(address: str, retention: Retention, dry_run: bool) -> None:
+    from listkit.archive import pruning
+    from listkit.web import search_index
+
+    now = datetime.now(UTC)
+    before = retention.before(address, now)
+    threads = pruning.expired(address, before, now) if before else None
+    posts = pruning.count(threads) if before else 0
+    if not posts or not before:
+        return
+    if not dry_run:
+        try:
+            posts = pruning.delete(threads)
+        except search_index.IndexBusy as error:
+            raise Failure(f"{error}; the next run continues") from error
+        pruning.forget(address)
+    done = "would be deleted" if dry_run else "deleted"
+    print(f"{address}: {posts} posts of threads without a post since {before:%Y-%m-%d} {done}")
 
 
 def _index(search_index: ModuleType) -> None:

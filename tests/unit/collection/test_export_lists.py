@@ -158,7 +158,7 @@ def test_members_are_exported_only_if_asked_for(run):
 
 def test_what_only_the_inventory_knows_is_kept(mailman, run):
     source = {"members_from": {"command": ["crm"]}, "members_state": "exact", "max_removals": 3}
-    numbers = {"expected_members": 250, "posts_per_day": 0.5, "hold_spam": False}
+    numbers = {"expected_members": 250, "posts_per_day": 0.5, "hold_spam": False, "archive_keep": "1y"}
     mailman.lists[NEWS]["subscription_policy"] = "moderate"
     declared = [{"name": "News", "subscription": "closed", "settings": {"advertised": True}, **source, **numbers}]
     news = export(run, declared, members=False)[0][0]

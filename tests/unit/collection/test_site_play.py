@@ -307,6 +307,15 @@ def test_a_list_may_accept_what_others_hold_as_spam(inventory):
     assert all("hold_spam" not in entry for entry in found["lists_declared"])
 
 
+def test_a_list_may_keep_its_archive_for_another_time(inventory):
+    lists = [{"name": "Dev", "archive_keep": "1y"}, {"name": "b@example.net", "archive_keep": ""}, {"name": "c"}]
+    wanted = ("web_archive_keep", "web_archive_keep_lists", "lists_declared")
+    found = inventory.given(*wanted, settings=f"archive_keep=5y\nmailman_lists={lists}")
+    assert found["web_archive_keep"] == "5y"
+    assert found["web_archive_keep_lists"] == {"dev@example.org": "1y", "b@example.net": ""}
+    assert all("archive_keep" not in entry for entry in found["lists_declared"])
+
+
 def test_the_check_and_the_plan_reserve_the_same(inventory):
     lists = "mailman_lists=[{'name': 'members', 'expected_members': 1400, 'posts_per_day': 1}]"
     assert inventory.given("relay_accounts", settings=f"{lists}\nmail_budget_reserve=20")["relay_accounts"]

@@ -63,8 +63,9 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
                     "settings": {"default_member_action": "hold", "max_message_size": 200},
                     "expected_members": 250,
                     "posts_per_day": 0.5,
+                    "archive_keep": "1y6m",
                 },
-                {"name": "press@example.net", "state": "absent"},
+                {"name": "press@example.net", "state": "absent", "archive_keep": ""},
             ],
             mail_port=465,
             mail_accounts=[
@@ -290,6 +291,14 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         (
             {"mailman_lists": [{"name": "a", "expected_members": -1, "posts_per_day": 1}]},
             "mailman_lists[#1].expected_members: must be 0 or more, not -1 (for example 250)",
+        ),
+        (
+            {"archive_keep": "5 years"},
+            "archive_keep: '5 years' is not a duration in years, months and days (for example 5y)",
+        ),
+        (
+            {"mailman_lists": [{"name": "a", "archive_keep": "0d"}]},
+            "mailman_lists[#1].archive_keep: '0d' is not a duration in years, months and days (for example 5y)",
         ),
         (
             {"mailman_lists": [{"name": "a", "expected_members": 250}]},

@@ -16,7 +16,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import 
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 
 # Keys of a list that Mailman doesn't store.
-NOT_MAILMANS = ("expected_members", "posts_per_day", "hold_spam")
+NOT_MAILMANS = ("archive_keep", "expected_members", "posts_per_day", "hold_spam")
 _KEPT_ABOUT_MEMBERS = (*ROSTER_KEYS, MEMBERS_FROM)
 _POLICY = "subscription_policy"
 _CLOSED = "closed"

@@ -101,6 +101,7 @@ AT_LEAST_ONE = {
     "mail_budget_answers_per_hour": 10,
 }
 TEMPLATES = "templates"
+ARCHIVE_KEEP = re.compile(r"(?:[1-9][0-9]*[ymd])+")
 DEMAND = {"expected_members": "250", "posts_per_day": "0.5"}
 PLAN = {
     "domain": "mailman_domain",
@@ -550,6 +551,15 @@ def demand(values: Values) -> Problems:
             yield Problem(f"{where}.{key}", f"is required with {next(iter(given))}", DEMAND[key])
 
 
+def archives(values: Values) -> Problems:
+    """Posts are kept for a duration, or indefinitely."""
+    for name, value in [("archive_keep", values.get("archive_keep"))] + [
+        (f"{where}.archive_keep", item.get("archive_keep")) for where, item in _lists(values)
+    ]:
+        if value not in (None, "") and not ARCHIVE_KEEP.fullmatch(str(value)):
+            yield Problem(name, f"{value!r} is not a duration in years, months and days", "5y")
+
+
 def _is_amount(value: Any) -> bool:
     """Return whether a number is 0 or more; the spec reports other types."""
     try:
@@ -662,6 +672,7 @@ RULES = (
     list_members,
     list_filters_and_subscription,
     demand,
+    archives,
     settings_of_lists,
     templates_of_lists,
     accounts,
