@@ -100,7 +100,7 @@ class Archive:
         # Not by deleting objects: that would delete a post that has just come, too.
         for address in self._sender_addresses():
             senders = Sender.objects.filter(pk=address, emails__isnull=True)
-            Sender.objects.filter(pk__in=list(senders))._raw_delete("default")
+            Sender.objects.filter(pk__in=list(senders.values_list("pk", flat=True)))._raw_delete(senders.db)
         if numbers:
             with search_index.locked(INDEX_WAIT_SECONDS):
                 search_index.compact()
