@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from mailbox import MMDF
 from pathlib import Path
 
 from mailman.app.moderator import handle_message
@@ -34,7 +33,7 @@ from mailman.rest.helpers import NotFound, okay
 from sqlalchemy import func, or_
 from zope.component import getUtility
 
-from listkit.common.message.addresses import addresses_in
+from listkit.person.digest import clean_digest
 from listkit.person.finding import Finding, Held
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
@@ -263,25 +262,6 @@ class Records:
         for row in self._store.query(StoredMessage).filter(wanted).all():
             if not any(True for _ in getUtility(IPendings).find(pend_type="data", held_msgid=row.message_id)):
                 getUtility(IMessageStore).delete_message(row.message_id)
-
-
-def clean_digest(file: Path, person: Person) -> None:
-    """Delete the person's posts from the mailbox of the next digest, and the person from others."""
-    redactor = Redactor(person)
-    mailbox = MMDF(file, create=False)
-    mailbox.lock()
-    try:
-        for key, message in list(mailbox.items()):
-            if any(map(person.has, addresses_in(str(message["from"] or "")))):
-                mailbox.remove(key)
-            elif redactor.message(message):
-                mailbox[key] = message
-        mailbox.flush()
-        if not len(mailbox):
-            # Mailman would send an empty digest.
-            file.unlink()
-    finally:
-        mailbox.close()
 
 
 def _value(pended: Pended, key: str) -> str:

@@ -5,6 +5,7 @@
     erasure      search and erasure in all parts; continues after a crash
     parts        the parts on this host
     core         Mailman's core and its files
+    digest       the mailbox of a list's next digest
     records      the bridge's journal and the budget's ledger
     mailbox      the folders at the mail provider
     relay        Postfix's queue

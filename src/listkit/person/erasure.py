@@ -37,14 +37,15 @@ class Search:
 def search(person: Person, parts: Sequence[Part]) -> Search:
     """Find all that is held, under all addresses and names that any part knows. Raises `FAILURES`."""
     for _ in range(_MOST_ROUNDS):
-        held = [part.find(person) for part in parts]
-        names = frozenset(plain(name) for one in held for name in one.names)
-        shared = frozenset(plain(name) for one in held for name in one.shared_names)
+        known = [part.find(person) for part in parts if part.identifies]
+        names = frozenset(plain(name) for one in known for name in one.names)
+        shared = frozenset(plain(name) for one in known for name in one.shared_names)
         own = frozenset(filter(is_distinctive, names - shared))
-        wider = person.also((address for one in held for address in one.addresses), own)
+        wider = person.also((address for one in known for address in one.addresses), own)
         if wider == person:
             break
         person = wider
+    held = [*known, *(part.find(person) for part in parts if not part.identifies)]
     return Search(
         person,
         tuple(finding for one in held for finding in one.findings),

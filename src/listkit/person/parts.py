@@ -31,20 +31,21 @@ class Choices:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of the site. Both functions may raise `FAILURES`."""
+    """A part of the site. Both functions may raise `FAILURES`. identifies: whether it knows other addresses, too."""
 
     name: str
     find: Callable[[Person], Held]
     erase: Callable[[Person, Choices], None]
+    identifies: bool = False
 
 
 def parts() -> Iterator[Part]:
     """Yield the parts on this host, in the order in which they are erased: logs come last, as erasing is logged."""
     if has_core():
         yield Part("the bridge's configuration", _site_addresses, lambda *_: None)
-        yield Part("Mailman's core", core.find, lambda person, choices: core.erase(person, bans=choices.bans))
+        yield Part("Mailman's core", core.find, lambda person, choices: core.erase(person, bans=choices.bans), True)
     if has_web():
-        yield Part("the web interface and the archive", _find_web, _erase_web)
+        yield Part("the web interface and the archive", _find_web, _erase_web, True)
     if has_core():
         yield Part("Mailman's files", _found(core.waiting), lambda person, _: core.erase_set_aside(person))
         yield from _records()

@@ -19,10 +19,20 @@ class Site:
 
     def __init__(self):
         self.members, self.posts, self.aliases = {ANA, WORK}, {WORK}, set()
+        self.searched = []
         self.obstacles, self.breaks, self.journal = (), False, None
 
     def parts(self):
-        return [Part("core", self.find_core, self.erase_core), Part("web", self.find_web, self.erase_web)]
+        return [
+            Part("core", self.find_core, self.erase_core, identifies=True),
+            Part("web", self.find_web, self.erase_web, identifies=True),
+            Part("logs", self.find_logs, lambda *_: None),
+        ]
+
+    def find_logs(self, person):
+        """Logs name addresses, and are asked once: reading them takes time."""
+        self.searched.append(person.addresses)
+        return Held()
 
     def find_core(self, person):
         if not self.members & person.addresses:
@@ -64,6 +74,7 @@ def test_all_addresses_and_the_names_of_one_person_only_are_found(site):
     assert found.person.addresses == {ANA, WORK}
     assert found.person.names == {"Ana Lopez"} and found.unused_names == {"Ana", "Jo Doe"}
     assert [finding.kind for finding in found.findings] == ["membership", "membership", "post"]
+    assert site.searched == [{ANA, WORK}]
 
 
 def test_show_prints_everything_in_plain_words(site, capsys):

@@ -3,6 +3,7 @@
 import gzip
 import json
 import sqlite3
+from mailbox import MMDF
 
 import pytest
 
@@ -12,6 +13,7 @@ from listkit.budget.answers import Answered
 from listkit.budget.ledger import Ledger
 from listkit.common.answers import Answer
 from listkit.person import core, files, mailbox, records, relay
+from listkit.person.digest import clean_digest
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
 
@@ -94,6 +96,33 @@ class TestLedger:
         answers = {one.queue_id: one.recipients for one in ledger.answers(0)}
         assert answers == {"A1": {"ben@example.org", ANA.alias}, "B2": {"ben@example.org"}}
         assert found(tmp_path) == []
+
+
+class TestDigest:
+    @staticmethod
+    def message(author: str, text: str) -> str:
+        return f"From: {author}\nTo: dev@example.org\nSubject: Plums\n\n{text}\n"
+
+    def test_the_persons_posts_go_and_others_no_longer_name_them(self, tmp_path):
+        digest = MMDF(tmp_path / "digest.mmdf")
+        for author, text in (
+            ("Ana Lopez <ana@example.org>", "mine"),
+            ("ben@example.org", "Ana Lopez wrote"),
+            ("c@c.test", "other"),
+        ):
+            digest.add(self.message(author, text))
+        digest.close()
+        clean_digest(tmp_path / "digest.mmdf", ANA)
+        texts = [message.get_payload(decode=True).decode() for message in MMDF(tmp_path / "digest.mmdf")]
+        assert texts == ["(name removed) wrote\n", "other\n"] and found(tmp_path) == []
+        assert [path.name for path in tmp_path.iterdir()] == ["digest.mmdf"]
+
+    def test_no_empty_digest_is_left(self, tmp_path):
+        digest = MMDF(tmp_path / "digest.mmdf")
+        digest.add(self.message("ana@example.org", "mine"))
+        digest.close()
+        clean_digest(tmp_path / "digest.mmdf", ANA)
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_only_messages_that_mailman_has_set_aside_are_deleted(tmp_path):
