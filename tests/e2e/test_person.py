@@ -83,7 +83,7 @@ def test_after_erasing_nothing_on_the_host_names_the_person(deployment, release,
         assert last_owner.returncode == 2 and f"last owner of {mailing_list.address}" in last_owner.stderr
         mailing_list.add_owner(person("owner"))
         planned = erase(site, quirina.work, "--dry-run")
-        assert planned.returncode == 0 and named_in_files(site, quirina) and quirina.last in planned.stderr
+        assert planned.returncode == 0 and named_in_files(site, quirina)
         erased = erase(site, quirina.work, "--bans")
         assert erased.returncode == 0, erased.stdout + erased.stderr
         assert "Your posts in the archive: 1." in erased.stdout and "What this can't reach" in erased.stdout

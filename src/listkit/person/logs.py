@@ -12,6 +12,8 @@ from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
 
 _NO_MATCH = 1
+_OWN_COMMAND = b"listkit person"
+"""In what sudo logs: nothing else may be held about the address."""
 
 
 def find(person: Person) -> Iterator[Finding]:
@@ -34,10 +36,9 @@ def erase(person: Person, *, journal: bool) -> None:
 def journal_lines(person: Person) -> int:
     """Return how many lines of the system's journal name the person."""
     texts = "|".join(re.escape(text) for text in (*sorted(person.addresses), *sorted(person.names)))
-    # This program's own command line is in the journal of sudo.
     command = ["journalctl", "-q", "--no-pager", "-o", "cat", "--case-sensitive=no", f"--grep={texts}"]
     with subprocess.Popen([*command], stdout=subprocess.PIPE) as listing:
-        count = sum(1 for _ in listing.stdout or ())
+        count = sum(_OWN_COMMAND not in line for line in listing.stdout or ())
     if listing.returncode not in (0, _NO_MATCH):
         raise subprocess.CalledProcessError(listing.returncode, command[0])
     return count

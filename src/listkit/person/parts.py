@@ -14,10 +14,13 @@ from listkit.budget import ledger
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import RestError
 from listkit.person import core, logs, mailbox, records, relay
+from listkit.person.files import naming
 from listkit.person.finding import Finding, Held
 from listkit.person.identity import Person
+from listkit.person.redaction import Redactor
 from listkit.web import command as web
 
+PAGE_CACHE = Path("/var/lib/nginx/listkit")
 FAILURES = (OSError, ImapError, RestError, ConfigurationError, subprocess.SubprocessError, web.Failure)
 
 
@@ -97,6 +100,9 @@ def _find_web(person: Person) -> Held:
 
 def _erase_web(person: Person, _: Choices) -> None:
     _web("person-erase", person)
+    # nginx asks the web interface for a page whose file is gone.
+    for page in naming(Redactor(person), PAGE_CACHE):
+        page.unlink(missing_ok=True)
 
 
 def _web(subcommand: str, person: Person) -> dict:
