@@ -199,7 +199,6 @@ def reindex_archives(options: argparse.Namespace) -> int:
 def prune_archives(options: argparse.Namespace) -> int:
     """Delete what has expired in the archives of all lists; return the exit status."""
     become_web_user()
-    os.nice(NICENESS)
     from listkit.archive.retention import Retention
 
     try:

@@ -56,7 +56,6 @@ def test_a_wrong_duration_is_named(tmp_path, content, problem):
 
 def test_without_a_duration_the_nightly_run_ends_before_django_is_loaded(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cli, "become_web_user", lambda: None)
-    monkeypatch.setattr(cli.os, "nice", lambda increment: 0)
     monkeypatch.setattr(cli, "_load_django", lambda: pytest.fail("Django was loaded"))
     (tmp_path / "archive.json").write_text('{"keep": "", "lists": {}}')
     monkeypatch.setattr("listkit.archive.retention.CONFIGURATION", tmp_path / "archive.json")
