@@ -12,6 +12,7 @@ from listkit.mailman.patches import (
     email_commands,
     forked_runners,
     held_post_notices,
+    help_language,
     list_archivers,
     list_defaults,
     lmtp_once,
@@ -57,6 +58,7 @@ CLASSES = (
 COMPONENTS = (
     automatic_mail.PATCH,
     email_commands.PATCH,
+    help_language.PATCH,
     list_archivers.PATCH,
     list_defaults.PATCH,
     owner_mail_author.PATCH,
