@@ -192,8 +192,16 @@ def test_whom_mailman_refuses_is_left_out(mailman, apply):
     assert apply([one.declaration()])
 
 
-def test_an_old_address_at_the_same_domain_needs_no_alias():
+def test_only_another_address_than_the_old_one_needs_an_alias():
     assert "acceptable_aliases" not in imported(description(domain="example.org")).entry["settings"]
+    renamed = imported(description(name="press", domain="example.org"))
+    assert renamed.entry["settings"]["acceptable_aliases"] == ["^news@"]
+
+
+def test_the_aliases_of_all_lists_stay():
+    defaults = {**DEFAULTS, "acceptable_aliases": ["^[^@]+@example[.]net$"]}
+    (one,) = declaring.imported([description()], "example.org", defaults)
+    assert one.entry["settings"]["acceptable_aliases"] == ["^[^@]+@example[.]net$", "^news@"]
 
 
 def test_a_list_declared_as_absent_is_not_made():
@@ -206,7 +214,7 @@ def test_a_list_declared_as_absent_is_not_made():
 def test_the_action_returns_declarations_files_and_a_report(tmp_path):
     source = tmp_path / "source"
     source.mkdir()
-    (source / "news.csv").write_text(f"address\n{BEN}\n")
+    (source / "news.csv").write_text(f"address,name\n{BEN},{{{{ 7 * 7 }}}}\n")
     (source / "other.csv").write_text("address\n")
     action = {
         "source": "csv",
@@ -217,11 +225,13 @@ def test_the_action_returns_declarations_files_and_a_report(tmp_path):
     }
     wanted = {
         "mailman_lists": [{"name": "news"}],
-        "declarations": [{"name": "news", "members": [{"address": BEN}]}],
+        "declarations": [{"name": "news", "members": [{"address": BEN, "display_name": "NAME"}]}],
     }
+    # Texts of the other system that look like templates aren't evaluated.
+    name = "'{' ~ '{ 7 * 7 }' ~ '}'"
     conditions = [
         "found is not changed",
-        *(f"found.{key} == {value!r}" for key, value in wanted.items()),
+        *(f"found.{key} == {value!r}".replace("'NAME'", name) for key, value in wanted.items()),
         f"found.files | map(attribute='path') | map('replace', '{tmp_path}/imported/', '') | list"
         " == ['lists.yml', 'report.txt', 'members/news@example.org.csv']",
         f"found.report[0] == 'news@example.org, from {source}/news.csv: 1 members'",

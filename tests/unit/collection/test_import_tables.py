@@ -43,7 +43,7 @@ def test_a_group(file):
         Entry("cy@example.org", "Cy", "mime_digests", "by_bounces"),
     ]
     told = dict(found.left_out)
-    assert told["di@example.org"] == "is no member: its group status is 'invited'"
+    assert told["di@example.org"] == "is not a member: the group status is 'invited'"
     assert "'moderated'" in told["cy@example.org"] and "settings" in told and "owners" not in told
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible_collections.listkit.infomaniak.plugins.modules import mailing_lists_info
+from ansible_collections.listkit.kit.plugins.plugin_utils.importing import infomaniak
 from module_run import HOSTING
 
 from infomaniak_api.account import MailingList
@@ -29,3 +30,14 @@ def test_the_lists_with_all_that_is_known_of_them(run, api):
 
 def test_none(run):
     assert run(mailing_lists_info, mail_hosting=HOSTING)["lists"] == []
+
+
+def test_the_kit_can_import_them(run, api):
+    config = {"who_can_send": 1, "who_can_subscribe": 2, "subject": "Board", "lang": "de", "use_reply_to": 0}
+    board = MailingList("board", "The board", ["ben@example.org"], ["ana@example.org"], "Hallo", config=config)
+    api.account.hostings[HOSTING].mailing_lists = {"board": board}
+    (found,) = infomaniak.describe(run(mailing_lists_info, mail_hosting=HOSTING)["lists"])
+    assert (found.name, found.domain, found.keys["moderators"]) == ("board", "example.org", ["ana@example.org"])
+    assert [entry.address for entry in found.members] == ["ben@example.org"]
+    assert found.settings["subscription_policy"] == "confirm_then_moderate"
+    assert found.settings["reply_goes_to_list"] == "no_munging" and found.settings["subject_prefix"] == "Board "

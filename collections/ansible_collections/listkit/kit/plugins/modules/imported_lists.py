@@ -11,7 +11,7 @@ version_added: 0.1.0
 description:
   - Reads lists of another system on the control machine, and returns them as C(mailman_lists) declares lists.
   - Nothing is written, and nothing of the source is executed.
-  - What the inventory declares wins. Owners, moderators, bans and header matches that exist in Mailman stay.
+  - The inventory wins. Owners, moderators, bans and header matches that exist in Mailman stay.
 author: The kit's authors (@listkit)
 attributes:
   check_mode:
@@ -98,7 +98,7 @@ files:
   elements: dict
   returned: success
 report:
-  description: What is imported, what isn't and why, and how to import the archives, as lines.
+  description: Lines with the imported lists, the parts that are left out and why, and commands for the archives.
   type: list
   elements: str
   returned: success

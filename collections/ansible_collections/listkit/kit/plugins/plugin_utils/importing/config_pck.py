@@ -58,14 +58,14 @@ class Config:
 
     @classmethod
     def read(cls, data: bytes, origin: str) -> Config:
-        """Return what a file holds. Raises CannotImport; `origin` is the file's name in the error."""
+        """Return the content of a file. Raises CannotImport; `origin` is the file's name in the error."""
         if len(data) > _LARGEST_BYTES:
-            raise CannotImport(f"{origin}: is larger than {_LARGEST_BYTES >> 20} MiB, which no config.pck is")
+            raise CannotImport(f"{origin}: is larger than {_LARGEST_BYTES >> 20} MiB; a config.pck is far smaller")
         try:
             values = _Unpickler(io.BytesIO(data), encoding="bytes").load()
         except pickle.UnpicklingError as error:
             raise CannotImport(f"{origin}: is not a config.pck of Mailman 2.1: {error}") from error
-        # What damaged pickles raise, besides.
+        # Damaged pickles raise these, too.
         except (ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, TypeError, ValueError) as error:
             raise CannotImport(f"{origin}: is not a config.pck of Mailman 2.1, or is damaged: {error!r}") from error
         if not isinstance(values, dict) or not {b"owner", b"real_name"} <= set(values):

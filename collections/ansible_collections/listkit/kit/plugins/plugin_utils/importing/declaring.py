@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Lists of another system as declarations, together with what the inventory declares and what exists already.
+"""Combine lists of another system with the lists that the inventory declares and those in Mailman.
 
-The inventory wins: its next run would change back anything else. Nobody who exists in Mailman is removed.
+The inventory wins: its next run would change back anything else. No one is removed in Mailman.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _INVENTORY_WINS = "the inventory's value stays"
 
 @dataclass
 class Imported:
-    """One list: its entry in `mailman_lists`, those to add to its members, and what the report says of it.
+    """One list: its entry in `mailman_lists`, the members to add, and its part of the report.
 
     members: everyone in the source who can be a member.
     joining: those of them who haven't left since an earlier import.
@@ -56,14 +56,14 @@ class Imported:
         return bool(self.description.skipped)
 
     def declaration(self) -> dict[str, Any]:
-        """Return what the role `lists` applies: the entry, with the members to add."""
+        """Return the entry with the members to add, for the role `lists`."""
         people = [{"address": entry.address, **entry.properties()} for entry in self.joining]
         others = {*NOT_MAILMANS, *ROSTER_KEYS, MEMBERS_FROM}
         entry = {key: value for key, value in self.entry.items() if key not in others}
         return {**entry, "members": people} if people else entry
 
     def lines(self) -> Iterator[str]:
-        """Yield what the report says."""
+        """Yield the lines of the report."""
         described = self.description
         if self.is_skipped:
             yield f"{self.address}: not imported: {described.skipped}"
@@ -150,10 +150,10 @@ def _settings(
 ) -> dict[str, Any]:
     """Return the keys of an entry for the settings that a new list wouldn't have."""
     settings = dict(described.settings)
-    if described.domain == domain or not described.domain:
-        settings.pop(_ALIASES, None)
-    elif _ALIASES in settings and _ALIASES in defaults:
-        settings[_ALIASES] = [*defaults[_ALIASES], *settings[_ALIASES]]
+    if _ALIASES in settings:
+        own = [f"^{re.escape(described.name)}@"] if described.domain == domain else []
+        others = [alias for alias in settings[_ALIASES] if alias not in own]
+        settings[_ALIASES] = [*defaults.get(_ALIASES, ()), *others]
     usual = {**initial_settings(address), **defaults}
     unusual = {
         name: value

@@ -18,14 +18,14 @@ class CannotImport(ValueError):
 
 @dataclass
 class Description:
-    """A list, and what of it can't be declared.
+    """A list, and the parts of it that can't be declared.
 
     name: the part before the @.
     origin: the file, directory or service that it was read from.
     domain: the part after the @ in the other system, if the source has it.
     keys: keys of an entry of `mailman_lists` that aren't settings.
     archives: files with older posts.
-    left_out: what isn't imported, and the reason.
+    left_out: parts that aren't imported, each with the reason.
     skipped: why nothing of the list is imported; empty for a list that is.
     """
 

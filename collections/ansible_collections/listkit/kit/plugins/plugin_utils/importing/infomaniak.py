@@ -9,7 +9,7 @@ from typing import Any
 from ansible_collections.listkit.kit.plugins.plugin_utils.importing.description import Description
 
 _ORIGIN = "Infomaniak"
-# By who_can_send: what happens to posts of members, and of others; see Infomaniak's API.
+# By who_can_send: the actions on posts of members, and of others; see Infomaniak's API.
 _SEND = {
     0: ("defer", "reject"),
     1: ("hold", "reject"),

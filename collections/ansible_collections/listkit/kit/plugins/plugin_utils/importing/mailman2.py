@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Lists of Mailman 2.1, from their `config.pck`.
 
-The mapping is that of `mailman/utilities/importer.py` in Mailman 3.3.10, with three differences: what would make mail
-through a mail service fail stays as the kit has it, each thing that is left out is reported, and a text of the welcome
-message is kept.
+The mapping is that of `mailman/utilities/importer.py` in Mailman 3.3.10, with three differences: the settings without
+which mail through a mail service fails stay as the kit has them, everything that is left out is reported, and the text
+of the welcome message is kept.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ _CHOICES: dict[str, tuple[str, dict[int, str]]] = {
 _MEMBER_ACTIONS = {0: "hold", 1: "reject", 2: "discard"}
 _HEADER_ACTIONS = {0: "defer", 2: "reject", 3: "discard", 6: "accept", 7: "hold"}
 _NONMEMBERS = ("accept", "hold", "reject", "discard")
-# What has no counterpart, with the value that means nothing special, and why.
+# Settings without a counterpart: the usual value, which needs no report, and the reason.
 _LEFT_OUT: dict[str, tuple[Any, str]] = {
     "dmarc_moderation_action": (0, "the kit's own measure against DMARC failures stays"),
     "from_is_list": (0, "the kit's own measure against DMARC failures stays"),
@@ -262,7 +262,7 @@ def _is_sender(listed: Description, name: str, sender: str) -> bool:
 
 
 def _add_filters(listed: Description, config: Config) -> None:
-    # Patterns come first, so that an address that one covers is what is left out.
+    # Patterns come first, so that addresses that they cover are left out.
     listed.ban(sorted(config.texts("ban_list"), key=lambda ban: not ban.startswith("^")))
     listed.match_headers(_header_matches(listed, config))
 

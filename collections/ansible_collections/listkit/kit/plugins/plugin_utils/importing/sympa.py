@@ -16,7 +16,7 @@ FILE = "config"
 _MEMBER_FILES = ("member.dump", "subscribers.db.dump", "subscribers")
 _FOOTER_FILES = ("message_footer", "message.footer")
 _FOOTER = "list:member:regular:footer"
-# Sympa's scenarios for posting: what happens to posts of members, and of others.
+# Sympa's scenarios for posting: the actions on posts of members, and of others.
 _SEND = {
     "closed": ("reject", "reject"),
     "confidential": ("defer", "discard"),
@@ -49,7 +49,7 @@ _UNSUBSCRIBE[_CLOSED] = "moderate"
 _REVIEW = {"public": "public", "private": "members"}
 _ARCHIVE = {"public": "public", "private": "private"}
 _REPLY_TO = {"list": "point_to_list", "sender": "no_munging", "other_email": "explicit_header"}
-# What has another form in Mailman, or none that anyone would miss.
+# Read above, or without effect outside of Sympa.
 # fmt: off
 _KNOWN = frozenset((
     "anonymous_sender", "archive", "bouncers_level1", "bouncers_level2", "clean_delay_queuemod", "creation",
@@ -132,12 +132,12 @@ def _list(folder: Path) -> Description:
 
 
 def _word(config: _Config, name: str) -> str:
-    """Return the name of a scenario without what Sympa notifies besides, such as `open` for `open_notify`."""
+    """Return the name of a scenario without its notices, such as `open` for `open_notify`."""
     return re.sub(r"[_,](notify|quiet)$", "", config.values.get(name, ""))
 
 
 def _choose(listed: Description, name: str, word: str, setting: str, words: dict[str, str], otherwise: str) -> None:
-    """Set a setting to what Sympa's word means, or to a stricter value, which is reported."""
+    """Set a setting to the counterpart of Sympa's word, or to a stricter value, which is reported."""
     if word and word not in words:
         listed.leave_out(name, f"{word!r} has no counterpart; {setting} is {otherwise!r}")
     if word:

@@ -70,10 +70,10 @@ def _add_people(listed: Description, file: Path, text: str) -> None:
             "as Google exports them"
         )
     roles = {row[address].lower(): row[role].lower() for row in rows}
-    # Who is invited, has asked to join, or is banned isn't a member.
+    # People who are invited, have asked to join, or are banned aren't members.
     others = {person: found for person, found in roles.items() if found not in _MEMBER}
     for person, found in others.items():
-        listed.leave_out(person, f"is no member: its {role} is {found!r}")
+        listed.leave_out(person, f"is not a member: the {role} is {found!r}")
     listed.add_members(
         (where, entry) for where, entry in files.FORMATS["google"](text) if entry["address"].lower() not in others
     )
