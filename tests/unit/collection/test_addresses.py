@@ -117,6 +117,14 @@ def test_addresses_of_other_domains_are_no_aliases():
     assert "needs 10 aliases" in report(["press@example.net"], synonyms=["example.net"])
 
 
+def test_the_addresses_that_lists_do_not_send_from_are_ready_for_the_form_for_many():
+    nine = report(lists(9))
+    assert "make redirection addresses of the 36 that lists don't send from, which leaves 46 aliases" in nine
+    rows = [line.strip() for line in nine.splitlines() if line.endswith(";1")]
+    assert rows[:2] == ["list0-join;mailman@example.org;1", "list0-leave;mailman@example.org;1"] and len(rows) == 36
+    assert ";1" not in report(lists(10)) and ";1" not in report(lists(5))
+
+
 def test_several_mailboxes():
     accounts = {"mailman@example.org": ["list0"], "lists2@example.org": ["list1", "not-made-yet"]}
     first, second, hint = report(lists(3), accounts=accounts).split("\n\n")

@@ -15,6 +15,9 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 
 ROUND_TRIP = "`sudo listkit check --round-trip` on the host shows whether mail arrives for each of them."
 
+# Lists send from all others, and the service accepts a mailbox's own address and its aliases as senders only.
+RECEIVING_SUB_ADDRESSES = ("join", "leave", "subscribe", "unsubscribe")
+
 
 @dataclass(frozen=True)
 class Mailbox:
@@ -117,6 +120,14 @@ def _advice(box: Mailbox, limit: int) -> str:
     if len(shorter) <= limit:
         names = " and ".join(f"-{sub}" for sub in SYNONYM_SUB_ADDRESSES)
         lines.append(f"- leave out {names}, which do the same as -join and -leave: {len(shorter)} aliases; or")
+    fewer = box.aliases(without=RECEIVING_SUB_ADDRESSES)
+    if len(fewer) <= limit:
+        others = [alias for alias in box.aliases() if alias not in fewer]
+        lines.append(
+            f"- make redirection addresses of the {len(others)} that lists don't send from, which leaves {len(fewer)}"
+            " aliases. As CSV for Infomaniak's form for many addresses, which accepts 50 in 24 hours:"
+        )
+        lines += [f"    {alias};{box.address};1" for alias in others] + ["  or"]
     per_list = len(list_addresses("list@example.org"))
     first, other = (limit - len(box.extra)) // per_list, limit // per_list
     if first > 0:
