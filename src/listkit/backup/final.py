@@ -22,6 +22,7 @@ PATH = STATE / "final.json"
 UNITS = (
     # These would report a host that has nothing to do, or change its state.
     "listkit-alert.timer",
+    "listkit-archive-prune.timer",
     "listkit-backup.timer",
     "listkit-backup-drill.timer",
     "listkit-canary.timer",
