@@ -21,6 +21,7 @@ COMMANDS = {
     "members": Command("listkit.members.cli", "import, export or synchronise the members of a list"),
     "person": Command("listkit.person.cli", "show what is held about a person, or erase the person"),
     "release": Command("listkit.trace.cli", "let a message go on that waits", "release"),
+    "report": Command("listkit.report.cli", "show posts, members, bounces and mail sent in a month"),
     "repost": Command("listkit.trace.cli", "have the bridge deliver a message again", "repost"),
     "trace": Command("listkit.trace.cli", "follow a message through the site"),
     "version": Command("listkit.version", "show the version; with --json, also Debian's packages"),

@@ -21,6 +21,9 @@ from listkit.bridge.policy import FailedLogin, Timestamp, is_another_day
 
 log = logging.getLogger(__name__)
 
+NAME = "journal.sqlite"
+"""The file, in the directory of the bridge's state."""
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS delivered (id TEXT PRIMARY KEY, recipient TEXT NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS delivered_at ON delivered (at);
@@ -233,6 +236,17 @@ class Journal:
     def _rows(self, query: str, *values: object) -> list[tuple]:
         with self._lock:
             return self._quick.execute(query, values).fetchall()
+
+
+def count_refusals(path: Path, begin: float, end: float, *, without: str) -> int:
+    """Return how many messages were not delivered between these times, in seconds since 1970, for another reason.
+
+    Changes nothing. Raises sqlite3.Error.
+    """
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as connection:
+        query = "SELECT count(*) FROM refusals WHERE at >= ? AND at < ? AND reason != ?"
+        (count,) = connection.execute(query, (begin, end, without)).fetchone()
+        return int(count)
 
 
 def _connect(path: Path, synchronous: str) -> sqlite3.Connection:

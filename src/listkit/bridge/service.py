@@ -10,6 +10,7 @@ import time
 from listkit.bridge.config import Configuration
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.delivery import DeliveryAgent, InFlight
+from listkit.bridge.journal import NAME as JOURNAL
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.metrics import Metrics
@@ -33,7 +34,7 @@ class Service:
 
     def run(self) -> int:
         """Run until a signal stops it; return 1 when a thread died, else 0."""
-        journal = Journal(self._configuration.state / "journal.sqlite")
+        journal = Journal(self._configuration.state / JOURNAL)
         workers = self._workers(journal)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())

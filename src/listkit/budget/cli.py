@@ -88,12 +88,7 @@ def _show(arguments: argparse.Namespace) -> int:
 def _forecast(arguments: argparse.Namespace) -> int:
     site = accounts.load(arguments.configuration)
     book = ledger.Ledger(arguments.ledger, readonly=True)
-    now = time.time()
-    since = now - forecast.OBSERVED_DAYS * forecast.DAY_SECONDS
-    made = [
-        forecast.forecast(account, book.charges(account.address, since), book.first_charge(), now)
-        for account in site.accounts
-    ]
+    made = forecast.of_site(site, book, time.time())
     if arguments.json:
         print(json.dumps([asdict(item) | {"needed": item.needed, "fits": item.fits} for item in made], indent=2))
     else:

@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from listkit.budget.accounts import Account
+from listkit.budget.accounts import Account, Site
+from listkit.budget.ledger import Ledger
 from listkit.budget.window import Charge, Kind
 
 DAY_SECONDS = 86_400
@@ -55,6 +56,12 @@ def may_become_bulk_sender(accounts: Iterable[Account]) -> bool:
     """Return whether the accounts together may send so much in a day that one provider could get `BULK_SENDER`."""
     per_day = sum(account.limits.recipients * DAY_SECONDS / account.limits.window for account in accounts)
     return per_day >= BULK_SENDER
+
+
+def of_site(site: Site, ledger: Ledger, now: float) -> list[Forecast]:
+    """Return the forecast of each account."""
+    since, first = now - OBSERVED_DAYS * DAY_SECONDS, ledger.first_charge()
+    return [forecast(account, ledger.charges(account.address, since), first, now) for account in site.accounts]
 
 
 def forecast(account: Account, charges: Iterable[Charge], first_charge: float | None, now: float) -> Forecast:

@@ -65,13 +65,19 @@ _WAITING = {
 
 def logged(since: float, directory: Path = LOGS) -> Iterator[Event]:
     """Yield what Mailman logged about messages since then. Raises OSError."""
-    for path in sorted(directory.glob("mailman.log*"), key=lambda path: path.stat().st_mtime):
-        if path.stat().st_mtime >= since:
-            with _opened(path) as lines:
-                yield from (event for event in parse(lines) if event.time >= since)
+    for path in log_files(since, directory):
+        with opened(path) as lines:
+            yield from (event for event in parse(lines) if event.time >= since)
 
 
-def _opened(path: Path) -> Any:
+def log_files(since: float, directory: Path = LOGS) -> list[Path]:
+    """Return the files of the log that were written to since then, the oldest first. Raises OSError."""
+    times = {path: path.stat().st_mtime for path in directory.glob("mailman.log*")}
+    return sorted((path for path, written in times.items() if written >= since), key=lambda path: times[path])
+
+
+def opened(path: Path) -> Any:
+    """Return the lines of a log, which may be compressed, as a context manager. Raises OSError."""
     opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
     return opener(path, "rt", encoding="utf-8", errors="replace")
 
