@@ -20,7 +20,7 @@ SECRETS = Path("/etc/listkit/secrets")
 
 STATE = (
     *(MAILMAN / name for name in ("archives", "data", "ext", "lists", "messages", "queue", "templates")),
-    *(Path("/var/lib/listkit") / name for name in ("acme", "budget", "certificate", "templates")),
+    *(Path("/var/lib/listkit") / name for name in ("acme", "budget", "certificate", "report", "templates")),
     # What systemd shows as /var/lib/listkit-bridge is a link to it.
     Path("/var/lib/private/listkit-bridge"),
 )
