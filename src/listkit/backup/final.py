@@ -26,6 +26,7 @@ UNITS = (
     "listkit-backup.timer",
     "listkit-backup-drill.timer",
     "listkit-canary.timer",
+    "listkit-report.timer",
     "listkit-certificate.timer",
     "listkit-digests.timer",
     "listkit-notify.timer",

@@ -10,10 +10,11 @@ from datetime import date, timedelta
 import pytest
 from report_sources import NUMBERS, YESTERDAY
 
+from listkit.backup.files import STATE
 from listkit.common.rest import RestClient
 from listkit.report import gathering, mailman_log
 from listkit.report.day import Day, Disk, Usage, bounds, days_of, month_before
-from listkit.report.store import MONTHS_KEPT, DamagedRecords, Store
+from listkit.report.store import DIRECTORY, MONTHS_KEPT, DamagedRecords, Store
 
 TODAY = YESTERDAY + timedelta(days=1)
 NOW = ("posts", "members", "archived", "disks")
@@ -113,8 +114,7 @@ class TestStore:
         lists = {f"list{number}@x.test": 1000 + number for number in range(20)}
         day = Day(YESTERDAY, lists, lists, 9000, {"/": Disk(1, 2)}, {}, {}, 0, 0, 0, lists, {"a@x.test": Usage(9, 9)})
         months = [f"{year}-{month:02}" for year in (2025, 2026) for month in range(1, 13)]
-        for month in months:
-            store.add(replace(day, date=date.fromisoformat(f"{month}-01")))
+        store.add(*(replace(day, date=date.fromisoformat(f"{month}-01")) for month in months))
         store.prune()
         assert store.months() == months[-MONTHS_KEPT:] and MONTHS_KEPT >= 14
         assert max(path.stat().st_size for path in store.directory.iterdir()) < 2000
@@ -132,3 +132,7 @@ class TestStore:
 def test_a_month_has_its_days():
     assert [len(list(days_of(month))) for month in ("2026-02", "2028-02", "2026-12")] == [28, 29, 31]
     assert (month_before("2026-12"), month_before("2027-01")) == ("2026-11", "2026-12")
+
+
+def test_backups_have_the_records():
+    assert DIRECTORY in STATE
