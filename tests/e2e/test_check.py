@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -29,6 +30,13 @@ class Breakage(NamedTuple):
     seen: str = ""
     """A part of the cause that is named."""
 
+
+MANAGE = "python3 /usr/share/mailman3-web/manage.py"
+QUEUE_A_JOB = """
+from django.db import connection
+row = "('default', 'signed in 2023:1r31eq:', '2000-01-01')"
+connection.cursor().execute(f"insert into django_q_ormq (key, payload, lock) values {row}")
+"""
 
 BREAKAGES = {
     "a unit is stopped": Breakage("systemctl stop listkit-bridge", "listkit-bridge.service", seen="inactive"),
@@ -69,6 +77,14 @@ BREAKAGES = {
         "DNS",
         "umount /etc/resolv.conf",
         seen="no address for mail.infomaniak.com",
+    ),
+    "the job queue hangs": Breakage(
+        f"kill -STOP $(pgrep -f '^uWSGI mule 1$'); runuser -u www-data -- {MANAGE} shell -c {shlex.quote(QUEUE_A_JOB)}",
+        "background jobs",
+        "kill -CONT $(pgrep -f '^uWSGI mule 1$')",
+        at="web",
+        by="web",
+        seen="the oldest since 2023-11-1",
     ),
     "the relay is down": Breakage("systemctl stop postfix", "Postfix", "systemctl start postfix", seen="refused"),
     "the budget is stopped": Breakage("systemctl stop listkit-budget", "listkit-budget.service"),
@@ -198,3 +214,11 @@ def test_a_declared_list_that_changed_or_went_is_found(site: Site, declared_list
         assert f"→ {finding['remedy']}" in text
     finally:
         host.run("sed -i 's/\"gone@example.test\": {}, //' /etc/listkit/check.d/lists.json")
+
+
+def test_a_list_without_dmarc_mitigation_is_found(site: Site, mailing_list: MailingList):
+    mailing_list.configure(dmarc_mitigate_action="no_mitigation")
+    try:
+        assert mailing_list.address in failing(site.host)["DMARC mitigation"]["seen"]
+    finally:
+        mailing_list.configure(dmarc_mitigate_action="munge_from")

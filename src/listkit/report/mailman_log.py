@@ -23,6 +23,9 @@ _LINE = re.compile(
 )
 
 
+_BEGINNING = re.compile(r"(?P<time>\w{3} \d\d \d\d:\d\d:\d\d \d{4}) ")
+
+
 class NotLogged(Exception):
     """There is no log of the day."""
 
@@ -39,20 +42,24 @@ class Counts:
 
 def count(begin: float, end: float, directory: Path = core.LOGS) -> Counts:
     """Return what was logged between these times, in seconds since 1970. Raises NotLogged and OSError."""
-    files = core.log_files(begin, directory)
-    if not files:
-        raise NotLogged(f"{directory} has no log of that day")
     counts = Counts()
-    for path in files:
+    is_covered = False
+    for path in core.log_files(begin, directory):
         with core.opened(path) as lines:
-            _add(counts, lines, begin, end)
+            is_covered |= _add(counts, lines, begin, end)
+    if not is_covered:
+        raise NotLogged(f"{directory} has no log of that day")
     return counts
 
 
-def _add(counts: Counts, lines: Iterable[str], begin: float, end: float) -> None:
+def _add(counts: Counts, lines: Iterable[str], begin: float, end: float) -> bool:
+    """Count these lines; return whether they begin before the end."""
+    begins: float | None = None
     for line in lines:
+        if begins is None and (first := _BEGINNING.match(line)):
+            begins = _time(first)
         found = _LINE.match(line)
-        if not found or not begin <= datetime.strptime(found["time"], _TIME_FORMAT).timestamp() < end:
+        if not found or not begin <= _time(found) < end:
             continue
         if found["held"]:
             counts.held[found["held"].lower()] += 1
@@ -61,3 +68,8 @@ def _add(counts: Counts, lines: Iterable[str], begin: float, end: float) -> None
             counts.discarded += found["refused"] == "DISCARD"
         else:
             counts.bounces[found["scored"] or found["repeated"] or found["other"]] += 1
+    return begins is not None and begins < end
+
+
+def _time(found: re.Match[str]) -> float:
+    return datetime.strptime(found["time"], _TIME_FORMAT).timestamp()

@@ -80,14 +80,23 @@ def test_rotated_logs_count_too_and_older_ones_are_not_read(sources):
     assert mailman_log.count(begin, end, sources.log).rejected == 2
 
 
+def test_a_log_that_begins_after_the_day_says_nothing_of_it(sources):
+    before = YESTERDAY - timedelta(days=2)
+    with pytest.raises(mailman_log.NotLogged, match="no log of that day"):
+        mailman_log.count(*bounds(before), sources.log)
+    (sources.log / "mailman.log").write_text("")
+    with pytest.raises(mailman_log.NotLogged):
+        mailman_log.count(*bounds(YESTERDAY), sources.log)
+
+
 def test_days_that_were_missed_are_recorded_without_what_only_showed_then(sources, store):
     for day in (date(2026, 11, 26), date(2026, 11, 28)):
         store.add(Day(day, posts={}))
     made = gathering.record(store, sources, TODAY)
     assert [day.date.day for day in made] == [27, 29, 30]
     assert (made[-1].posts, made[-1].unknown) == ({"dev@x.test": 7, "ops@x.test": 0}, {})
-    # The log has one line of that day.
-    assert made[1].held == {"dev@x.test": 1}
+    # The log begins on the second one.
+    assert (made[0].held, made[1].held) == (None, {"dev@x.test": 1})
     assert set(made[1].unknown) == set(NOW) and {getattr(made[1], name) for name in NOW} == {None}
     assert sorted(store.days("2026-11")) == [date(2026, 11, day) for day in range(26, 31)]
 
