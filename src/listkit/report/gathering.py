@@ -59,13 +59,13 @@ def record(store: Store, sources: Sources, today: date) -> list[Day]:
 
     What only shows now is a fact about yesterday. Raises DamagedRecords and OSError.
     """
+    days = [today - timedelta(days=back) for back in range(DAYS_LOGGED, 0, -1)]
     # Before the first record, the host may not have existed.
-    reach = DAYS_LOGGED if store.months() else 1
-    days = (today - timedelta(days=back) for back in range(reach, 0, -1))
+    first = store.first() or days[-1]
     made = [
-        gather(day, sources, is_latest=day == today - timedelta(days=1))
+        gather(day, sources, is_latest=day == days[-1])
         for day in days
-        if day not in store.days(month_of(day))
+        if day >= first and day not in store.days(month_of(day))
     ]
     store.add(*made)
     store.prune()

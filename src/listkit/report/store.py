@@ -32,6 +32,10 @@ class Store:
         """Return the months of which there are records, the oldest first."""
         return sorted(path.stem for path in self.directory.glob("????-??.jsonl"))
 
+    def first(self) -> date | None:
+        """Return the first day with a record; None without records. Raises DamagedRecords."""
+        return next((min(days) for month in self.months() if (days := self.days(month))), None)
+
     def days(self, month: str) -> dict[date, Day]:
         """Return the records of a month. Raises DamagedRecords."""
         path = self._path(month)

@@ -90,8 +90,7 @@ def test_a_log_that_begins_after_the_day_says_nothing_of_it(sources):
 
 
 def test_days_that_were_missed_are_recorded_without_what_only_showed_then(sources, store):
-    for day in (date(2026, 11, 26), date(2026, 11, 28)):
-        store.add(Day(day, posts={}))
+    store.add(*(Day(date(2026, 11, day), posts={}) for day in (26, 28)))
     made = gathering.record(store, sources, TODAY)
     assert [day.date.day for day in made] == [27, 29, 30]
     assert (made[-1].posts, made[-1].unknown) == ({"dev@x.test": 7, "ops@x.test": 0}, {})
@@ -99,6 +98,11 @@ def test_days_that_were_missed_are_recorded_without_what_only_showed_then(source
     assert (made[0].held, made[1].held) == (None, {"dev@x.test": 1})
     assert set(made[1].unknown) == set(NOW) and {getattr(made[1], name) for name in NOW} == {None}
     assert sorted(store.days("2026-11")) == [date(2026, 11, day) for day in range(26, 31)]
+
+
+def test_days_before_the_first_record_are_not_made_up_for(sources, store):
+    store.add(Day(date(2026, 11, 29), posts={}))
+    assert [day.date for day in gathering.record(store, sources, TODAY)] == [YESTERDAY]
 
 
 def test_the_first_record_is_of_yesterday_and_no_day_is_recorded_twice(sources, store, monkeypatch):
