@@ -17,12 +17,11 @@ from listkit.check.components import bridge, relay
 from listkit.check.finding import Finding, Status
 from listkit.common.configuration import ConfigurationError, Table, load
 from listkit.common.rest import PASSWORD_FILE, RestClient, RestError
-from listkit.reachability import trips
+from listkit.reachability import BATCH, trips
 from listkit.reachability.targets import Target, target, targets
 from listkit.reachability.trips import State, Trip
 
 COMPONENT = "addresses"
-PATIENCE_SECONDS = 120.0
 _ARRIVAL = "mail arrives"
 
 
@@ -52,7 +51,7 @@ def check(named: Sequence[str], patience_seconds: float, announce: Callable[[str
         return
     announce(
         f"{len(wanted)} test messages leave through {sender} and count against its limit; the bridge deletes them"
-        f" when they arrive. Waiting up to {patience_seconds:.0f} s for each {trips.BATCH}"
+        f" when they arrive. Waiting up to {patience_seconds:.0f} s for each {BATCH}"
     )
     try:
         found = list(trips.make(wanted, sender, secret, patience_seconds))

@@ -13,8 +13,10 @@ Unit = Mapping[str, str]
 
 def check_units(names: Iterable[str]) -> Iterator[Finding]:
     """Yield a finding for each unit."""
-    for name, unit in states(list(names)).items():
-        yield _finding(name, unit)
+    units = states(list(names))
+    jobs = states(sorted({unit["Triggers"] for unit in units.values() if unit.get("Triggers")}))
+    for name, unit in units.items():
+        yield _finding(name, unit, jobs)
 
 
 def states(names: list[str]) -> dict[str, Unit]:
@@ -27,7 +29,7 @@ def states(names: list[str]) -> dict[str, Unit]:
     }
 
 
-def _finding(name: str, unit: Unit) -> Finding:
+def _finding(name: str, unit: Unit, jobs: Mapping[str, Unit]) -> Finding:
     if unit["LoadState"] == "not-found":
         return Finding.critical(name, "not installed", PLAYBOOK)
     if unit["LoadState"] == "masked":
@@ -37,7 +39,8 @@ def _finding(name: str, unit: Unit) -> Finding:
         return _inactive(name, unit, disabled)
     if disabled:
         return Finding.warning(name, "active, but not started at boot", f"`systemctl enable {name}`")
-    return _last_run(name, unit["Triggers"]) if unit.get("Triggers") else Finding.ok(name, "active")
+    job = unit.get("Triggers")
+    return _last_run(name, job, jobs[job]["Result"]) if job else Finding.ok(name, "active")
 
 
 def _inactive(name: str, unit: Unit, disabled: bool) -> Finding:
@@ -48,9 +51,8 @@ def _inactive(name: str, unit: Unit, disabled: bool) -> Finding:
     return Finding.critical(name, state, f"`systemctl {'enable --now' if disabled else 'start'} {name}`")
 
 
-def _last_run(timer: str, job: str) -> Finding:
+def _last_run(timer: str, job: str, result: str) -> Finding:
     """The last run of a timer's job; one that is running now has no result yet."""
-    result = states([job])[job]["Result"]
     if result == "success":
         return Finding.ok(timer, "active")
     seen = with_last_log_line(f"the last run of {job} failed ({result})", job)

@@ -12,11 +12,11 @@ from enum import Enum
 
 from listkit.common.endpoints import RELAY_SMTP
 from listkit.common.round_trip import ARRIVED, HEADER, mark
+from listkit.reachability import BATCH
 from listkit.reachability.targets import Target
 from listkit.trace import bridge, mailbox, relay
 from listkit.trace.event import Event, Query, bare
 
-BATCH = 10
 MOST_LOST = 10
 """A provider blocks accounts that write to many unknown addresses: no more messages are sent after this many."""
 SMTP_SECONDS = 30

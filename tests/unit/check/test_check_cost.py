@@ -11,7 +11,8 @@ MOST_MODULES = 75
 COUNT = """
 import sys
 from importlib import import_module
-from listkit.check import runner
+from listkit.alert import cli
+from listkit.check import cli
 from listkit.check.components import MODULES
 for name in MODULES.values():
     import_module(name)

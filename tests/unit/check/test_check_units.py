@@ -3,6 +3,7 @@
 import pytest
 from check_stand_ins import the
 
+from listkit.check import units
 from listkit.check.finding import Status
 from listkit.check.units import check_units
 
@@ -73,3 +74,13 @@ def test_several_units_keep_their_names(programs):
 def test_without_units_nothing_is_asked(programs):
     programs.add("systemctl", "exit 1")
     assert list(check_units([])) == []
+
+
+def test_all_jobs_are_asked_for_at_once(programs, monkeypatch):
+    timers = {f"{name}.timer": {"Triggers": f"{name}.service"} for name in "abc"}
+    programs.systemctl_show({**timers, **{f"{name}.service": {} for name in "abc"}})
+    calls = []
+    ask = units.output
+    monkeypatch.setattr(units, "output", lambda *command: calls.append(command) or ask(*command))
+    assert {finding.status for finding in check_units(list(timers))} == {Status.OK}
+    assert len(calls) == 2

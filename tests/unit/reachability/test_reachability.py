@@ -16,7 +16,7 @@ from listkit.check.finding import Finding, Status
 from listkit.common.configuration import ConfigurationError
 from listkit.common.endpoints import Endpoint
 from listkit.common.round_trip import HEADER, is_genuine
-from listkit.reachability import trips
+from listkit.reachability import BATCH, trips
 from listkit.reachability.targets import Target, target, targets
 from listkit.reachability.trips import Logs, State, Trip
 from listkit.trace import bridge
@@ -145,8 +145,8 @@ class TestFollowing:
 
         monkeypatch.setattr(trips, "_send", send)
         wanted = [NEWS] * 35
-        assert len(list(trips.make(wanted, "mailman@a.test", "key", 0, self.logs([])))) == trips.BATCH
-        assert len(sent) == trips.BATCH
+        assert len(list(trips.make(wanted, "mailman@a.test", "key", 0, self.logs([])))) == BATCH
+        assert len(sent) == BATCH
         queued = [Event(1, "relay", f"<{number}@a.test>", "waits", waiting=True) for number in range(100)]
         assert len(list(trips.make(wanted, "mailman@a.test", "key", 0, self.logs(queued)))) == len(wanted)
 
