@@ -10,7 +10,9 @@ repository      restic: what it stores, finds, reads and forgets
 backing_up      how a backup is made
 restoring       how a host gets its state back, and what happens to mail that waited
 waiting         mail that a restore has set aside
-drill           a restore into scratch databases, which proves that a backup can be used
+scratch         a backup restored into databases of its own, for the two that follow
+drill           the proof that a backup can be used
+one_list        how one list comes back; list_tables says what belongs to it, and list_script copies it
 record          the last backup, the last failure and the last proof, for `listkit check`
 errors          why something was not possible, for people
 """

@@ -7,6 +7,7 @@
     listkit backup forget                   remove backups older than backup_keep; the storage must allow it
     listkit backup resume                   let mail flow again that a killed backup has paused (systemd does it)
     listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
+    listkit backup restore-list ADDRESS     bring one list back, and leave the others; --dry-run: only say how
     listkit backup release                  send mail that a restore has set aside
     listkit backup final                    stop this site and make its last backup, for a host that replaces this one
     listkit backup reopen                   forget the final backup; the playbook may start the site here again
@@ -26,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.backup import drill, final, pause, restoring, waiting
+from listkit.backup import drill, final, one_list, pause, restoring, waiting
 from listkit.backup.backing_up import back_up
 from listkit.backup.configuration import Configuration
 from listkit.backup.errors import BackupError
@@ -77,6 +78,13 @@ def _parser() -> argparse.ArgumentParser:
     restore.add_argument("--replace", action="store_true", help="also if this host has lists or messages")
     restore.add_argument("--plan", action="store_true", help="only say what would be done")
     restore.set_defaults(run=_restore)
+    one = commands.add_parser("restore-list", help="bring one list back, and leave the others")
+    one.add_argument("list", metavar="ADDRESS", type=str.lower, help="the list's address: members@example.org")
+    one.add_argument("--backup", default="latest", help="the backup's id; default: the newest")
+    one.add_argument("--replace", action="store_true", help="also if the list has members or posts, which are lost")
+    one.add_argument("--keep-archive", action="store_true", help="leave the list's archive as it is")
+    one.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    one.set_defaults(run=_restore_list)
     commands.add_parser("release", help="send mail that a restore has set aside").set_defaults(run=_release)
     last = commands.add_parser("final", help="stop this site and make its last backup (for playbooks/move.yml)")
     last.set_defaults(run=_final)
@@ -143,6 +151,15 @@ def _restore(arguments: argparse.Namespace, configuration: Configuration, reposi
     if not arguments.plan:
         aside = restoring.restore(configuration, repository, plan)
         print(f"restored; {aside} waiting messages are set aside")
+
+
+def _restore_list(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    options = {"may_replace": arguments.replace, "keep_archive": arguments.keep_archive}
+    with one_list.planned(configuration, repository, arguments.list, arguments.backup, **options) as plan:
+        print("\n".join(plan.lines()), flush=True)
+        if not arguments.dry_run:
+            one_list.restore(configuration, plan)
+            print("restored; search finds the posts within minutes")
 
 
 def _release(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:

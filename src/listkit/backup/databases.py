@@ -123,10 +123,20 @@ def load(database: Database, path: Path) -> None:
         "COMMENT ON SCHEMA public IS 'standard public schema';\n"
         "ALTER SCHEMA public OWNER TO pg_database_owner;\n"
     )
-    options = ["--no-psqlrc", "--quiet", "--single-transaction", "--output=/dev/null", "-vON_ERROR_STOP=1", "--file=-"]
-    command = _command(database, "psql", *options)
     with _piped(clear.encode(), path) as content:
-        _run(command, stdin=content)
+        _execute(database, content)
+
+
+def execute(database: Database, script: Path) -> None:
+    """Run a script of psql's: all of it, or nothing changes. Raises BackupError."""
+    with script.open("rb") as content:
+        _execute(database, content)
+
+
+def copy_out(database: Database, query: str, out: IO[bytes]) -> None:
+    """Write the rows of a query as `COPY … FROM stdin` reads them. Raises BackupError."""
+    options = ["--no-psqlrc", "--quiet", "-vON_ERROR_STOP=1", f"--command=COPY ({query}) TO STDOUT"]
+    _run(_command(database, "psql", *options), stdout=out)
 
 
 @contextlib.contextmanager
@@ -138,6 +148,11 @@ def _piped(first: bytes, path: Path) -> Iterator[IO[bytes]]:
         cat.stdin.close()
         yield cat.stdout
         cat.stdout.close()
+
+
+def _execute(database: Database, content: IO[bytes]) -> None:
+    options = ["--no-psqlrc", "--quiet", "--single-transaction", "--output=/dev/null", "-vON_ERROR_STOP=1", "--file=-"]
+    _run(_command(database, "psql", *options), stdin=content)
 
 
 def _command(database: Database, program: str, *options: str) -> list[str]:

@@ -15,6 +15,8 @@ COPY_SECONDS = 60
 
 MAILMAN = Path("/var/lib/mailman3")
 QUEUES = MAILMAN / "queue"
+MESSAGES = MAILMAN / "messages"
+"""Held messages."""
 POSTFIX = Path("/var/spool/postfix")
 SECRETS = Path("/etc/listkit/secrets")
 

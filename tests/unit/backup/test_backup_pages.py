@@ -13,16 +13,14 @@ from listkit.backup import cli
 from listkit.backup.repository import Repository
 
 RUNBOOKS = Path(__file__).resolve().parents[3] / "docs/runbooks"
-PAGES = {name: (RUNBOOKS / name).read_text() for name in ("backup.md", "restore.md")}
-FOUND = re.findall(r"listkit backup ([a-z][-a-z 0-9]*)", "".join(PAGES.values()))
-COMMANDS = sorted(set(FOUND))
+PAGES = {name: (RUNBOOKS / name).read_text() for name in ("backup.md", "restore.md", "restore-list.md")}
+FOUND = re.findall(r"listkit backup ([^`\n#]+)", "".join(PAGES.values()))
+COMMANDS = sorted({command.strip() for command in FOUND})
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_pages_is_known(command: str):
-    words = command.split()
-    known = [word for word in words[1:] if word.startswith("--")]
-    assert cli._parser().parse_args([words[0], *known]).run
+    assert cli._parser().parse_args(command.split()).run
 
 
 def test_old_backups_are_removed_from_another_machine(repository: Repository, tmp_path: Path):

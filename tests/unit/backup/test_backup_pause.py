@@ -35,13 +35,13 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_processes_stand_still_and_continue(daemon: int):
     with pause.paused():
         assert state(daemon) == "T"
-    assert state(daemon) == "S"
+    assert state(daemon) in ("R", "S")
 
 
 def test_they_continue_after_an_error(daemon: int):
     with pytest.raises(BackupError, match="full"), pause.paused():
         raise BackupError("the disk is full")
-    assert state(daemon) == "S"
+    assert state(daemon) in ("R", "S")
 
 
 def test_they_continue_when_the_backup_is_killed(tmp_path: Path):
@@ -71,7 +71,7 @@ def test_a_process_that_does_not_stop_ends_the_pause(daemon: int, monkeypatch: p
     monkeypatch.setattr(pause, "STANDING", frozenset())
     with pytest.raises(BackupError, match=f"could not pause process {daemon}"), pause.paused():
         pytest.fail("it was not paused")
-    assert state(daemon) == "S"
+    assert state(daemon) in ("R", "S")
 
 
 @pytest.mark.parametrize(

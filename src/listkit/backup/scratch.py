@@ -1,0 +1,83 @@
+"""A backup restored into a directory and into databases of its own, which are removed afterwards.
+
+Their names can't be those of the site's databases, and nothing else of the host is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from listkit.backup import databases
+from listkit.backup.backing_up import STAGING, dump_path, require_room
+from listkit.backup.configuration import STATE, Configuration, Database
+from listkit.backup.errors import BackupError
+from listkit.backup.manifest import NAME, Manifest
+from listkit.backup.repository import Repository
+
+DIRECTORY = STATE / "scratch"
+DATABASE = "listkit_scratch_{}"
+SPACE = 3
+"""How many times the size of the backup must be free, as for a restore."""
+SUPERUSER = "postgres"
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A restored backup: its manifest, the directory with its files, and its databases by name."""
+
+    manifest: Manifest
+    directory: Path
+    databases: Mapping[str, Database]
+
+
+@contextlib.contextmanager
+def restored(configuration: Configuration, repository: Repository, snapshot: str) -> Iterator[Scratch]:
+    """Restore a backup for the duration of the block. Raises BackupError, before anything is written if it can."""
+    if not all(database.user for database in configuration.databases.values()):
+        raise BackupError("the databases are not on this host, where they would need others beside them")
+    require_room(STATE, SPACE * repository.size(snapshot))
+    directory = DIRECTORY / STAGING.relative_to("/")
+    _clear()
+    try:
+        repository.restore(snapshot, DIRECTORY, STAGING)
+        manifest = Manifest.parse((directory / NAME).read_text())
+        with ExitStack() as made:
+            scratch = {
+                name: made.enter_context(_database(name, database))
+                for name, database in configuration.databases.items()
+            }
+            for name, database in scratch.items():
+                databases.load(database, dump_path(directory, name))
+            yield Scratch(manifest, directory, scratch)
+    finally:
+        _clear()
+
+
+def _clear() -> None:
+    shutil.rmtree(DIRECTORY, ignore_errors=True)  # it is there only meanwhile, and after a crash
+
+
+@contextlib.contextmanager
+def _database(name: str, database: Database) -> Iterator[Database]:
+    """An empty database that belongs to the same user as the live one, for the duration of the block."""
+    scratch = DATABASE.format(name)
+    _as_superuser("dropdb", "--if-exists", scratch)
+    _as_superuser(
+        "createdb", "--template=template0", "--encoding=UTF8", "--locale=C.UTF-8", f"--owner={database.user}", scratch
+    )
+    try:
+        yield replace(database, connection=f"{database.connection} dbname={scratch}")
+    finally:
+        _as_superuser("dropdb", "--if-exists", scratch)
+
+
+def _as_superuser(*command: str) -> None:
+    answer = subprocess.run(databases.as_user(SUPERUSER, command), capture_output=True, text=True, cwd="/", check=False)
+    if answer.returncode:
+        raise BackupError(f"PostgreSQL: {databases.first_lines(answer.stderr.splitlines())}")
