@@ -9,6 +9,7 @@
     listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
     listkit backup restore-list ADDRESS     bring one list back, and leave the others; --dry-run: only say how
     listkit backup release                  send mail that a restore has set aside
+    listkit backup gap [--fetch]            show the mail since the restored backup; --fetch: handle it again
     listkit backup final                    stop this site and make its last backup, for a host that replaces this one
     listkit backup reopen                   forget the final backup; the playbook may start the site here again
 
@@ -27,11 +28,13 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.backup import drill, final, one_list, pause, restoring, waiting
+from listkit.backup import drill, final, gap, one_list, pause, restoring, waiting
 from listkit.backup.backing_up import back_up
 from listkit.backup.configuration import Configuration
 from listkit.backup.errors import BackupError
+from listkit.backup.record import Record
 from listkit.backup.repository import Repository
+from listkit.bridge import config as bridge
 from listkit.check.probes import date
 from listkit.common.configuration import ConfigurationError
 
@@ -86,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--dry-run", action="store_true", help="only say what would be done")
     one.set_defaults(run=_restore_list)
     commands.add_parser("release", help="send mail that a restore has set aside").set_defaults(run=_release)
+    since = commands.add_parser("gap", help="show the mail since the backup that was restored")
+    since.add_argument("--fetch", action="store_true", help="handle it again; members may get posts a second time")
+    since.set_defaults(run=_gap)
     last = commands.add_parser("final", help="stop this site and make its last backup (for playbooks/move.yml)")
     last.set_defaults(run=_final)
     reopen = commands.add_parser("reopen", help="forget the final backup")
@@ -164,6 +170,11 @@ def _restore_list(arguments: argparse.Namespace, configuration: Configuration, r
 
 def _release(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
     print(f"{waiting.release()} messages are back in their queues")
+
+
+def _gap(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    for found in gap.find(bridge.load(bridge.CONFIGURATION), repository, Record.load().restored, fetch=arguments.fetch):
+        print("\n".join(found.lines()))
 
 
 def _final(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:

@@ -101,7 +101,7 @@ def _event(message: Message, arrived: float, place: Stored, waiting: bool) -> Ev
 
 def criteria(query: Query, known: Iterable[str], since: float) -> list[str]:
     """Return the IMAP searches (RFC 9051, 6.4.4). Servers match parts of a text, without regard to case."""
-    recent = f"SINCE {_day(since)}"
+    recent = f"SINCE {day(since)}"
     wanted = query.text.strip()
     searches = [f'{recent} HEADER Message-ID "{one}"' for one in known if is_plain(one)]
     if "@" in wanted and is_plain(wanted):
@@ -117,7 +117,7 @@ def is_plain(text: str) -> bool:
     return bool(re.fullmatch(r"[!#-\[\]-~]+", text))
 
 
-def _day(seconds: float) -> str:
-    """Return a date as IMAP has it, in every locale."""
+def day(seconds: float) -> str:
+    """Return the date of a time as IMAP has it, in every locale."""
     date = time.gmtime(seconds)
     return f"{date.tm_mday}-{_MONTHS[date.tm_mon - 1]}-{date.tm_year}"
