@@ -21,6 +21,8 @@ from listkit.backup.manifest import NAME, Manifest
 from listkit.backup.repository import Repository
 
 DIRECTORY = STATE / "scratch"
+CLUSTERS = Path("/var/lib/postgresql")
+"""Where Debian's PostgreSQL keeps databases, perhaps on a disk of its own."""
 DATABASE = "listkit_scratch_{}"
 SPACE = 3
 """How many times the size of the backup must be free, as for a restore."""
@@ -41,7 +43,9 @@ def restored(configuration: Configuration, repository: Repository, snapshot: str
     """Restore a backup for the duration of the block. Raises BackupError, before anything is written if it can."""
     if not all(database.user for database in configuration.databases.values()):
         raise BackupError("the databases are not on this host, where they would need others beside them")
-    require_room(STATE, SPACE * repository.size(snapshot))
+    needed = SPACE * repository.size(snapshot)
+    for disk in (STATE, CLUSTERS):
+        require_room(disk, needed)
     directory = DIRECTORY / STAGING.relative_to("/")
     _clear()
     try:

@@ -1,0 +1,102 @@
+"""A restore into scratch databases doesn't begin without room, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from listkit.backup import databases, drill, scratch
+from listkit.backup.backing_up import ROOM_BYTES, STAGING
+from listkit.backup.configuration import Configuration, Database
+from listkit.backup.errors import BackupError
+from listkit.backup.manifest import Manifest
+from listkit.backup.record import Record
+from listkit.backup.repository import Snapshot
+
+LOCAL = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", "list"), Database("b", "www-data"))
+MANAGED = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", ""), Database("b", ""))
+SIZE = 500 * 1024**2
+ENOUGH = scratch.SPACE * SIZE + ROOM_BYTES
+
+
+class Host:
+    """A disk, a repository, and the databases on a host."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.free = dict.fromkeys(("state", "postgresql"), ENOUGH)
+        self.ran: list[str] = []
+        self.loads = True
+
+    def disk(self, path: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=self.free[path.name])
+
+    def find(self, _name: str) -> Snapshot:
+        return Snapshot("1234abcd", 0, "lists.example.org")
+
+    def size(self, _snapshot: str) -> int:
+        return SIZE
+
+    def restore(self, _snapshot: str, target: Path, include: Path) -> None:
+        copied = target / include.relative_to("/")
+        copied.mkdir(parents=True)
+        Manifest(0, "lists.example.org", "1", "13.1", False, {}, {}).write(copied)
+
+    def run(self, command: list[str], **_options: object) -> SimpleNamespace:
+        self.ran.append(" ".join(command[command.index("--") + 1 :]))
+        return SimpleNamespace(returncode=0)
+
+    def load(self, database: Database, _path: Path) -> None:
+        if not self.loads:
+            raise BackupError("PostgreSQL: the disk is full")
+        self.ran.append(f"load {database.connection}")
+
+
+@pytest.fixture
+def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
+    made = Host(tmp_path / "scratch")
+    monkeypatch.setattr(scratch, "DIRECTORY", made.directory)
+    for name in made.free:
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr(scratch.subprocess, "run", made.run)
+    monkeypatch.setattr(databases, "load", made.load)
+    monkeypatch.setattr(scratch, "CLUSTERS", tmp_path / "postgresql")
+    monkeypatch.setattr(shutil, "disk_usage", made.disk)
+    monkeypatch.setattr(scratch, "STATE", tmp_path / "state")
+    return made
+
+
+def test_both_databases_are_made_and_removed(host: Host):
+    with scratch.restored(LOCAL, host, "1234abcd") as restored:
+        assert restored.directory == host.directory / STAGING.relative_to("/")
+        assert host.ran[-2:] == ["load a dbname=listkit_scratch_core", "load b dbname=listkit_scratch_web"]
+    assert {command.split()[-1] for command in host.ran[-2:]} == {"listkit_scratch_core", "listkit_scratch_web"}
+    assert all(command.startswith("dropdb ") for command in host.ran[-2:]) and not host.directory.exists()
+
+
+def test_nothing_is_left_when_the_backup_can_not_be_loaded(host: Host):
+    host.loads = False
+    with pytest.raises(BackupError, match="the disk is full"), scratch.restored(LOCAL, host, "1234abcd"):
+        pass
+    assert host.ran[-1].startswith("dropdb ") and not host.directory.exists()
+
+
+@pytest.mark.parametrize("disk", ["state", "postgresql"])
+def test_a_disk_that_is_too_small_is_said_and_not_tried(host: Host, monkeypatch: pytest.MonkeyPatch, disk: str):
+    saved: list[Record] = []
+    monkeypatch.setattr(Record, "load", classmethod(lambda cls: cls()))
+    monkeypatch.setattr(Record, "save", lambda record: saved.append(record))
+    host.free[disk] -= 1024**2
+    with pytest.raises(BackupError, match=f"{disk} has 1755 MiB free; 1756 MiB are needed"):
+        drill.drill(LOCAL, host)
+    assert host.ran == [] and not host.directory.exists()
+    assert saved[0].drill_failure and "are needed" in saved[0].drill_failure.reason
+
+
+def test_a_managed_server_is_left_alone(host: Host):
+    with pytest.raises(BackupError, match="not on this host"), scratch.restored(MANAGED, host, "1234abcd"):
+        pass
+    assert host.ran == []
