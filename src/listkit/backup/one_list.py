@@ -77,7 +77,7 @@ def planned(
     snapshot = repository.find(name)
     parts = (CORE, TEMPLATES) if keep_archive else (CORE, TEMPLATES, ARCHIVE)
     found = _counts(parts, configuration.databases, mailing_list)
-    if any(found.get(what, "0") != "0" for what in CONTENT) and not may_replace and _interrupted() != address:
+    if any(found.get(what, "0") != "0" for what in CONTENT) and not may_replace and interrupted(MARKER) != address:
         raise BackupError(
             f"{address} is not empty on this site: {_shown(found)}. To replace that, which is lost then: --replace, or "
             "-e restore_replace=true. To keep the archive as it is: --keep-archive, or -e restore_keep_archive=true"
@@ -108,7 +108,7 @@ def restore(configuration: Configuration, plan: Plan) -> None:
 
 def _put_held_messages_back(plan: Plan) -> None:
     """Copy the files of held messages that the site lacks. They have the same names in each site."""
-    query = plan.mailing_list.fill(f"SELECT coalesce(json_agg(path), '[]') FROM message WHERE {HELD}")  # noqa: S608 -- the address is checked
+    query = plan.mailing_list.fill(f"SELECT coalesce(jsonb_agg(path), '[]') FROM message WHERE {HELD}")  # noqa: S608 -- the address is checked
     with Session(plan.restored.databases["core"]) as session:
         paths = [files.MESSAGES / path for path in json.loads(session.value(query))]
     files.copy((path for path in paths if not path.exists()), Path("/"), plan.restored.directory / files.FILES)
@@ -131,10 +131,10 @@ def _require_domain(configuration: Configuration, address: str) -> None:
             )
 
 
-def _interrupted() -> str:
+def interrupted(marker: Path) -> str:
     """Return the address of the list whose restore was interrupted, or ""."""
     try:
-        return str(json.loads(MARKER.read_text())["list"])
+        return str(json.loads(marker.read_text())["list"])
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         return ""
 

@@ -52,7 +52,7 @@ class Site:
                     return str(self.counts[where].get(what, 0))
         if "information_schema" in query:
             return self.columns[where]
-        return "[]" if "json_agg" in query else str(self.domains)
+        return "[]" if "jsonb_agg" in query else str(self.domains)
 
     def execute(self, database: Database, script: Path) -> None:
         """Do what psql does; it may be interrupted."""

@@ -73,7 +73,8 @@ class TestProof:
 
 class TestRestore:
     def found(self, directory: Path):
-        return the(backup.check_restore(directory / "restoring.json", directory / "set-aside"))
+        aside, of_list = directory / "set-aside", directory / "restoring-list.json"
+        return the(backup.check_restore(directory / "restoring.json", aside, of_list=of_list))
 
     def test_a_finished_one_leaves_nothing(self, tmp_path):
         assert self.found(tmp_path).status is Status.OK
@@ -82,6 +83,11 @@ class TestRestore:
         (tmp_path / "restoring.json").write_text("{}")
         finding = self.found(tmp_path)
         assert finding.status is Status.CRITICAL and "playbooks/restore.yml" in finding.remedy
+
+    def test_an_interrupted_one_of_a_list_is_critical(self, tmp_path):
+        (tmp_path / "restoring-list.json").write_text('{"list": "members@example.org"}')
+        finding = self.found(tmp_path)
+        assert finding.status is Status.CRITICAL and "restore-list members@example.org" in finding.remedy
 
     def test_mail_that_is_set_aside_waits_for_a_decision(self, tmp_path):
         (tmp_path / "set-aside/1234abcd").mkdir(parents=True)
