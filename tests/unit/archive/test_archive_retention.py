@@ -33,6 +33,10 @@ def test_a_duration_counts_in_the_calendar(duration, date):
     assert earlier(NOW, duration) == datetime.fromisoformat(f"{date}T12:00")
 
 
+def test_a_day_that_each_month_has_stays():
+    assert earlier(NOW.replace(day=15), "1m") == datetime(2026, 2, 15, 12)
+
+
 def test_a_list_has_its_own_value_or_the_default(tmp_path):
     found = retention(tmp_path, keep="5y", lists={"dev@example.org": "1y", "old@example.org": ""})
     assert found.before("dev@example.org", NOW) == earlier(NOW, "1y")
