@@ -53,11 +53,11 @@ class TestLogs:
     def test_a_name_on_the_edge_of_a_piece_is_found_and_filled(self, tmp_path, monkeypatch):
         monkeypatch.setattr(files, "BLOCK_OCTETS", 4096)
         log = tmp_path / "large.log"
-        log.write_bytes(b"." * 4090 + LINE[17:] + b"." * 9000 + LINE)
+        log.write_bytes(b"." * 4089 + LINE[16:] + b"." * 9000 + LINE)
         assert found(tmp_path) == ["large.log"]
         files.fill_over(Redactor(ANA), log)
         assert found(tmp_path) == [] and b"example" not in log.read_bytes()
-        assert log.stat().st_size == 4090 + 9000 + 2 * len(LINE) - 17
+        assert log.stat().st_size == 4089 + 9000 + 2 * len(LINE) - 16
 
     def test_what_is_not_what_its_name_says_is_left(self, tmp_path):
         (tmp_path / "broken.gz").write_bytes(b"no gzip")
