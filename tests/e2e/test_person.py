@@ -29,6 +29,8 @@ from django.contrib.auth import get_user_model
 user = get_user_model().objects.create_user({email!r}, {email!r}, first_name={first!r}, last_name={last!r})
 EmailAddress.objects.create(user=user, email={email!r}, verified=True, primary=True)
 """
+EXPORT = "/root/members.csv"
+"""Of the members; the operator's."""
 NOT_SEARCHED = ("/var/lib/postgresql", "/var/log/journal", "/var/lib/apt", "/var/cache")
 """The databases are searched as such. Of the journal, single lines can't be deleted: the report says so."""
 
@@ -61,7 +63,7 @@ class Someone:
 
 def test_after_erasing_nothing_on_the_host_names_the_person(deployment, release, website, mailing_list):
     quirina, site = Someone.new(), mailing_list.site
-    with archiving(website, mailing_list, "public"):
+    with archiving(website, mailing_list, "public"), removed(site, EXPORT):
         words = leave_traces(website, mailing_list, quirina)
         shown = json.loads(site.host.run(f"listkit person show --json {quirina.work}"))
         kinds = {finding["kind"] for finding in shown["held"]}
@@ -86,7 +88,9 @@ def test_after_erasing_nothing_on_the_host_names_the_person(deployment, release,
         assert planned.returncode == 0 and named_in_files(site, quirina)
         erased = erase(site, quirina.work, "--bans")
         assert erased.returncode == 0, erased.stdout + erased.stderr
-        assert "Your posts in the archive: 1." in erased.stdout and "What this can't reach" in erased.stdout
+        assert "Your posts in the archive: 1." in erased.stdout and EXPORT in erased.stdout
+        site.host.run(f"rm {EXPORT}")
+        assert "What this can't reach" in erased.stdout
         assert named_in_files(site, quirina) == []
         assert named_in_databases(site, quirina) == []
         assert_others_keep_theirs(website, mailing_list, quirina, words)
@@ -121,6 +125,7 @@ def leave_traces(website: WebSite, mailing_list: MailingList, someone: Someone) 
     mailing_list.rest("POST", "members", list_id=mailing_list.list_id, subscriber=someone.work, pre_verified=True)
     mailing_list.rest("POST", f"lists/{mailing_list.address}/bans", email=someone.work)
     site.web.run("listkit archive reindex")
+    site.host.run(f"umask 077 && listkit members export {mailing_list.address} {EXPORT}")
     mailing_list.settle()
     return first, second
 
@@ -173,6 +178,15 @@ def assert_others_keep_theirs(
         assert (subjects[0] in page or subjects[1] in page) is bool(count), page[:2000]
     assert posts_in_archive(website, mailing_list.address) == 2
     assert mailing_list.held() == [] and someone.email not in mailing_list.members()
+
+
+@contextmanager
+def removed(site: Site, path: str) -> Iterator[None]:
+    """Remove a file afterwards."""
+    try:
+        yield
+    finally:
+        site.host.run(f"rm -f {path}")
 
 
 @contextmanager

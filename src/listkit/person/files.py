@@ -13,15 +13,23 @@ from listkit.person.redaction import Redactor
 
 LOGS = Path("/var/log")
 JOURNAL = LOGS / "journal"
-SEARCHED = tuple(map(Path, ("/etc", "/home", "/root", "/srv", "/tmp", "/var")))  # noqa: S108 -- it is searched
-NOT_SEARCHED = (
-    JOURNAL,
-    # Databases are searched as such; the rest is Debian's.
-    Path("/var/lib/postgresql"),
-    Path("/var/cache"),
-    Path("/var/lib/apt"),
-    Path("/var/lib/dpkg"),
+ELSEWHERE = tuple(map(Path, ("/etc", "/home", "/root", "/srv", "/tmp", "/var")))  # noqa: S108 -- it is searched
+OF_OTHER_PARTS = tuple(
+    map(
+        Path,
+        (
+            "/var/lib/listkit",
+            "/var/lib/mailman3",
+            "/var/lib/nginx",
+            "/var/lib/postgresql",
+            "/var/lib/private/listkit-bridge",
+            "/var/log",
+            "/var/spool/postfix",
+        ),
+    )
 )
+"""Searched, and erased, by the parts to which they belong."""
+OF_DEBIAN = tuple(map(Path, ("/var/cache", "/var/lib/apt", "/var/lib/dpkg")))
 BLOCK_OCTETS = 4 * 1_048_576
 _OVERLAP_OCTETS = 1024
 """Longer than any address or name."""

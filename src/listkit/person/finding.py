@@ -36,6 +36,7 @@ KINDS = {
     "outgoing": Kind("Messages that wait to be sent", "deleted if they are for you only; others leave by themselves"),
     "budget": Kind("The record of automatic answers", "your addresses are replaced"),
     "log": Kind("Log files", "your addresses and names are filled over"),
+    "other": Kind("Other files on the host", "kept: the operator decides about each"),
     "journal": Kind("The system's journal", "kept until it expires: systemd can't delete single lines of it"),
 }
 

@@ -14,7 +14,7 @@ from listkit.budget import ledger
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import RestError
 from listkit.person import core, logs, mailbox, records, relay
-from listkit.person.files import naming
+from listkit.person.files import ELSEWHERE, OF_DEBIAN, OF_OTHER_PARTS, naming
 from listkit.person.finding import Finding, Held
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
@@ -54,6 +54,7 @@ def parts() -> Iterator[Part]:
         yield from _records()
         yield Part("the mailboxes", _found(mailbox.find), lambda person, _: mailbox.erase(person))
         yield Part("Postfix", _found(relay.find), lambda person, _: relay.erase(person))
+    yield Part("other files", _found(_other_files), lambda *_: None)
     yield Part("the logs", _found(logs.find), lambda person, choices: logs.erase(person, journal=choices.journal))
 
 
@@ -88,6 +89,12 @@ def _records() -> Iterator[Part]:
         )
     if ledger.PATH.exists():
         yield Part("the budget's ledger", _found(records.answers), lambda person, _: records.erase_answers(person))
+
+
+def _other_files(person: Person) -> Iterator[Finding]:
+    """Yield files such as an exported list of members, or an archive that was imported."""
+    for path in naming(Redactor(person), *ELSEWHERE, leave_out=(*OF_OTHER_PARTS, *OF_DEBIAN)):
+        yield Finding("other", str(path))
 
 
 def _found(find: Callable[[Person], Iterable[Finding]]) -> Callable[[Person], Held]:

@@ -31,6 +31,7 @@ class Redactor:
         names = [_name_pattern(name) for name in sorted(person.names, key=len, reverse=True)]
         self._addresses = _any_of(addresses)
         self._names = _any_of(names)
+        self._needles = [[part.lower().encode() for part in parts] for parts in needles(person)]
         self._octets = [
             re.compile(octets, re.IGNORECASE) for pattern in [*addresses, *names] for octets in _encoded(pattern)
         ]
@@ -45,13 +46,20 @@ class Redactor:
 
     def octets(self, octets: bytes) -> bytes:
         """Return octets of the same length in which the person is filled over."""
+        if not self._may_be_in(octets):
+            return octets
         for pattern in self._octets:
             octets = pattern.sub(lambda found: FILLER * len(found[0]), octets)
         return octets
 
     def is_in_octets(self, octets: bytes) -> bool:
         """Whether octets name the person."""
-        return any(pattern.search(octets) for pattern in self._octets)
+        return self._may_be_in(octets) and any(pattern.search(octets) for pattern in self._octets)
+
+    def _may_be_in(self, octets: bytes) -> bool:
+        """Whether octets have the parts of an address or a name: much quicker than looking for the patterns."""
+        lower = octets.lower()
+        return any(all(part in lower for part in parts) for parts in self._needles)
 
     def message(self, message: Message) -> bool:
         """Replace the person in a message's header and texts; return whether that was a change."""

@@ -12,7 +12,7 @@ from listkit.bridge.journal import Journal
 from listkit.budget.answers import Answered
 from listkit.budget.ledger import Ledger
 from listkit.common.answers import Answer
-from listkit.person import core, files, mailbox, records, relay
+from listkit.person import core, files, mailbox, parts, records, relay
 from listkit.person.digest import clean_digest
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
@@ -58,6 +58,15 @@ class TestLogs:
         files.fill_over(Redactor(ANA), log)
         assert found(tmp_path) == [] and b"example" not in log.read_bytes()
         assert log.stat().st_size == 4089 + 9000 + 2 * len(LINE) - 16
+
+    def test_files_that_belong_to_no_part_are_named(self, tmp_path, monkeypatch):
+        for folder in ("home", "home/log", "var"):
+            (tmp_path / folder).mkdir()
+            (tmp_path / folder / "members.csv").write_bytes(LINE)
+        monkeypatch.setattr(parts, "ELSEWHERE", (tmp_path / "home",))
+        monkeypatch.setattr(parts, "OF_OTHER_PARTS", (tmp_path / "home/log",))
+        [elsewhere] = [part for part in parts.parts() if part.name == "other files"]
+        assert [one.text for one in elsewhere.find(ANA).findings] == [str(tmp_path / "home/members.csv")]
 
     def test_what_is_not_what_its_name_says_is_left(self, tmp_path):
         (tmp_path / "broken.gz").write_bytes(b"no gzip")
