@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow]
 IMAGE = "kit-trixie"
 DATABASES = ("mailman3", "mailman3web")
 # What docs/setup/several-hosts.md has the operator type, step by step.
-STOP = "systemctl stop listkit-bridge mailman3 mailman3-web 'listkit-web-job@*.timer'"
+STOP = "systemctl stop listkit-bridge mailman3 mailman3-web 'listkit-web-job@*.timer' listkit-archive-prune.timer"
 DUMP = "cd /tmp && runuser -u postgres -- pg_dump -Fc {0} > {0}.dump"
 RESTORE = "cd /tmp && runuser -u postgres -- pg_restore -d {0} < {0}.dump"
 PACK = (
@@ -29,7 +29,7 @@ UNPACK = "install -d -m 0700 /etc/listkit/secrets && tar -C / -xzf /tmp/web.tar.
 RETIRE = (
     "systemctl disable --now nginx mailman3-web postgresql listkit-certificate.timer"
     " listkit-web-job@hourly.timer listkit-web-job@daily.timer"
-    " listkit-web-job@monthly.timer listkit-web-job@yearly.timer"
+    " listkit-web-job@monthly.timer listkit-web-job@yearly.timer listkit-archive-prune.timer"
 )
 
 
