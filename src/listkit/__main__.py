@@ -17,6 +17,7 @@ COMMANDS = {
     "certificate": Command("listkit.certificate.cli", "obtain and renew the web server's certificate"),
     "check": Command("listkit.check.cli", "check every component; print causes and remedies"),
     "discard": Command("listkit.trace.cli", "delete a message that waits", "discard"),
+    "list": Command("listkit.lists.cli", "rename a list; forget a former address"),
     "mailman-master": Command("listkit.mailman.master", "run Mailman's master process (for systemd)"),
     "members": Command("listkit.members.cli", "import, export or synchronise the members of a list"),
     "person": Command("listkit.person.cli", "show what is held about a person, or erase the person"),

@@ -22,7 +22,7 @@ SECRETS = Path("/etc/listkit/secrets")
 
 STATE = (
     *(MAILMAN / name for name in ("archives", "data", "ext", "lists", "messages", "queue", "templates")),
-    *(Path("/var/lib/listkit") / name for name in ("acme", "budget", "certificate", "report", "templates")),
+    *(Path("/var/lib/listkit") / name for name in ("acme", "budget", "certificate", "lists", "report", "templates")),
     # What systemd shows as /var/lib/listkit-bridge is a link to it.
     Path("/var/lib/private/listkit-bridge"),
 )

@@ -23,7 +23,7 @@ from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
 from listkit.bridge.smtp import Reply, SmtpConnection, SmtpError
-from listkit.common import canary, provider_marks, round_trip, submission_rules
+from listkit.common import canary, former_lists, provider_marks, round_trip, submission_rules
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.addresses import addresses_in
 from listkit.common.message.automatic import is_automatic, is_automatic_reply
@@ -267,7 +267,8 @@ class DeliveryAgent:
 
     def _book(self) -> AddressBook:
         return AddressBook(
-            lists=self._lists.addresses,
+            # Mailman knows which list has a former address.
+            lists=self._lists.addresses.union(former_lists.read()),
             suffixes=self._configuration.list_suffixes,
             domains=self._configuration.domains,
             mailbox=self._mailbox.account,

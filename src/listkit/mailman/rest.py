@@ -24,7 +24,14 @@ class Root:
 
         return People.find(segments), []
 
+    def renaming(self, context, segments):
+        """`renaming/LIST_ID`"""
+        from listkit.mailman.renaming import Renaming
+
+        return Renaming.find(segments), []
+
     # As `mailman.rest.helpers.child` does.
+    renaming.__matcher__ = "renaming"  # type: ignore[attr-defined]  # Mailman looks it up on the function
     members.__matcher__ = "members"  # type: ignore[attr-defined]  # Mailman looks it up on the function
     report.__matcher__ = "report"  # type: ignore[attr-defined]  # as above
     person.__matcher__ = "person"  # type: ignore[attr-defined]  # as above

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from django.apps import AppConfig
+from django.conf import settings
 
 from listkit.common.patching import Patching
 from listkit.web import SHARE, patches
@@ -23,7 +24,8 @@ class Listkit(AppConfig):
     path = str(SHARE)
 
     def ready(self) -> None:
-        """Apply the patches."""
+        """Apply the patches. Settings can be changed until the first request."""
+        settings.MIDDLEWARE = ("listkit.web.former_lists.redirect", *settings.MIDDLEWARE)
         PATCHING.apply(patches.DJANGO)
         if not JOB_COMMANDS.isdisjoint(sys.argv):
             PATCHING.apply(patches.JOBS)

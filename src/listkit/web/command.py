@@ -13,6 +13,9 @@ also opens an account that is locked after wrong passwords.
 `person-find` answers, as JSON, with what the archive and the accounts hold about the person who is described on
 standard input (`listkit.person.identity`); `person-erase` deletes it. They are for `listkit person`.
 
+`rename-list OLD NEW` gives the archive of a renamed list its new address, and redirects its pages; it prints how many
+posts it has. `count-posts ADDRESS` prints only that.
+
 `check-nginx FILE` checks whether nginx accepts a file that is meant for `/etc/nginx/conf.d/`.
 
 Exit status: 0 done, 1 failed, 2 the configuration can't be read.
@@ -28,8 +31,10 @@ import pwd
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
+from listkit.common import former_lists
 from listkit.common.configuration import ConfigurationError, Table, load
 from listkit.web import SHARE, pages
 
@@ -116,31 +121,53 @@ def carry_out(options: argparse.Namespace) -> int:
         return check_nginx(options.file)
     if options.command == "setup":
         print(json.dumps(set_up(sys.stdin.read().rstrip("\n"), options.check)))
-    elif options.command == "sync":
-        as_web_user("sync-database")
-    elif options.command == "password-link":
-        print(as_web_user("make-password-link", options.name).splitlines()[-1])
+    elif options.command == "forget-list":
+        former_lists.remove(options.old)
+    elif options.command in PERSON:
+        print(json.dumps(_person(options.command.removeprefix("person-"), json.load(sys.stdin))))
+    elif options.command in WITH_DJANGO:
+        print(_with_django(options))
     else:
-        # Django: only these sub-commands pay for it.
-        from listkit.web import accounts, setup
-        from listkit.web.patches import archive_policies
-
-        if options.command == "sync-database":
-            setup.load_django()
-            archive_policies.update()
-        elif options.command in ("person-find", "person-erase"):
-            print(json.dumps(_person(options.command.removeprefix("person-"), json.load(sys.stdin))))
-        elif options.command == "make-password-link":
-            setup.load_django()
-            try:
-                print(accounts.password_link(options.name))
-            except accounts.UnknownAccount as error:
-                raise Failure(error) from error
-        else:
-            wanted = load(CONFIGURATION, Table.content)
-            changes = setup.apply(wanted, sys.stdin.read(), options.check)
-            print(json.dumps({"changes": changes, "pages": pages.render()}))
+        if options.command == "rename-list":
+            former_lists.add(options.old, options.new)
+        # Libraries may print something while they are imported; the answer is the last line.
+        print(as_web_user(*AS_WEB_USER[options.command](options)).rstrip().rpartition("\n")[2])
     return 0
+
+
+AS_WEB_USER: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "sync": lambda _options: ["sync-database"],
+    "password-link": lambda options: ["make-password-link", options.name],
+    "rename-list": lambda options: ["rename-archive", options.old, options.new],
+    "count-posts": lambda options: ["count-archived", options.address],
+}
+"""The sub-commands that run one of `WITH_DJANGO` as the user that the database knows."""
+WITH_DJANGO = ("setup-application", "sync-database", "make-password-link", "rename-archive", "count-archived")
+"""The sub-commands that load Django: only they and `PERSON` pay for it."""
+PERSON = ("person-find", "person-erase")
+
+
+def _with_django(options: argparse.Namespace) -> object:
+    """Carry out one of `WITH_DJANGO`; return what to print."""
+    from listkit.web import accounts, renaming, search_index, setup
+    from listkit.web.patches import archive_policies
+
+    if options.command == "setup-application":
+        wanted = load(CONFIGURATION, Table.content)
+        changes = setup.apply(wanted, sys.stdin.read(), options.check)
+        return json.dumps({"changes": changes, "pages": pages.render()})
+    setup.load_django()
+    try:
+        if options.command == "make-password-link":
+            return accounts.password_link(options.name)
+        if options.command == "rename-archive":
+            return renaming.rename(options.old, options.new)
+        if options.command == "count-archived":
+            return renaming.posts(options.address)
+    except (accounts.UnknownAccount, search_index.IndexBusy) as error:
+        raise Failure(error) from error
+    archive_policies.update()
+    return ""
 
 
 def _person(action: str, described: dict) -> dict:
@@ -170,8 +197,16 @@ def main(arguments: list[str]) -> int:
         commands.add_parser(name, help="have the archive read every list's settings from core")
     for name in ("password-link", "make-password-link"):
         commands.add_parser(name, help="print a link to set a new password").add_argument("name")
-    for name in ("person-find", "person-erase"):
+    for name in PERSON:
         commands.add_parser(name, help="a person's description comes on standard input (for listkit person)")
+    for name in ("rename-list", "rename-archive"):
+        command = commands.add_parser(name, help="give a renamed list's archive its new address")
+        command.add_argument("old", type=str.lower)
+        command.add_argument("new", type=str.lower)
+    commands.add_parser("forget-list", help="redirect a former address no longer").add_argument("old", type=str.lower)
+    for name in ("count-posts", "count-archived"):
+        command = commands.add_parser(name, help="print how many posts an archive has")
+        command.add_argument("address", type=str.lower)
     commands.add_parser("check-nginx", help="test a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))

@@ -17,7 +17,7 @@ from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import Disposition
-from listkit.common import round_trip
+from listkit.common import former_lists, round_trip
 from listkit.common.endpoints import Endpoint
 from listkit.common.message.lines import LineNormaliser
 from listkit.common.rest import RestClient
@@ -91,6 +91,13 @@ def test_a_post_is_delivered(bench):
     assert (taken.sender, taken.recipient) == ("ana@example.com", "news@example.org")
     assert taken.content.endswith(b"\r\n\r\nHello\r\n")
     assert bench.journal.is_delivered(taken.delivery)
+
+
+def test_mail_to_a_renamed_lists_former_address_is_left_to_mailman(bench, monkeypatch, tmp_path):
+    monkeypatch.setattr(former_lists, "PATH", tmp_path / "lists" / "former.json")
+    former_lists.add("old@example.org", "news@example.org")
+    outcome = bench.handle(post("old-owner@example.org", to="old-owner@example.org"))
+    assert outcome.disposition is Disposition.PROCESSED and bench.recipients == ["old-owner@example.org"]
 
 
 def test_copies_for_two_lists_come_to_each_once(bench):

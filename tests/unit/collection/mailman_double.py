@@ -37,6 +37,7 @@ class MailmanDouble:
     templates: by list's address, domain or "" for the site, the URI of each template by name.
     new_list: settings of a new list that differ from the recorded one's.
     bulk: whether it has the plugin's resource `members`.
+    renamed: by the former address of a list, the one that the plugin's resource `renaming` gave it.
     refused: by address, why it can't be subscribed.
     """
 
@@ -51,6 +52,7 @@ class MailmanDouble:
         self.new_list: dict[str, Any] = {"dmarc_mitigate_action": "no_mitigation"}
         self.bulk = False
         self.refused: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
         self.requests: list[str] = []
         self.held: dict[str, int] = {}
         self.writes: list[str] = []
@@ -224,7 +226,21 @@ class MailmanDouble:
             uris.update({name: values[0] for name, values in fields.items()})
         return 204, None
 
+    def _renaming(self, method, address, fields, options):
+        address = address if address in self.lists else self.renamed.get(address, "")
+        if address not in self.lists:
+            return 404, {"title": "404 Not Found"}
+        if method == "POST":
+            self.lists[fields["to"]] = self.lists.pop(address)
+            self.renamed[address] = fields["to"]
+            return 200, {}
+        problem = f"there is a list {options['to']} already" if options["to"] in self.lists else ""
+        numbers = {"member": 12, "owner": 1, "moderator": 0, "nonmember": 0, "request": 2, "ban": 0, "template": 0}
+        return 200, {"address": address, "problem": problem, **numbers}
+
     def _plugin(self, method, parts, fields, options):
+        if parts[1] == "renaming":
+            return self._renaming(method, parts[2].replace(".", "@", 1), fields, options)
         address, role = parts[2].replace(".", "@", 1), parts[3]
         if not self.bulk or address not in self.lists:
             return 404, {"title": "404 Not Found"}

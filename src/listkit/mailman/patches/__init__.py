@@ -11,6 +11,7 @@ from listkit.mailman.patches import (
     closed_lists,
     email_commands,
     forked_runners,
+    former_lists,
     held_post_notices,
     help_language,
     list_archivers,
@@ -39,6 +40,8 @@ CLASSES = (
     archive_spool.PATCH,
     automatic_answers.PATCH,
     closed_lists.PATCH,
+    # Before those that import what it wraps.
+    former_lists.PATCH,
     held_post_notices.PATCH,
     lmtp_once.PATCH,
     message_text.PATCH,

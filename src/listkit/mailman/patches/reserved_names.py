@@ -6,6 +6,7 @@ Postorius' form allows a list called like the site's own address, and one called
 
 from __future__ import annotations
 
+from listkit.common import former_lists
 from listkit.common.patching import Patch, Target
 from listkit.mailman.list_names import reason
 
@@ -26,7 +27,8 @@ def _refuse(happening) -> None:
             return why
 
     address = happening.fqdn_listname.lower()
-    if why := reason(address, getUtility(IListManager).names, {config.mailman.site_owner.lower()}):
+    names = getUtility(IListManager).names
+    if why := reason(address, names, {config.mailman.site_owner.lower()}, former_lists.read()):
         raise Reserved(address.partition("@")[0])
 
 
