@@ -2,6 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+INVITATION = """\
+Hello,
+
+you are now an administrator of the mailing lists of {organisation},
+{site}/mailman3/
+
+Your login is {login}. Choose a password here, within three days:
+
+{link}
+
+After that, get another link at {reset}
+"""
+
 
 class UnknownAccount(Exception):
     """There is no account of that name or address."""
@@ -20,6 +35,31 @@ def password_link(name: str) -> str:
     user = _account(name)
     key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
     return f"https://{settings.ALLOWED_HOSTS[0]}{reverse('account_reset_password_from_key', kwargs=key)}"
+
+
+def administrators(names: Sequence[str]) -> list[str]:
+    """Return those of these logins whose accounts are active superusers, sorted."""
+    from django.contrib.auth import get_user_model
+
+    found = get_user_model().objects.filter(username__in=names, is_active=True, is_superuser=True)
+    return sorted(found.values_list("username", flat=True))
+
+
+def invite(user, organisation: str) -> None:
+    """Send the new administrator `user` a link to set a password. Raises OSError if the relay refuses the mail."""
+    from django.conf import settings
+    from django.core.mail import send_mail
+    from django.urls import reverse
+
+    site = f"https://{settings.ALLOWED_HOSTS[0]}"
+    text = INVITATION.format(
+        site=site,
+        organisation=organisation,
+        login=user.username,
+        link=password_link(user.username),
+        reset=f"{site}{reverse('account_reset_password')}",
+    )
+    send_mail(f"Your account at {site}", text, None, [user.email])
 
 
 def _account(name: str):

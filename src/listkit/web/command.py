@@ -1,8 +1,9 @@
 """`listkit web`: what the role `web` does on the host, in few steps.
 
-`setup` creates the sites and the superuser in Django's database, and the pages that the web server shows by itself.
-The superuser's password comes on standard input. The command returns at once when nothing that it depends on has
-changed since the last time, and prints `{"changed": bool, "changes": [str]}`.
+`setup` creates the sites and the administrators in Django's database, and the pages that the web server shows by
+itself. Passwords come on standard input, as a JSON object by login. The command returns at once when nothing that it
+depends on has changed since the last time, and prints `{"changed": bool, "changes": [str],
+"former_administrators": [str]}`: the last are accounts that aren't declared any more.
 
 `sync` has the archive read every list's settings from Mailman's core, after they were changed by the REST API: who may
 read an archive, for example. Without it, the archive does so within five minutes.
@@ -31,11 +32,12 @@ import pwd
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from listkit.common import former_lists
 from listkit.common.configuration import ConfigurationError, Table, load
+from listkit.common.durable import replace_file
 from listkit.web import SHARE, pages
 
 COMMAND = "/usr/local/bin/listkit"
@@ -43,7 +45,7 @@ ARTEFACT = Path("/usr/local/lib/listkit/listkit.pyz")
 CONFIGURATION = Path("/etc/listkit/web.json")
 SETTINGS = Path("/etc/mailman3/mailman-web.py")
 TEMPLATES = SHARE / "templates"
-STAMP = Path("/var/lib/listkit/web-setup.sha256")
+STAMP = Path("/var/lib/listkit/web-setup.json")
 USER = "www-data"
 
 NGINX_AROUND = """\
@@ -88,23 +90,38 @@ def as_web_user(*arguments: str, stdin: str = "") -> str:
     return answer.stdout
 
 
-def set_up_application(password: str, dry_run: bool) -> list[str]:
+def set_up_application(passwords: str, dry_run: bool) -> list[str]:
     """Set up the database and render the pages in a process with Django; return a line for each change."""
-    answer = as_web_user("setup-application", *(["--check"] if dry_run else []), stdin=password)
+    answer = as_web_user("setup-application", *(["--check"] if dry_run else []), stdin=passwords)
     # Libraries may print something while they are imported; the answer is the last line.
     done = json.loads(answer.splitlines()[-1])
     return [*done["changes"], *pages.install(done["pages"], dry_run=dry_run)]
 
 
-def set_up(password: str, dry_run: bool) -> dict:
-    """Set up the database and the pages; return what changed."""
+def set_up(passwords: str, dry_run: bool) -> dict:
+    """Set up the database and the pages; return what changed, and who is no longer declared.
+
+    passwords: by login, as JSON.
+    """
     wanted = load(CONFIGURATION, Table.content)
     digest = inputs_digest(CONFIGURATION, SETTINGS, ARTEFACT, *sorted(TEMPLATES.rglob("*.html")))
-    done = STAMP.exists() and STAMP.read_text() == digest and pages.is_installed()
-    changes = [] if done and not wanted["superuser_password_force"] else set_up_application(password, dry_run)
-    if not done and not dry_run:
-        STAMP.write_text(digest)
-    return {"changed": bool(changes), "changes": changes}
+    last = load(STAMP, Table.content, missing={})
+    logins = {wanted["superuser"], *(entry["user"] for entry in wanted["administrators"])}
+    done = last.get("digest") == digest and pages.is_installed()
+    changes = [] if done and not wanted["superuser_password_force"] else set_up_application(passwords, dry_run)
+    former = still_administrators(sorted({*last.get("administrators", ())} - logins))
+    present = {"digest": digest, "administrators": sorted(logins.union(former))}
+    if not dry_run and present != last:
+        replace_file(STAMP, json.dumps(present))
+    return {"changed": bool(changes), "changes": changes, "former_administrators": former}
+
+
+def still_administrators(logins: Sequence[str]) -> list[str]:
+    """Return those of these logins whose accounts are administrators."""
+    if not logins:
+        return []
+    found: list[str] = json.loads(as_web_user("find-administrators", *logins).splitlines()[-1])
+    return found
 
 
 def check_nginx(file: Path) -> int:
@@ -120,7 +137,7 @@ def carry_out(options: argparse.Namespace) -> int:
     if options.command == "check-nginx":
         return check_nginx(options.file)
     if options.command == "setup":
-        print(json.dumps(set_up(sys.stdin.read().rstrip("\n"), options.check)))
+        print(json.dumps(set_up(sys.stdin.read(), options.check)))
     elif options.command == "forget-list":
         former_lists.remove(options.old)
     elif options.command in PERSON:
@@ -142,7 +159,14 @@ AS_WEB_USER: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "count-posts": lambda options: ["count-archived", options.address],
 }
 """The sub-commands that run one of `WITH_DJANGO` as the user that the database knows."""
-WITH_DJANGO = ("setup-application", "sync-database", "make-password-link", "rename-archive", "count-archived")
+WITH_DJANGO = (
+    "setup-application",
+    "sync-database",
+    "make-password-link",
+    "find-administrators",
+    "rename-archive",
+    "count-archived",
+)
 """The sub-commands that load Django: only they and `PERSON` pay for it."""
 PERSON = ("person-find", "person-erase")
 
@@ -154,12 +178,14 @@ def _with_django(options: argparse.Namespace) -> object:
 
     if options.command == "setup-application":
         wanted = load(CONFIGURATION, Table.content)
-        changes = setup.apply(wanted, sys.stdin.read(), options.check)
+        changes = setup.apply(wanted, json.loads(sys.stdin.read()), options.check)
         return json.dumps({"changes": changes, "pages": pages.render()})
     setup.load_django()
     try:
         if options.command == "make-password-link":
             return accounts.password_link(options.name)
+        if options.command == "find-administrators":
+            return json.dumps(accounts.administrators(options.names))
         if options.command == "rename-archive":
             return renaming.rename(options.old, options.new)
         if options.command == "count-archived":
@@ -191,7 +217,7 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="listkit web", description="Set up the web side of Mailman.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("setup", "setup-application"):
-        command = commands.add_parser(name, help="the superuser's password comes on standard input")
+        command = commands.add_parser(name, help="passwords come on standard input")
         command.add_argument("--check", action="store_true", help="only print what would change")
     for name in ("sync", "sync-database"):
         commands.add_parser(name, help="have the archive read every list's settings from core")
@@ -199,6 +225,8 @@ def main(arguments: list[str]) -> int:
         commands.add_parser(name, help="print a link to set a new password").add_argument("name")
     for name in PERSON:
         commands.add_parser(name, help="a person's description comes on standard input (for listkit person)")
+    finder = commands.add_parser("find-administrators", help="print which of these accounts are administrators")
+    finder.add_argument("names", nargs="+")
     for name in ("rename-list", "rename-archive"):
         command = commands.add_parser(name, help="give a renamed list's archive its new address")
         command.add_argument("old", type=str.lower)

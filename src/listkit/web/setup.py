@@ -1,16 +1,19 @@
-"""Create what the web interface needs at first: the sites and the superuser in Django's database, the search index.
+"""Create what the web interface needs at first: the sites and the administrators in its database, the search index.
 
 Runs as the user that the database knows. Needs Debian's mailman3-web.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from listkit.web import PROJECT, SETTINGS_MODULE, search_index
+from listkit.web import PROJECT, SETTINGS_MODULE, accounts, search_index
+
+log = logging.getLogger(__name__)
 
 
 class SetupError(ValueError):
@@ -31,8 +34,11 @@ def load_django() -> None:
     django.setup()
 
 
-def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
-    """Bring the database to what `wanted` (`/etc/listkit/web.json`) says; return a line for each change."""
+def apply(wanted: dict, passwords: Mapping[str, str], dry_run: bool) -> list[str]:
+    """Bring the database to what `wanted` (`/etc/listkit/web.json`) says; return a line for each change.
+
+    passwords: by login, for accounts that are new.
+    """
     load_django()
     from django.db import transaction
 
@@ -43,7 +49,14 @@ def apply(wanted: dict, password: str, dry_run: bool) -> list[str]:
         changes = [
             *tables,
             *_sites(wanted["hosts"], wanted["site_name"], wanted["mail_domains"]),
-            *_superuser(wanted, password),
+            *_superuser(wanted, passwords.get(wanted["superuser"], "")),
+            *(
+                change
+                for entry in wanted["administrators"]
+                for change in _administrator(
+                    entry["user"], entry["address"], passwords.get(entry["user"]), wanted["site_name"]
+                )
+            ),
         ]
         if dry_run:
             transaction.set_rollback(True)
@@ -124,16 +137,13 @@ def _update(record, what: str, **values) -> Iterator[str]:
 
 
 def _superuser(wanted: dict, password: str) -> Iterator[str]:
-    """Make the superuser. The password is set once, and after that left to its owner unless it is forced."""
-    from django.contrib.auth import get_user_model
-
-    users = get_user_model().objects
-    name, email = wanted["superuser"], wanted["superuser_email"]
-    user = users.filter(username=name).first()
+    """Make the first administrator. The password is set once, and after that left to its owner unless it is forced."""
+    name, address = wanted["superuser"], wanted["superuser_email"]
+    user = _user(name)
     if user is None:
         if not password:
             raise SetupError(f"the superuser {name} needs a password: set web_superuser_password")
-        user = users.create_superuser(name, email, password)
+        user = _create(name, address, password)
         yield f"superuser {name}"
     elif not user.is_superuser:
         # It may be a stranger's who signed up: choosing a name must not make a superuser.
@@ -142,22 +152,69 @@ def _superuser(wanted: dict, password: str) -> Iterator[str]:
         user.set_password(password)
         user.save(update_fields=["password"])
         yield f"password of {name}"
-    yield from _confirmed_address(user, email)
+    yield from _confirmed_address(user, address, "web_superuser_email")
 
 
-def _confirmed_address(user, email: str) -> Iterator[str]:
-    """The declared address counts as confirmed, so that the superuser can log in at once."""
+def _administrator(name: str, address: str, password: str | None, organisation: str) -> Iterator[str]:
+    """Make a further administrator. Without a password, the person gets a link to set one."""
+    from django.db import transaction
+
+    user = _user(name)
+    if user is None:
+        user = _create(name, address, password)
+        yield f"administrator {name}"
+        if not password:
+            transaction.on_commit(lambda: _invite(user, organisation))
+    elif not user.is_superuser:
+        if not _is_confirmed(user, address):
+            # It may be a stranger's, as above.
+            raise SetupError(
+                f"mailman_admins: {name} is the account of another person, or {address} isn't confirmed there yet; "
+                "choose another name, or have its owner add the address"
+            )
+        yield from _update(user, f"administrator {name}", is_staff=True, is_superuser=True)
+    yield from _confirmed_address(user, address, "mailman_admins")
+
+
+def _invite(user, organisation: str) -> None:
+    """A mail that can't be sent now is no reason to fail: the account is there."""
+    try:
+        accounts.invite(user, organisation)
+    except OSError:
+        log.exception("%s got no mail; run: listkit web password-link %s", user.email, user.username)
+
+
+def _user(name: str):
+    from django.contrib.auth import get_user_model
+
+    return get_user_model().objects.filter(username=name).first()
+
+
+def _create(name: str, address: str, password: str | None):
+    from django.contrib.auth import get_user_model
+
+    return get_user_model().objects.create_superuser(name, address, password)
+
+
+def _is_confirmed(user, address: str) -> bool:
     from allauth.account.models import EmailAddress
 
-    other = EmailAddress.objects.filter(email__iexact=email).exclude(user=user).first()
+    return EmailAddress.objects.filter(user=user, email__iexact=address, verified=True).exists()
+
+
+def _confirmed_address(user, address: str, variable: str) -> Iterator[str]:
+    """The declared address counts as confirmed, so that the account's owner can log in at once."""
+    from allauth.account.models import EmailAddress
+
+    other = EmailAddress.objects.filter(email__iexact=address).exclude(user=user).first()
     if other is not None:
-        raise SetupError(f"web_superuser_email: {email} belongs to the account {other.user.username} already")
-    address = EmailAddress.objects.filter(user=user, email__iexact=email).first() or EmailAddress(
-        user=user, email=email
+        raise SetupError(f"{variable}: {address} belongs to the account {other.user.username} already")
+    record = EmailAddress.objects.filter(user=user, email__iexact=address).first() or EmailAddress(
+        user=user, email=address
     )
-    if not (address.verified and address.primary):
+    if not (record.verified and record.primary):
         EmailAddress.objects.filter(user=user, primary=True).update(primary=False)
-        address.verified = address.primary = True
-        address.save()
-        yield f"confirmed address {email}"
-    yield from _update(user, f"address of {user.username}", email=email)
+        record.verified = record.primary = True
+        record.save()
+        yield f"confirmed address {address}"
+    yield from _update(user, f"address of {user.username}", email=address)

@@ -277,6 +277,24 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             "mailman_lists[#1].state: must be one of present, absent",
         ),
         (
+            {"mailman_admins": [{"user": "admin", "address": "ben@example.org"}]},
+            "mailman_admins[#1].user: admin is already that of mailman_user (for example one entry for each person)",
+        ),
+        (
+            {"mailman_admins": [{"user": "ben", "address": "b@x.org"}, {"user": "cleo", "address": "B@x.org"}]},
+            "mailman_admins[#2].address: b@x.org is already that of mailman_admins[#1]",
+        ),
+        ({"mailman_admins": [{"user": "b n", "address": "b@x.org"}]}, "mailman_admins[#1].user: 'b n' is not a valid"),
+        ({"mailman_admins": [{"user": "ben", "address": "ben"}]}, "mailman_admins[#1].address: 'ben' has no @"),
+        (
+            {"mailman_admins": [{"user": "ben", "address": "b@x.org", "password": "short"}]},
+            "mailman_admins[#1].password: must have at least 10 characters",
+        ),
+        (
+            {"mailman_admins": [{"user": "ben", "address": "b@x.org", "password": ""}]},
+            "mailman_admins[#1].password: is empty",
+        ),
+        (
             {"mailman_lists": [{"name": "a", "force": True}]},
             "mailman_lists[#1].force: has no effect without state: absent (for example state: absent)",
         ),

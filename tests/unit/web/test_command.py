@@ -8,13 +8,21 @@ import pytest
 
 from listkit.web import command
 
+PASSWORDS = '{"ana": "secret"}'
+
+
+def configuration(*administrators, **more):
+    """The content of the configuration file."""
+    entries = [{"user": name, "address": f"{name}@example.org"} for name in administrators]
+    return json.dumps({"superuser": "ana", "administrators": entries, "superuser_password_force": False, **more})
+
 
 @pytest.fixture(autouse=True)
 def host(tmp_path, monkeypatch):
     """A host's files; returns the calls that would have gone to the database."""
     for name in ("CONFIGURATION", "SETTINGS", "ARTEFACT"):
         file = tmp_path / name
-        file.write_text('{"superuser_password_force": false}')
+        file.write_text(configuration())
         monkeypatch.setattr(command, name, file)
     monkeypatch.setattr(command, "STAMP", tmp_path / "stamp")
     calls = []
@@ -30,7 +38,7 @@ def host(tmp_path, monkeypatch):
 
 
 def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "stdin", io.StringIO("secret\n"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PASSWORDS))
     status = command.main(["setup", *arguments])
     output = capsys.readouterr()
     return status, json.loads(output.out) if output.out else output.err
@@ -41,7 +49,7 @@ def test_the_first_time_everything_is_set_up(host, monkeypatch, capsys):
     assert status == 0
     assert answer["changed"]
     assert answer["changes"] == ["superuser ana"]
-    assert host == [("secret", False)]
+    assert host == [(PASSWORDS, False)]
 
 
 def test_the_second_time_the_database_is_not_even_asked(host, monkeypatch, capsys):
@@ -54,7 +62,7 @@ def test_the_second_time_the_database_is_not_even_asked(host, monkeypatch, capsy
 @pytest.mark.parametrize("file", ["CONFIGURATION", "SETTINGS", "ARTEFACT"])
 def test_a_changed_input_is_looked_at_again(host, monkeypatch, capsys, file):
     run(monkeypatch, capsys)
-    getattr(command, file).write_text('{"superuser_password_force": false, "x": 1}')
+    getattr(command, file).write_text(configuration(x=1))
     run(monkeypatch, capsys)
     assert len(host) == 2
 
@@ -75,7 +83,7 @@ def test_missing_pages_are_made_again(host, monkeypatch, capsys):
 
 
 def test_a_forced_password_is_looked_at_every_time(host, monkeypatch, capsys):
-    command.CONFIGURATION.write_text('{"superuser_password_force": true}')
+    command.CONFIGURATION.write_text(configuration(superuser_password_force=True))
     run(monkeypatch, capsys)
     run(monkeypatch, capsys)
     assert len(host) == 2
@@ -84,7 +92,7 @@ def test_a_forced_password_is_looked_at_every_time(host, monkeypatch, capsys):
 def test_looking_only_leaves_no_trace(host, monkeypatch, capsys):
     _, answer = run(monkeypatch, capsys, "--check")
     assert answer["changed"]
-    assert host == [("secret", True)]
+    assert host == [(PASSWORDS, True)]
     assert not command.STAMP.exists()
 
 
@@ -101,6 +109,27 @@ def test_a_failed_set_up_is_tried_again(host, monkeypatch, capsys):
     monkeypatch.setattr(command, "set_up_application", working)
     run(monkeypatch, capsys)
     assert len(host) == 1
+
+
+def test_an_administrator_who_is_not_declared_any_more_is_named_while_being_one(monkeypatch, capsys):
+    asked = []
+
+    def as_web_user(*words):
+        asked.append(words)
+        return f"imported\n{json.dumps([name for name in words[1:] if name in still])}\n"
+
+    monkeypatch.setattr(command, "as_web_user", as_web_user)
+    still = {"ben", "cleo"}
+    command.CONFIGURATION.write_text(configuration("ben", "cleo"))
+    assert run(monkeypatch, capsys)[1]["former_administrators"] == [] == asked
+    command.CONFIGURATION.write_text(configuration("cleo"))
+    for _run in range(2):
+        assert run(monkeypatch, capsys)[1]["former_administrators"] == ["ben"]
+    assert run(monkeypatch, capsys, "--check")[1]["former_administrators"] == ["ben"]
+    still.remove("ben")
+    assert run(monkeypatch, capsys)[1]["former_administrators"] == []
+    asked.clear()
+    assert run(monkeypatch, capsys)[1]["former_administrators"] == [] == asked
 
 
 def test_a_missing_configuration_ends_with_status_2(monkeypatch, capsys):

@@ -237,12 +237,36 @@ def _bad_secret(name: str, text: str, least: int = SHORTEST) -> Problems:
 
 
 def administrator(values: Values) -> Problems:
-    """The administrator's login is one that Django accepts."""
+    """The first administrator's login is one that Django accepts."""
     for name, text in _given(values, ("mailman_user",)):
-        if not _LOGIN.fullmatch(text):
-            yield Problem(
-                name, f"{text!r} is not a valid login: only letters, digits and @ . + - _, at most 150", "admin"
-            )
+        yield from _bad_login(name, text, "admin")
+
+
+def _bad_login(where: str, text: str, example: str) -> Problems:
+    if not _LOGIN.fullmatch(text):
+        yield Problem(where, f"{text!r} is not a valid login: only letters, digits and @ . + - _, at most 150", example)
+
+
+def administrators(values: Values) -> Problems:
+    """Further administrators have logins and addresses of their own; a password is as good as the first one's."""
+    length = int(values.get(WEB_PASSWORD_LENGTH, WEB_PASSWORD_LENGTH_DEFAULT))
+    logins = {str(values.get("mailman_user")): "mailman_user"}
+    mailboxes = {str(values.get("mailman_email")).lower(): "mailman_email"}
+    entries = [entry for entry in values.get("mailman_admins", []) if isinstance(entry, Mapping)]
+    for number, entry in enumerate(entries, start=1):
+        where = f"mailman_admins[#{number}]"
+        login, address = str(entry.get("user", "")), str(entry.get("address", ""))
+        yield from _bad_login(f"{where}.user", login, "ben")
+        if not is_address(address):
+            yield _bad_address(f"{where}.address", address, "ben@example.org")
+        for key, value, others in (("user", login, logins), ("address", address.lower(), mailboxes)):
+            if value in others:
+                yield Problem(
+                    f"{where}.{key}", f"{value} is already that of {others[value]}", "one entry for each person"
+                )
+            others.setdefault(value, where)
+        if entry.get("password") is not None:
+            yield from _bad_secret(f"{where}.password", str(entry["password"]), length)
 
 
 def numbers(values: Values) -> Problems:
@@ -655,6 +679,7 @@ RULES = (
     addresses,
     secrets,
     administrator,
+    administrators,
     numbers,
     certificate,
     files,
