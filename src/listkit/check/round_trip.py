@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import smtplib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from listkit.bridge import config as bridge_config
@@ -22,6 +23,8 @@ from listkit.reachability.targets import Target, target, targets
 from listkit.reachability.trips import State, Trip
 
 COMPONENT = "addresses"
+READY_SECONDS = 20.0
+"""How long the bridge and the relay may take to be ready: the run that asks may have restarted them."""
 _ARRIVAL = "mail arrives"
 
 
@@ -79,10 +82,12 @@ def _catch_all(path: Path) -> bool:
 
 def _obstacles(wanted: Sequence[Target], bridge_settings: Configuration, sender: str) -> Iterator[Finding]:
     """What would keep test messages from arriving, or from leaving: they would cost budget for nothing."""
-    for finding in (*bridge.check_incoming(), *relay.check_outgoing()):
-        if finding.status is not Status.OK:
-            yield finding
-            return
+    looks = [lambda: list(bridge.check_incoming()), lambda: list(relay.check_outgoing())]
+    with ThreadPoolExecutor(len(looks)) as pool:
+        found = [finding for results in runner.retry(looks, READY_SECONDS, pool) for finding in results]
+    if closed := [finding for finding in found if finding.status is not Status.OK]:
+        yield from closed
+        return
     if not wanted:
         yield Finding.ok(_ARRIVAL, "there is no list")
         return

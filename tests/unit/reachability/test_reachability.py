@@ -205,6 +205,7 @@ class TestCommand:
         monkeypatch.setattr(round_trip.runner, "DIRECTORY", tmp_path)
         monkeypatch.setattr(round_trip, "PASSWORD_FILE", tmp_path / "password")
         monkeypatch.setattr(round_trip, "STATUS", self.status)
+        monkeypatch.setattr(round_trip, "READY_SECONDS", 0)
         monkeypatch.setattr(round_trip.bridge_config, "load_without_passwords", lambda: BRIDGE)
         monkeypatch.setattr(round_trip.accounts, "load", lambda: SITE)
         monkeypatch.setattr(round_trip.RestClient, "of_this_host", lambda: self)
@@ -258,6 +259,13 @@ class TestCommand:
         monkeypatch.setattr(getattr(round_trip, component), name, lambda: [finding])
         assert self.run() == 2
         assert "the bridge does not run" in capsys.readouterr().out and self.sent == []
+
+    def test_a_bridge_that_has_just_started_is_waited_for(self, monkeypatch):
+        looks = [Finding.critical("incoming mail", "not logged in", "`restart`"), Finding.ok("incoming mail", "fine")]
+        monkeypatch.setattr(round_trip, "READY_SECONDS", 60)
+        monkeypatch.setattr(round_trip.runner, "RETRY_SECONDS", 0.001)
+        monkeypatch.setattr(round_trip.bridge, "check_incoming", lambda: [looks.pop(0) if len(looks) > 1 else looks[0]])
+        assert self.run() == 0 and len(self.sent) == 10
 
     def test_a_relay_that_is_down(self, monkeypatch, capsys):
         def refuse(*_arguments):
