@@ -101,9 +101,9 @@ class Archive:
         for address in self._sender_addresses():
             senders = Sender.objects.filter(pk=address, emails__isnull=True)
             Sender.objects.filter(pk__in=list(senders.values_list("pk", flat=True)))._raw_delete(senders.db)
-        if numbers:
-            with search_index.locked(INDEX_WAIT_SECONDS):
-                search_index.compact()
+        # Always: an earlier run may have ended before it.
+        with search_index.locked(INDEX_WAIT_SECONDS):
+            search_index.compact()
 
     def _replace(self, numbers: Sequence[int]) -> None:
         from django.db import transaction

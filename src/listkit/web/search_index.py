@@ -172,6 +172,8 @@ def compact() -> None:
     new, old = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.old")
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
+    # It is missing if an earlier attempt ended between the two names.
+    create(path)
     database = xapian.Database(str(path))
     database.compact(str(new))
     database.close()
