@@ -5,6 +5,7 @@ import os
 import sys
 import types
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -246,3 +247,43 @@ def test_other_users_cannot_read_an_index_of_an_earlier_version(tmp_path):
     assert index.stat().st_mode & 0o777 == 0o750
     assert (index / "postlist.glass").stat().st_mode & 0o777 == 0o640
     assert not search_index.close_to_others(index)
+
+
+class TestCompacting:
+    """Xapian keeps removed words in free parts of its files; `compact` writes what is in use to another directory."""
+
+    @pytest.fixture
+    def index(self, monkeypatch, tmp_path):
+        class Database:
+            def __init__(self, path, flags=0):
+                self.path = Path(path)
+                assert self.path.is_dir()
+
+            def compact(self, target):
+                Path(target).mkdir()
+                for file in self.path.glob("used*"):
+                    (Path(target) / file.name).write_text(file.read_text())
+
+            def close(self):
+                pass
+
+        xapian = types.SimpleNamespace(Database=Database, WritableDatabase=Database, DB_CREATE_OR_OPEN=1)
+        monkeypatch.setitem(sys.modules, "xapian", xapian)
+        path = tmp_path / "index"
+        monkeypatch.setattr(search_index, "_path", lambda: path)
+        path.mkdir(mode=0o750)
+        (path / "used").write_text("plums")
+        (path / "free").write_text("ana")
+        return path
+
+    def test_only_what_is_in_use_stays(self, index, tmp_path):
+        search_index.compact()
+        assert [file.name for file in index.iterdir()] == ["used"] and index.stat().st_mode & 0o777 == 0o750
+        assert list(tmp_path.iterdir()) == [index]
+
+    def test_what_an_interrupted_attempt_left_is_removed(self, index, tmp_path):
+        index.rename(tmp_path / "index.old")
+        (tmp_path / "index.new").mkdir()
+        search_index.compact()
+        # The job queue indexes all posts again.
+        assert list(tmp_path.rglob("*")) == [index]
