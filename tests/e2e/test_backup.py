@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import subprocess
 from email.message import EmailMessage
 
 import pytest
@@ -76,6 +77,19 @@ def spent(site: Site) -> int:
     return sum(account["used"] for account in json.loads(site.host.run("listkit budget --json"))["accounts"])
 
 
+def restore_list(
+    deployment: Deployment, release: str, mailing_list: MailingList, *words: str, **variables: object
+) -> subprocess.CompletedProcess[str]:
+    """Bring a list back from the newest backup."""
+    name = "playbooks/restore_list.yml"
+    return playbook.run(deployment, release, name, *words, restore_list=mailing_list.address, **variables)
+
+
+def said(run: subprocess.CompletedProcess[str]) -> str:
+    """What Ansible said, without the line breaks that it adds."""
+    return " ".join(run.stdout.split())
+
+
 @pytest.fixture
 def site(deployment: Deployment, release: str) -> Site:
     """A site of one host."""
@@ -102,6 +116,8 @@ def test_everything_comes_back_and_nothing_twice(
     archived(website.browser(), mailing_list.address, "Before")
     stand_in.wait(mailing_list.held, "the stranger's post to be held")
     mailing_list.settle()
+    # What lists had that are deleted now.
+    stand_in.service.run(f"doveadm expunge -u {site.mailbox.login} mailbox Processed all")
     before, budget = what_people_made(mailing_list), spent(site)
 
     # One that is killed leaves mail flowing and no backup; the next one is whole.
@@ -111,7 +127,9 @@ def test_everything_comes_back_and_nothing_twice(
     known = backups(site)
     host.run("systemctl start listkit-backup")
     assert backups(site) == known + 1
-    host.run("listkit backup verify --all && listkit backup drill")
+    host.run("listkit backup verify --all && systemctl start listkit-backup-drill")
+    limits = host.run("systemctl show -p Nice,MemoryHigh,OOMScoreAdjust listkit-backup-drill")
+    assert {"Nice=10", "OOMScoreAdjust=900"} < set(limits.split()) and "MemoryHigh=infinity" not in limits
     mailing_list.post(author, "Meanwhile")
     mailing_list.arrives(author, "Meanwhile")
     mailing_list.settle()
@@ -138,5 +156,67 @@ def test_everything_comes_back_and_nothing_twice(
     mailing_list.arrives(newcomer, "Afterwards")
     assert mailing_list.copies([author], "Before") == {author: 1}
     assert mailing_list.copies([author], "Meanwhile") == {author: 1}
+    # The site handles again what came since the backup, and what it knows already only once.
+    assert "docs/runbooks/restore.md#the-gap" in restored.stdout
+    for _ in range(2):
+        assert "moved to the inbox" in host.run("listkit backup gap --fetch")
+        archived(WebSite.of(site).browser(), mailing_list.address, "Meanwhile")
+        mailing_list.settle()
+    assert mailing_list.copies([author], "Meanwhile") == {author: 2}
+    assert mailing_list.copies([author], "Before") == mailing_list.copies([author], "Afterwards") == {author: 1}
     not_empty = host.try_run("listkit backup restore --plan")
     assert not_empty.returncode == 1 and "this host is not empty" in not_empty.stderr
+
+
+def test_one_list_comes_back_and_no_other_changes(
+    deployment: Deployment, release: str, site: Site, mailing_list: MailingList
+):
+    stand_in, host, website = deployment.stand_in, site.host, WebSite.of(site)
+    author, stranger, newcomer, other = map(person, ("author", "stranger", "newcomer", "other"))
+    mailing_list.configure(archive_policy="public", description="As it was", subscription_policy="confirm")
+    mailing_list.add(author)
+    mailing_list.rest("POST", f"lists/{mailing_list.address}/bans", email=person("banned"))
+    content = secrets.token_hex(2000)
+    stand_in.post(author, mailing_list.address, with_attachment(author, mailing_list.address, "Before", content))
+    mailing_list.post(stranger, "Held")
+    mailing_list.command(newcomer, "join")
+    request = mailing_list.arrives(newcomer, "confirm")
+    mailing_list.arrives(author, "Before")
+    archived(website.browser(), mailing_list.address, "Before")
+    stand_in.wait(mailing_list.held, "the stranger's post to be held")
+    mailing_list.settle()
+    before = what_people_made(mailing_list)
+    host.run("systemctl start listkit-backup")
+    mailing_list.post(author, "Since")
+    archived(website.browser(), mailing_list.address, "Since")
+    mailing_list.settle()
+    board = MailingList(deployment, site, "board")
+    neighbour = what_people_made(board)
+
+    refused = restore_list(deployment, release, mailing_list)
+    assert refused.returncode != 0 and "is not empty on this site: 1 members" in said(refused)
+    mailing_list.rest("DELETE", f"lists/{mailing_list.address}")
+    host.run("find /var/lib/mailman3/messages -type f -delete")
+    planned = restore_list(deployment, release, mailing_list, "--check", restore_replace=True)
+    assert planned.returncode == 0, planned.stdout[-6000:]
+    assert "1 members, 0 owners and moderators, 1 held messages" in said(planned)
+    assert "replaces what is on this site" in said(planned)
+    assert host.try_run(f"listkit members export {mailing_list.address}").returncode
+
+    restored = restore_list(deployment, release, mailing_list, restore_replace=True)
+    assert restored.returncode == 0, restored.stdout[-6000:]
+    assert what_people_made(mailing_list) == before
+    assert what_people_made(board) == neighbour
+    thread = archived(website.browser(), mailing_list.address, "Before")
+    assert website.browser().get(first(r'href="([^"]*/attachment/[^"]+)"', thread.text)).text == content
+    mailing_list.settle()
+    assert mailing_list.copies([author], "Before") == mailing_list.copies([author], "Since") == {author: 1}
+    # The list works, with its held post and a link in a mail from before.
+    mailing_list.answer(newcomer, request)
+    stand_in.wait(lambda: newcomer in mailing_list.members(), "the newcomer to be a member")
+    mailing_list.moderate(mailing_list.held()[0], "accept")
+    mailing_list.arrives(newcomer, "Held")
+    mailing_list.add(other)
+    mailing_list.post(author, "Afterwards")
+    mailing_list.arrives(other, "Afterwards")
+    archived(website.browser(), mailing_list.address, "Afterwards")
