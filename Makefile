@@ -184,6 +184,7 @@ bench: setup ## ratios against the baseline of the same run
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.bridge
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.web
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.importing
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m bench.backup
 
 screenshots: setup .cache/chromium ## renew the pictures in docs/images/; needs the hosts of `make molecule`
 	@$(AS_ROOT) env LISTKIT_SCREENSHOTS=docs/images $(PYTEST) tests/e2e/test_browser.py -k pages_fit

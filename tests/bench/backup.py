@@ -1,0 +1,120 @@
+"""What a backup, a drill and the restore of a list cost, beside `pg_dumpall` and `tar` of the same host.
+
+usage: python3 -m bench.backup [--image kit-trixie] [--messages 20000] [--lab LAB --host HOST]
+
+One host in a lab of its own, with an archive of that many messages. Root is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.deploy import play, seconds
+from bench.importing import MBOX, Bench
+from deployment import REPOSITORY, Deployment
+from e2e.website import WebSite, burst
+from lab import Host
+
+LAB = "bench-backup"
+RECORD = "/var/lib/listkit/backup/record.json"
+PLAIN = "/var/tmp/bench-backup"  # noqa: S108 -- on the lab's host
+STATE = "var/lib/mailman3 var/lib/listkit var/lib/private/listkit-bridge var/spool/postfix etc"
+NEW_POSTS = 20
+MOST_SECONDS = 7200
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How long something lasted, in seconds, and the bytes that it stored."""
+
+    seconds: float
+    stored: int = 0
+
+    def row(self, what: str) -> str:
+        """Return a line of the table."""
+        return f"{what:<48} {self.seconds:>9.1f} {self.stored / 1e6:>9.1f}"
+
+
+class Measured:
+    """The host, and for how long mail was paused at most."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self.pause_seconds = 0.0
+
+    def run(self, command: str) -> Cost:
+        """Run a command."""
+        return Cost(seconds(lambda: self._host.run(command, timeout=MOST_SECONDS)))
+
+    def backup(self, *options: str) -> Cost:
+        """Make a backup; return what it added to the repository."""
+        lasted = self.run(" ".join(("listkit backup now --accept-smaller", *options)))
+        made = json.loads(self._host.run(f"cat {RECORD}"))["made"]
+        self.pause_seconds = max(self.pause_seconds, made["pause_seconds"])
+        return Cost(lasted.seconds, made["stored_bytes"])
+
+    def plain(self) -> Cost:
+        """Do what a guide says: dump everything, and pack the files."""
+        self._host.run(f"install -d -m 0700 {PLAIN}")
+        # tar reports files that change meanwhile with 1.
+        tar = f"tar -C / --exclude=xapian_index -czf files.tar.gz {STATE} 2> errors || [ $? = 1 ]"
+        lasted = self.run(
+            f"cd {PLAIN} && (cd / && runuser -u postgres -- pg_dumpall) | gzip > all.sql.gz && {{ {tar}; }}"
+        )
+        stored = int(self._host.run(f"du -sb {PLAIN} | cut -f1"))
+        self._host.run(f"rm -r {PLAIN}")
+        return Cost(lasted.seconds, stored)
+
+
+def measure(deployment: Deployment, host: str, messages: int) -> Iterator[str]:
+    """Fill an archive, and yield the lines of the table."""
+    site = deployment.sites[host]
+    bench, measured = Bench(deployment, host, messages), Measured(site.host)
+    try:
+        bench.write()
+        address = bench.list()
+        site.host.run(f"listkit archive import --list {address} {MBOX}", timeout=MOST_SECONDS)
+        site.host.run(f"rm -rf {REPOSITORY}")
+        yield f"{'':<48} {'seconds':>9} {'MB':>9}"
+        yield measured.plain().row("pg_dumpall and tar, each with gzip")
+        yield measured.backup("--new-repository").row("first backup")
+        burst(WebSite.of(site), address, NEW_POSTS)
+        yield measured.backup().row(f"the next one, with at most {NEW_POSTS} posts more")
+        yield measured.run("listkit backup drill").row("drill")
+        one = f"listkit backup restore-list {address} --replace"
+        yield measured.run(f"{one} --dry-run").row("plan of a restore of one list")
+        yield measured.run(one).row("restore of one list")
+        yield f"mail was paused for {measured.pause_seconds:.2f} s at most"
+    finally:
+        bench.remove_lists()
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="bench.backup", description=__doc__.splitlines()[0])
+    parser.add_argument("--image", default="kit-trixie", help="image of the host (default: %(default)s)")
+    parser.add_argument("--messages", type=int, default=20_000, help="in the archive (default: %(default)s)")
+    parser.add_argument("--lab", help="use a lab that is there, and keep it (default: one of its own)")
+    parser.add_argument("--host", default="ours", help="the host's name in the lab (default: %(default)s)")
+    arguments = parser.parse_args()
+    if arguments.lab:
+        deployment = Deployment.load(arguments.lab)
+    else:
+        deployment = Deployment.up(LAB, {arguments.host: arguments.image})
+        play(deployment, arguments.host)
+    print(f"{arguments.messages} messages, load of the machine {os.getloadavg()[0]:.1f}")
+    for line in measure(deployment, arguments.host, arguments.messages):
+        print(line, flush=True)
+    print(f"load of the machine at the end {os.getloadavg()[0]:.1f}")
+    if not arguments.lab:
+        deployment.lab.down()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
