@@ -79,7 +79,8 @@ def record(store: Store, configuration: Configuration, today: date) -> None:
 
 def mail(store: Store, configuration: Configuration, month: str, today: date) -> None:
     """Mail the report of a month. Raises NoRecords and NotMailed."""
-    mailing.send(configuration.site, month, _text(store, configuration, month, today))
+    text_of_month = _text(store, configuration, month, today)
+    mailing.send(configuration, accounts.load().accounts[0].address, month, text_of_month)
 
 
 def _text(store: Store, configuration: Configuration, month: str, today: date) -> str:

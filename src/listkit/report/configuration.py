@@ -13,9 +13,14 @@ CONFIGURATION = Path("/etc/listkit/report.json")
 
 @dataclass(frozen=True)
 class Configuration:
-    """site: the site's name; mail: whether its owner gets each month's report; archive: whether it is on this host."""
+    """The settings.
+
+    site: the site's name; mail_to: its owner's address; mail: whether each month's report is mailed there; archive:
+    whether it is on this host.
+    """
 
     site: str
+    mail_to: str
     mail: bool = False
     archive: bool = True
 
@@ -26,4 +31,4 @@ class Configuration:
 
     @classmethod
     def _build(cls, table: Table) -> Configuration:
-        return cls(table.host("site"), table.flag("mail"), table.flag("archive"))
+        return cls(table.host("site"), table.address("mail_to"), table.flag("mail"), table.flag("archive"))

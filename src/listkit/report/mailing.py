@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
+import smtplib
 from email.message import EmailMessage
+from email.utils import format_datetime, localtime, make_msgid
 
 from listkit.common.durable import write_durably
+from listkit.common.endpoints import RELAY_SMTP
+from listkit.report.configuration import Configuration
 from listkit.report.store import Store
 
-SENDMAIL = ("sendmail", "-i", "root")
-"""Mail to root goes to the site's owner."""
+RELAY = RELAY_SMTP.address
 SECONDS = 60
 MAILED = "mailed"
 """The file, beside the records, with the last month whose report was mailed."""
@@ -30,15 +32,18 @@ def mark(store: Store, month: str) -> None:
     write_durably(store.directory / MAILED, f"{month}\n")
 
 
-def send(site: str, month: str, text: str) -> None:
-    """Mail a report to the site's owner. Raises NotMailed."""
+def send(configuration: Configuration, sender: str, month: str, text: str) -> None:
+    """Mail a report to the site's owner. sender: an account of the mail service. Raises NotMailed."""
+    site = configuration.site
     message = EmailMessage()
+    message["From"], message["To"] = sender, configuration.mail_to
     message["Subject"] = f"Report of {site} for {month}"
+    message["Date"] = format_datetime(localtime())
+    message["Message-ID"] = make_msgid("report", site)
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(f"{text}\n\ndocs/runbooks/report.md explains the figures.\n")
     try:
-        answer = subprocess.run(SENDMAIL, input=message.as_bytes(), capture_output=True, timeout=SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NotMailed(str(error)) from error
-    if answer.returncode:
-        raise NotMailed(answer.stderr.decode(errors="replace").strip() or f"sendmail ended with {answer.returncode}")
+        with smtplib.SMTP(*RELAY, timeout=SECONDS) as smtp:
+            smtp.send_message(message)
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotMailed(f"the relay does not accept mail: {error}; `listkit check --only relay`") from error

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import socketserver
 import sqlite3
+import threading
 from datetime import date
 from pathlib import Path
 
@@ -45,6 +47,44 @@ def answer(path: str) -> object:
     if collection == "lists" and rest[1:] == ["config", "post_id"]:
         return {"post_id": NUMBERS[rest[0]]}
     return None
+
+
+class Relay(socketserver.ThreadingTCPServer):
+    """A relay that keeps the mail that it gets, or answers `refusal`."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Session)
+        self.mails: list[str] = []
+        self.recipients: list[str] = []
+        self.refusal = ""
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+
+class _Session(socketserver.StreamRequestHandler):
+    server: Relay
+
+    def handle(self) -> None:
+        self._say("220 relay")
+        while line := self.rfile.readline().decode():
+            match line.split()[0].upper():
+                case "MAIL" if self.server.refusal:
+                    self._say(self.server.refusal)
+                case "DATA":
+                    self._say("354 go on")
+                    lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                    self.server.mails.append("".join(lines))
+                    self._say("250 taken")
+                case "QUIT":
+                    self._say("221 bye")
+                case verb:
+                    if verb == "RCPT":
+                        self.server.recipients.append(line.partition(":")[2].strip())
+                    self._say("250 ok")
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
 
 
 def fill_ledger(path: Path) -> None:

@@ -63,11 +63,18 @@ def test_a_source_that_says_nothing_is_no_zero(sources, tmp_path, lost, unknown)
     assert unknown.isdisjoint(day.to_json())
 
 
-@pytest.mark.parametrize("answer", ["exit 1", "echo no JSON", 'echo \'{"damaged": "x"}\''])
-def test_an_archive_that_fails_is_not_known(sources, tmp_path, answer):
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("echo no database >&2; exit 1", "no database"),
+        ("echo no JSON", "`sudo listkit archive status` shows why"),
+        ('echo \'{"damaged": "x"}\'', "`sudo listkit archive status` shows why"),
+    ],
+)
+def test_an_archive_that_fails_is_not_known(sources, tmp_path, answer, reason):
     (tmp_path / "archive-status").write_text(f"#!/bin/sh\n{answer}\n")
     day = gathering.gather(YESTERDAY, sources, is_latest=True)
-    assert (day.archived, day.unknown) == (None, {"archived": "`listkit archive status` has no answer"})
+    assert (day.archived, day.unknown) == (None, {"archived": f"the archive does not answer: {reason}"})
 
 
 def test_rotated_logs_count_too_and_older_ones_are_not_read(sources):

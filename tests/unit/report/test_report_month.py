@@ -7,6 +7,7 @@ from datetime import date
 from types import SimpleNamespace
 
 import pytest
+from report_sources import Relay
 
 from listkit.report import cli, mailing, text
 from listkit.report.configuration import Configuration
@@ -131,21 +132,31 @@ class TestText:
         ]
 
 
+def configure(directory, *, mail, archive=True):
+    settings = {"site": "lists.x.test", "mail_to": "o@y.test", "mail": mail, "archive": archive}
+    (directory / "report.json").write_text(json.dumps(settings))
+
+
 class TestCommand:
     @pytest.fixture(autouse=True)
     def host(self, store, tmp_path, monkeypatch):
-        """A host on 1 December, with records, whose `sendmail` keeps what it gets."""
+        """A host on 1 December, with records."""
         fill(store, "2026-10", "2026-11")
-        (tmp_path / "report.json").write_text('{"site": "lists.x.test", "mail": true, "archive": true}')
-        (tmp_path / "sendmail").write_text(f'#!/bin/sh\ncat >> "{tmp_path}/mail"\nexit $(cat {tmp_path}/status)\n')
-        (tmp_path / "sendmail").chmod(0o755)
-        (tmp_path / "status").write_text("0")
+        configure(tmp_path, mail=True)
         monkeypatch.setattr("listkit.report.store.DIRECTORY", store.directory)
         monkeypatch.setattr("listkit.report.configuration.CONFIGURATION", tmp_path / "report.json")
-        monkeypatch.setattr(mailing, "SENDMAIL", (str(tmp_path / "sendmail"),))
         monkeypatch.setattr(cli, "date", SimpleNamespace(today=lambda: AFTER))
         monkeypatch.setattr(cli.gathering, "record", lambda store, sources, today: [])
         monkeypatch.setattr(cli, "_forecasts", list)
+        site = SimpleNamespace(accounts=[SimpleNamespace(address="lists@x.test")])
+        monkeypatch.setattr(cli.accounts, "load", lambda: site)
+
+    @pytest.fixture(autouse=True)
+    def relay(self, monkeypatch):
+        with Relay() as relay:
+            monkeypatch.setattr(mailing, "RELAY", relay.server_address)
+            yield relay
+            relay.shutdown()
 
     def test_it_shows_the_month_of_yesterday(self, capsys):
         assert cli.main([]) == 0
@@ -173,38 +184,42 @@ class TestCommand:
         assert cli.main([]) == 3
         assert "it runs on the host of Mailman's core" in capsys.readouterr().err
 
-    def test_the_report_of_last_month_is_mailed_once(self, tmp_path, monkeypatch):
+    def test_the_report_of_last_month_is_mailed_once(self, relay):
         assert cli.main(["record"]) == 0
-        mail = (tmp_path / "mail").read_text()
-        assert "Subject: Report of lists.x.test for 2026-11" in mail and "November 2026" in mail
+        [mail] = relay.mails
+        assert relay.recipients == ["<o@y.test>"]
+        assert "From: lists@x.test" in mail and "Subject: Report of lists.x.test for 2026-11" in mail
+        assert "November 2026" in mail.replace("=\r\n", "")
         assert cli.main(["record"]) == 0
-        assert (tmp_path / "mail").read_text() == mail
+        assert relay.mails == [mail]
 
-    def test_one_that_the_relay_does_not_accept_is_mailed_the_next_time(self, tmp_path, capsys):
-        (tmp_path / "status").write_text("75")
+    def test_one_that_the_relay_does_not_accept_is_mailed_the_next_time(self, relay, capsys):
+        relay.refusal = "452 no room"
         assert cli.main(["record"]) == 1
-        assert "sendmail ended with 75" in capsys.readouterr().err
-        (tmp_path / "status").write_text("0")
+        assert "no room" in capsys.readouterr().err
+        relay.refusal = ""
         assert cli.main(["record"]) == 0
-        assert (tmp_path / "mail").read_text().count("Subject: Report") == 2
+        assert len(relay.mails) == 1
 
-    def test_without_the_variable_none_is_mailed(self, tmp_path):
-        (tmp_path / "report.json").write_text('{"site": "lists.x.test", "mail": false, "archive": true}')
+    def test_without_the_variable_none_is_mailed(self, tmp_path, relay):
+        configure(tmp_path, mail=False)
         assert cli.main(["record"]) == 0
-        assert not (tmp_path / "mail").exists()
+        assert relay.mails == []
         assert cli.main(["mail"]) == 0
-        assert (tmp_path / "mail").exists()
+        assert len(relay.mails) == 1
 
-    def test_a_first_month_without_records_is_not_mailed(self, store, tmp_path):
+    def test_a_first_month_without_records_is_not_mailed(self, store, relay):
         for path in store.directory.iterdir():
             path.unlink()
         assert cli.main(["record"]) == 0
-        assert not (tmp_path / "mail").exists()
+        assert relay.mails == []
 
 
 def test_the_configuration_is_read(tmp_path):
-    (tmp_path / "report.json").write_text('{"site": "lists.x.test", "mail": true, "archive": false}')
-    assert Configuration.load(tmp_path / "report.json") == Configuration("lists.x.test", mail=True, archive=False)
+    configure(tmp_path, mail=True, archive=False)
+    assert Configuration.load(tmp_path / "report.json") == Configuration(
+        "lists.x.test", "o@y.test", mail=True, archive=False
+    )
 
 
 def test_every_figure_has_a_name_for_people():
