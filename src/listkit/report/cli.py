@@ -60,6 +60,9 @@ def main(argv: list[str]) -> int:
     except NoRecords as error:
         print(f"listkit report: {error}", file=sys.stderr)
         return NONE
+    except PermissionError as error:
+        print(f"listkit report: {error}: only root can read the records: `sudo listkit report`", file=sys.stderr)
+        return FAILED
     except (DamagedRecords, mailing.NotMailed, OSError) as error:
         print(f"listkit report: {error}", file=sys.stderr)
         return FAILED

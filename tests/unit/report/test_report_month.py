@@ -179,6 +179,14 @@ class TestCommand:
         assert cli.main(["--month", "2025-01"]) == 3
         assert "no records of 2025-01; there are 2026-10 to 2026-11" in capsys.readouterr().err
 
+    def test_who_may_not_read_the_records_is_told_to_use_sudo(self, monkeypatch, capsys):
+        def closed(store, month):
+            raise PermissionError(13, "Permission denied", f"{store.directory}/{month}.jsonl")
+
+        monkeypatch.setattr(Store, "days", closed)
+        assert cli.main([]) == 1
+        assert "`sudo listkit report`" in capsys.readouterr().err
+
     def test_a_host_without_the_core_says_so(self, tmp_path, capsys):
         (tmp_path / "report.json").unlink()
         assert cli.main([]) == 3
