@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from listkit.backup import databases, files, list_script, scratch
-from listkit.backup.configuration import STATE, Configuration, Database
+from listkit.backup.configuration import Configuration, Database
 from listkit.backup.databases import Session
 from listkit.backup.errors import BackupError
 from listkit.backup.list_script import List
 from listkit.backup.list_tables import ARCHIVE, CORE, HELD, TEMPLATES, Part
 from listkit.backup.repository import Repository, Snapshot
 from listkit.backup.scratch import Scratch
+from listkit.backup.unfinished import MARKER, interrupted
 from listkit.check.probes import date
 from listkit.common.durable import write_durably
 
-MARKER = STATE / "restoring-list.json"
 ADDRESS = re.compile(r"[a-z0-9._+-]+@[a-z0-9.-]+")
 CONTENT = ("members", "held messages", "posts")
 """A list without these is empty: the playbook may have created it, with its owners and settings."""
@@ -129,14 +129,6 @@ def _require_domain(configuration: Configuration, address: str) -> None:
             raise BackupError(
                 f"this site has no mail domain {domain}: create it in the web interface, or with mailman_domain"
             )
-
-
-def interrupted(marker: Path) -> str:
-    """Return the address of the list whose restore was interrupted, or ""."""
-    try:
-        return str(json.loads(marker.read_text())["list"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
-        return ""
 
 
 def _shown(counts: Mapping[str, str]) -> str:

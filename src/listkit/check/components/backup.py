@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from listkit.backup import final, one_list, record, restoring, waiting
+from listkit.backup import final, record, restoring, unfinished, waiting
 from listkit.backup.configuration import CONFIGURATION
 from listkit.backup.record import Record
 from listkit.check.finding import Check, Finding
@@ -70,7 +70,7 @@ def check_restore(
     marker: Path = restoring.MARKER,
     aside: Path = waiting.ASIDE,
     retired: Path = final.PATH,
-    of_list: Path = one_list.MARKER,
+    of_list: Path = unfinished.MARKER,
 ) -> Iterator[Finding]:
     """No restore was interrupted, no mail is set aside since one, and the site has not moved to another host."""
     if retired.exists():
@@ -79,7 +79,7 @@ def check_restore(
     elif marker.exists():
         remedy = "on the machine that you deploy from: `ansible-playbook playbooks/restore.yml -D`"
         yield Finding.critical("restore", "interrupted: this host has only a part of its state", remedy)
-    elif address := one_list.interrupted(of_list):
+    elif address := unfinished.interrupted(of_list):
         remedy = f"`listkit backup restore-list {address}`, with the options as before"
         yield Finding.critical("restore", f"that of {address} was interrupted: the list may lack its archive", remedy)
     elif count := waiting.count(aside):
