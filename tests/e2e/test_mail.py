@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from e2e.browser import Browser
-from e2e.mailing import MailingList, person, subject
+from e2e.mailing import DELIVERY_SECONDS, MailingList, person, subject
 from infomaniak import compose
+
+FRENCH = "/usr/lib/python3/dist-packages/mailman/messages/fr/LC_MESSAGES/mailman.mo"
+"""Mailman's messages in French, which Debian 12's package lacks; it has the templates."""
 
 pytestmark = pytest.mark.lab
 
@@ -102,6 +105,28 @@ def test_join_and_leave_by_mail(mailing_list: MailingList):
     mailing_list.command(reader, "leave")
     mailing_list.answer(reader, mailing_list.arrives(reader, "confirm"))
     mailing_list.deployment.stand_in.wait(lambda: mailing_list.members() == [], "the subscription to end")
+
+
+@pytest.mark.every_release("core")
+def test_a_member_is_welcomed_and_seen_off_in_the_list_s_language(mailing_list: MailingList):
+    reader, owners = person(), mailing_list.sub("owner")
+
+    def arrives(*texts: str) -> None:
+        mailing_list.deployment.stand_in.wait_for_mail(
+            reader, DELIVERY_SECONDS, lambda mail: all(text in mail.text for text in (*texts, owners))
+        )
+
+    mailing_list.configure(preferred_language="fr")
+    mailing_list.add(reader)
+    arrives("Pour quitter la liste", mailing_list.sub("leave"), f"https://{mailing_list.site.fqdn}/")
+    mailing_list.deployment.stand_in.post(
+        reader, mailing_list.sub("request"), compose(reader, mailing_list.sub("request"), "help")
+    )
+    has_catalog = mailing_list.site.host.try_run(f"test -e {FRENCH}").returncode == 0
+    described = "Quitter cette liste de diffusion." if has_catalog else "Leave this mailing list."
+    mailing_list.deployment.stand_in.wait_for_mail(reader, DELIVERY_SECONDS, lambda mail: described in mail.text)
+    mailing_list.rest("DELETE", f"lists/{mailing_list.address}/member/{reader}")
+    arrives("plus membre de la liste")
 
 
 def test_a_stranger_s_post_waits_for_the_moderator(mailing_list: MailingList):
