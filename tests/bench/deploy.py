@@ -9,6 +9,7 @@ Root is needed; both hosts work one after the other, so that they don't share th
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import members, outbound
+from bench import members, monitoring, outbound
 from deployment import Deployment, Site
 from e2e import memory
 from infomaniak import compose
@@ -42,9 +43,9 @@ def seconds(action: Callable[[], object]) -> float:
     return time.monotonic() - began
 
 
-def play(deployment: Deployment, host: str) -> None:
-    """Run the playbook for one host; a failure ends the benchmark with its output."""
-    command = [ROOT / ".venv/bin/ansible-playbook", "-i", deployment.inventory, "-l", host, "playbook.yml"]
+def play(deployment: Deployment, host: str, *words: str) -> None:
+    """Run the playbook for one host, with more words of the command line; a failure ends the benchmark."""
+    command = [ROOT / ".venv/bin/ansible-playbook", "-i", deployment.inventory, "-l", host, "playbook.yml", *words]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(run.stdout[-3000:] + run.stderr[-3000:])
@@ -94,6 +95,11 @@ def main() -> int:
         print(f"{name:<28} {ours:>9.1f} {theirs:>9.1f} {ours / theirs:>7.2f}")
     print(f"{'post to subscriber, s':<28} {latency:>9.1f}")
     for line in (*outbound.report(site, bare), *members.report(site)):
+        print(line)
+    # Last: other figures are those of a site without it.
+    deployment.stand_in.add_list_aliases(site.mailbox, "canary")
+    play(deployment, "ours", "-e", json.dumps(monitoring.VARIABLES))
+    for line in monitoring.report(site):
         print(line)
     deployment.lab.down()
     return int(first / stock > MOST_DEPLOY_RATIO)
