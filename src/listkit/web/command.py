@@ -17,6 +17,8 @@ standard input (`listkit.person.identity`); `person-erase` deletes it. They are 
 `rename-list OLD NEW` gives the archive of a renamed list its new address, and redirects its pages; it prints how many
 posts it has. `count-posts ADDRESS` prints only that.
 
+`count-jobs` and `same-addresses` are for an upgrade of the host (`listkit upgrade`).
+
 `check-nginx FILE` checks whether nginx accepts a file that is meant for `/etc/nginx/conf.d/`.
 
 Exit status: 0 done, 1 failed, 2 the configuration can't be read.
@@ -166,6 +168,8 @@ WITH_DJANGO = (
     "find-administrators",
     "rename-archive",
     "count-archived",
+    "count-jobs",
+    "same-addresses",
 )
 """The sub-commands that load Django: only they and `PERSON` pay for it."""
 PERSON = ("person-find", "person-erase")
@@ -173,7 +177,7 @@ PERSON = ("person-find", "person-erase")
 
 def _with_django(options: argparse.Namespace) -> object:
     """Carry out one of `WITH_DJANGO`; return what to print."""
-    from listkit.web import accounts, renaming, search_index, setup
+    from listkit.web import accounts, queue, renaming, same_addresses, search_index, setup
     from listkit.web.patches import archive_policies
 
     if options.command == "setup-application":
@@ -190,6 +194,10 @@ def _with_django(options: argparse.Namespace) -> object:
             return renaming.rename(options.old, options.new)
         if options.command == "count-archived":
             return renaming.posts(options.address)
+        if options.command == "count-jobs":
+            return queue.waiting_jobs()
+        if options.command == "same-addresses":
+            return json.dumps(same_addresses.report(merge_them=options.merge))
     except (accounts.UnknownAccount, search_index.IndexBusy) as error:
         raise Failure(error) from error
     archive_policies.update()
@@ -235,6 +243,9 @@ def main(arguments: list[str]) -> int:
     for name in ("count-posts", "count-archived"):
         command = commands.add_parser(name, help="print how many posts an archive has")
         command.add_argument("address", type=str.lower)
+    commands.add_parser("count-jobs", help="print how many jobs wait in the queue (for listkit upgrade)")
+    same = commands.add_parser("same-addresses", help="show addresses that differ only in case (for listkit upgrade)")
+    same.add_argument("--merge", action="store_true", help="merge them")
     commands.add_parser("check-nginx", help="test a file for /etc/nginx/conf.d/").add_argument("file", type=Path)
     try:
         return carry_out(parser.parse_args(arguments))

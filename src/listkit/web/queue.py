@@ -153,6 +153,13 @@ def release_leftovers() -> int:
     return OrmQ.objects.update(lock=LONG_AGO)
 
 
+def waiting_jobs() -> int:
+    """Return how many jobs are to be done, those included that somebody has taken."""
+    from django_q.models import OrmQ
+
+    return OrmQ.objects.count()
+
+
 def chores() -> list[Chore]:
     """Return what is done beside the jobs."""
 

@@ -1,4 +1,4 @@
-"""A run refuses a host that this version of the kit can't follow."""
+"""A run refuses a host that this version of the kit can't follow, and one in the middle of an upgrade."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def preflight(playbooks, record: dict) -> Run:
     "record",
     [
         {},
-        {"kit": {"version": "99.0.0", "back_to": __version__}},
+        {"kit": {"version": "99.0.0", "back_to": __version__}, "upgrade": {"step": "deploy"}},
     ],
     ids=lambda record: json.dumps(record),
 )
@@ -50,6 +50,7 @@ def test_a_host_that_this_version_can_follow_is_accepted(playbooks, record):
             {"kit": {"version": "99.0.0", "back_to": "98.0.0"}},
             "there is no way back to " + __version__ + ", only to 98.0.0 or later",
         ),
+        ({"upgrade": {"step": "packages"}}, "was interrupted (step packages). Continue it: ansible-playbook"),
     ],
 )
 def test_another_host_is_refused_with_the_reason(playbooks, record, reason):
