@@ -152,12 +152,16 @@ def days(monkeypatch):
 
     monkeypatch.setattr(Timestamp, "now", shifted)
 
+    def see_everything(site: Site) -> None:
+        prunes = site.prunes
+        wait_until(lambda: site.prunes >= prunes + 2)
+
     def go_by(site: Site, number: int) -> None:
-        wait_until(lambda: site.prunes)
+        # A message's days begin when the bridge sees it.
+        see_everything(site)
         for _day in range(number):
             past[0] += DAY_SECONDS
-            prunes = site.prunes
-            wait_until(lambda prunes=prunes: site.prunes >= prunes + 2)
+            see_everything(site)
 
     return go_by
 

@@ -43,7 +43,8 @@ def test_every_cause_is_tested_and_others_get_no_advice():
 
 def test_a_run_says_it(tmp_path: Path):
     ssh = tmp_path / "ssh"
-    ssh.write_text(f"#!/bin/sh\necho '{SAID['unknown key']}' >&2\nexit 255\n")
+    # It reads what Ansible sends; else Ansible may report a broken pipe.
+    ssh.write_text(f"#!/bin/sh\ncat > /dev/null\necho '{SAID['unknown key']}' >&2\nexit 255\n")
     ssh.chmod(0o755)
     host = {"ansible_host": "192.0.2.1", "ansible_ssh_executable": str(ssh)}
     (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": {"mailman": host}}}))
