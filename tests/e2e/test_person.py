@@ -15,7 +15,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from deployment import Site
+from deployment import SITE_OWNER, Site
 from e2e.mailing import DELIVERY_SECONDS, MailingList, person, subject
 from e2e.website import MANAGE, WebSite, archived, archiving, posts_in_archive
 from infomaniak import compose
@@ -101,6 +101,12 @@ def test_after_erasing_nothing_on_the_host_names_the_person(deployment, release,
         assert_others_keep_theirs(website, mailing_list, quirina, words)
         left = json.loads(site.host.run(f"listkit person show --json {quirina.email} {quirina.work} || true"))
         assert {finding["kind"] for finding in left["held"]} <= {"journal"}
+
+
+def test_an_administrator_and_the_sites_owner_are_refused(deployment, release):
+    done = erase(deployment.sites[release], SITE_OWNER)
+    assert done.returncode == 2 and done.stdout == ""
+    assert "is an administrator's" in done.stderr and "is the address of the site's owner" in done.stderr
 
 
 def leave_traces(website: WebSite, mailing_list: MailingList, someone: Someone) -> tuple[str, str]:
