@@ -107,10 +107,10 @@ test-all: test ## the same with every end-to-end test on every site
 
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
 	@for site in trixie bookworm; do \
-	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow --ignore=tests/e2e/test_move_host.py; \
+	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow --ignore=tests/e2e/test_move_host.py --ignore=tests/e2e/test_upgrade.py; \
 	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site LISTKIT_BURST=200 LISTKIT_CRAWL_SECONDS=120 $(PYTEST) tests/e2e/test_web_load.py; \
 	done
-	@$(AS_ROOT) $(PYTEST) tests/e2e/test_move_host.py
+	@$(AS_ROOT) $(PYTEST) tests/e2e/test_move_host.py tests/e2e/test_upgrade.py
 	@BRIDGE_FUZZ_INPUTS=100000 $(PYTEST) tests/unit/bridge/test_bridge_fuzz.py
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000 --hold 600
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow

@@ -28,18 +28,18 @@ def run(
     return run_with(deployment.inventory, playbook, "-e", json.dumps(variables), "--limit", hosts, *words)
 
 
-def run_with(inventory: Path, playbook: str, *words: str) -> subprocess.CompletedProcess[str]:
+def run_with(inventory: Path, playbook: str, *words: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
     """Run it with this inventory and more words of the command line; standard output has all that Ansible said."""
     return subprocess.run(
         _argv(inventory, playbook, *words), cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, text=True, timeout=SECONDS, check=False,
+        stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
     )  # fmt: skip
 
 
-def kill_after(wait: Callable[[], object], inventory: Path, playbook: str) -> None:
+def kill_after(wait: Callable[[], object], inventory: Path, playbook: str, *words: str) -> None:
     """Start it with this inventory, and kill Ansible when `wait` returns. Programs on the hosts continue."""
     with subprocess.Popen(
-        _argv(inventory, playbook), cwd=ROOT, env=_environment(), start_new_session=True,
+        _argv(inventory, playbook, *words), cwd=ROOT, env=_environment(), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as ansible:  # fmt: skip
         try:

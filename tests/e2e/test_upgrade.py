@@ -1,0 +1,238 @@
+"""A host with Debian 12 is upgraded to 13 in place: nothing is lost, and there is a way back."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deployment import Deployment, Site
+from e2e import playbook
+from e2e.mailing import MailingList, person
+from e2e.website import MANAGE, SEARCHABLE_WITHIN_SECONDS, WebSite, archived, posts_in_archive
+from lab import Host, Lab
+from lab.commands import wait_for as wait_until
+from lab.labs import names
+
+pytestmark = [pytest.mark.lab, pytest.mark.slow]
+
+LAB = "upgrade-in-place"
+SECONDS = 1500
+"""For a run of the play on a busy machine."""
+KILL_SECONDS = 900
+LOG = "/var/log/listkit-upgrade.log"
+# The program and what it has started, as when the host itself dies.
+KILL = "pkill -KILL -f '[l]istkit.pyz upgrade'; pkill -KILL -x 'apt-get|dpkg|pg_upgrade.*|pg_dump.*|pg_restore'; true"
+PHASES = (
+    ("packages", f"grep -q 'Setting up libc6:.* (2.4' {LOG}"),
+    ("database", "[ -e /etc/postgresql/17/main ]"),
+)
+"""In each, Ansible and the program on the host are killed once: the step, and what is waited for in it."""
+ACCOUNTS = """
+from allauth.account.models import EmailAddress
+from django.contrib.auth import get_user_model
+for name, email in ({ana!r}, {email!r}), ({ben!r}, {email!r}.capitalize()):
+    account = get_user_model().objects.create(username=name, email=email)
+    EmailAddress.objects.create(user=account, email=email, verified=True, primary=True)
+"""
+ADDRESSES = (
+    "SELECT username, address.email, verified FROM account_emailaddress address"
+    " JOIN auth_user account ON account.id = address.user_id"
+)
+# Postfix keeps what it can't deliver, and the budget's daemon isn't there to release what is on hold.
+CLOG = "systemctl stop listkit-budget"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """A list with posts that were delivered, one that is held, and one whose copies wait in Postfix's queue."""
+
+    deployment: Deployment
+    mailing_list: MailingList
+    author: str
+    reader: str
+
+    @classmethod
+    def begin(cls, deployment: Deployment) -> Traffic:
+        """Make the list, and have people post to it."""
+        mailing_list = MailingList(deployment, deployment.sites["host"], f"t{secrets.token_hex(3)}")
+        traffic = cls(deployment, mailing_list, person("author"), person("reader"))
+        mailing_list.create()
+        mailing_list.configure(archive_policy="public")
+        mailing_list.add(traffic.author, traffic.reader)
+        traffic.flows("Before")
+        mailing_list.post(person("stranger"), "Held")
+        wait_until(mailing_list.held, "the stranger's post to be held", 120, every=1)
+        mailing_list.settle()
+        return traffic
+
+    @property
+    def site(self) -> Site:
+        """Where the list is."""
+        return self.mailing_list.site
+
+    def flows(self, subject: str) -> None:
+        """Post, and see that it is delivered and archived."""
+        self.mailing_list.post(self.author, subject)
+        self.arrives(subject)
+
+    def arrives(self, subject: str) -> None:
+        """See that a post is delivered and archived."""
+        self.mailing_list.arrives(self.reader, subject)
+        archived(WebSite.of(self.site).browser(), self.mailing_list.address, subject)
+
+    def leave_one_waiting(self) -> None:
+        """Post while nothing leaves the host."""
+        self.site.host.run(CLOG)
+        self.mailing_list.post(self.author, "Waiting")
+        self.site.host.wait_until("find /var/spool/postfix/hold -type f | grep -q .", "a post on hold", 120)
+
+    @property
+    def archived_posts(self) -> int:
+        """How many posts the archive has."""
+        return posts_in_archive(WebSite.of(self.site), self.mailing_list.address)
+
+    def is_complete(self, *subjects: str) -> None:
+        """See that everything is there, and that the reader has one copy of each post."""
+        assert set(self.mailing_list.members()) == {self.author, self.reader}
+        assert [request["subject"] for request in self.mailing_list.held()] == ["Held"]
+        browser = WebSite.of(self.site).browser()
+        for subject in subjects:
+            archived(browser, self.mailing_list.address, subject)
+        self.mailing_list.settle()
+        for subject in subjects:
+            assert self.mailing_list.copies([self.reader], subject) == {self.reader: 1}
+
+    def is_searchable(self) -> None:
+        """Wait until the search finds all posts."""
+
+        def complete() -> bool:
+            found = json.loads(self.site.host.run("listkit archive status").splitlines()[-1])
+            return found["posts"] > 0 and found.get("missing") == 0
+
+        wait_until(complete, "the search index to be complete", SEARCHABLE_WITHIN_SECONDS, every=2)
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The host, and an operator who upgrades it."""
+
+    deployment: Deployment
+
+    @property
+    def host(self) -> Host:
+        """The host."""
+        return self.deployment.sites["host"].host
+
+    def play(self, *words: str, name: str = "playbooks/upgrade.yml") -> subprocess.CompletedProcess[str]:
+        """Run a playbook."""
+        return playbook.run_with(self.deployment.inventory, name, "-D", *words, seconds=SECONDS)
+
+    def succeeds(self, *words: str, name: str = "playbooks/upgrade.yml") -> str:
+        """Run a playbook, and return what it said."""
+        done = self.play(*words, name=name)
+        assert done.returncode == 0, done.stdout[-6000:]
+        return done.stdout
+
+    def is_refused(self, *reasons: str, name: str = "playbooks/upgrade.yml") -> None:
+        """See that a playbook refuses to run, for all these reasons."""
+        done = self.play(name=name)
+        said = " ".join(done.stdout.split())
+        assert done.returncode != 0
+        for reason in reasons:
+            assert reason in said, done.stdout[-6000:]
+
+    def is_killed(self, step: str, condition: str, *words: str) -> None:
+        """Start the play, and kill it and the program on the host in this step."""
+        inside = f"grep -qs '\"{step}\"' /var/lib/listkit/upgrade.json && {condition}"
+
+        def kill() -> None:
+            self.host.wait_until(inside, f"the step {step}", KILL_SECONDS)
+            self.host.run(KILL)
+
+        playbook.kill_after(kill, self.deployment.inventory, "playbooks/upgrade.yml", *words)
+        assert self.step == step
+
+    @property
+    def step(self) -> str:
+        """The step that the host says it has reached."""
+        return json.loads(self.host.run("listkit upgrade status"))["step"]
+
+    @property
+    def serving(self) -> str:
+        """The version of PostgreSQL that has the data."""
+        return self.host.run("cd / && runuser -u postgres -- psql -Atc 'SHOW server_version_num'")[:2]
+
+    @property
+    def addresses(self) -> set[tuple[str, ...]]:
+        """The addresses of the web interface's accounts, each with the account's name and whether it is confirmed."""
+        lines = self.host.run(f'cd / && runuser -u www-data -- psql -At mailman3web -c "{ADDRESSES}"').splitlines()
+        return {tuple(line.split("|")) for line in lines}
+
+
+@pytest.fixture
+def upgrade() -> Iterator[Upgrade]:
+    """A deployed host with Debian 12."""
+    if LAB in names():
+        Lab.load(LAB).down()  # what an interrupted test has left
+    try:
+        yield Upgrade(Deployment.ready(LAB, {"host": "kit-bookworm"}))
+    finally:
+        if LAB in names():
+            Lab.load(LAB).down()
+
+
+def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_back(upgrade: Upgrade, tmp_path: Path):
+    host = upgrade.host
+    traffic = Traffic.begin(upgrade.deployment)
+    ana, ben, email = (f"{name}{secrets.token_hex(3)}" for name in ("ana", "ben", "us"))
+    email += "@example.org"
+    host.run(f"{MANAGE} shell", stdin=ACCOUNTS.format(ana=ana, ben=ben, email=email))
+
+    # Nothing changes while something is in the way.
+    host.run("apt-mark hold zstd")
+    upgrade.is_refused("packages are held back: zstd", "differ only in case", "Nothing was changed.")
+    host.run("apt-mark unhold zstd")
+    assert upgrade.step == ""
+
+    # The way back before the packages.
+    host.run("listkit upgrade stop")
+    upgrade.is_refused("was interrupted (step stop)", name="playbook.yml")
+    upgrade.succeeds("-e", "upgrade_back=true")
+    traffic.flows("Back again")
+
+    # The upgrade itself.
+    traffic.leave_one_waiting()
+    snapshot = tmp_path / "snapshot"
+    words = ("-e", "upgrade_merge_addresses=true", "-e", json.dumps({"upgrade_snapshot": f"touch {snapshot}"}))
+    for step, condition in PHASES:
+        upgrade.is_killed(step, condition, *words)
+    assert snapshot.exists()
+    upgrade.succeeds()
+    assert (host.run("cut -d. -f1 /etc/debian_version").strip(), upgrade.serving, upgrade.step) == ("13", "17", "done")
+    assert {(ana, email, "t"), (ben, email, "f")} <= upgrade.addresses
+    traffic.arrives("Waiting")
+    traffic.flows("After")
+    traffic.is_complete("Before", "Back again", "Waiting", "After")
+    traffic.is_searchable()
+
+    # The way back to the old cluster, which has the state of the moment at which mail stopped.
+    archived_posts = traffic.archived_posts
+    upgrade.succeeds("-e", "upgrade_back=true")
+    assert (upgrade.serving, traffic.archived_posts) == ("15", archived_posts - 1)
+    traffic.flows("On the old cluster")
+    upgrade.succeeds()
+    assert upgrade.serving == "17"
+    traffic.is_complete("Before", "Back again", "On the old cluster")
+
+    # What remains to do.
+    host.run("pg_dropcluster 15 main")
+    host.run("DEBIAN_FRONTEND=noninteractive apt-get purge --yes postgresql-15 postgresql-client-15")
+    host.reboot()
+    host.run("listkit check --wait 180")
+    traffic.flows("At the end")
