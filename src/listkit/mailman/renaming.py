@@ -77,7 +77,7 @@ def problem(mailing_list, to: str) -> str:
     if not NAME.fullmatch(name):
         return f"{to!r} is not a valid address of a list, such as news@{mailing_list.mail_host}"
     if domain not in getUtility(IDomainManager):
-        return f"Mailman has no domain {domain!r}; declare a list in it and run the playbook first"
+        return f"Mailman has no domain {domain!r}; add it to mailman_domains and run the playbook first"
     if to == mailing_list.fqdn_listname or to in lists:
         return f"there is a list {to} already"
     others = {old: new for old, new in former_lists.read().items() if new != mailing_list.fqdn_listname}

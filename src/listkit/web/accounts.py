@@ -8,7 +8,7 @@ INVITATION = """\
 Hello,
 
 you are now an administrator of the mailing lists of {organisation},
-{site}/mailman3/
+{page}
 
 Your login is {login}. Choose a password here, within three days:
 
@@ -53,7 +53,7 @@ def invite(user, organisation: str) -> None:
 
     site = f"https://{settings.ALLOWED_HOSTS[0]}"
     text = INVITATION.format(
-        site=site,
+        page=f"{site}{reverse('account_login')}",
         organisation=organisation,
         login=user.username,
         link=password_link(user.username),

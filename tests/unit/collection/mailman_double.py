@@ -44,6 +44,7 @@ class MailmanDouble:
     def __init__(self, version: str = "3.3.10"):
         self.version = version
         self.domains: dict[str, dict[str, Any]] = {}
+        self.domain_owners: dict[str, list[str]] = {}
         self.lists: dict[str, dict[str, Any]] = {}
         self.people: dict[str, dict[str, dict[str, str]]] = {}
         self.bans: dict[str, list[str]] = {}
@@ -100,6 +101,9 @@ class MailmanDouble:
             return 200, {"mailman_version": self.version}
         if parts[0] == "domains":
             return self._domain(method, parts[1:], fields)
+        if parts[0] == "users":
+            # A user's number is one of the addresses here, and each has a second one.
+            return 200, {"entries": [{"email": unquote(parts[1])}, {"email": f"also-{unquote(parts[1])}"}]}
         if parts[0] == "lists":
             return self._list(method, parts[1:], fields, options)
         if parts[0] == "uris":
@@ -113,18 +117,29 @@ class MailmanDouble:
         return self._member(method, parts[1:], fields, options)
 
     def _domain(self, method, parts, fields):
-        if method == "POST":
+        if method == "POST" and not parts:
             self.domains[fields["mail_host"][0]] = {key: values[0] for key, values in fields.items()}
             return 201, {}
         if parts[0] not in self.domains:
             return 404, {"title": "404 Not Found"}
         if parts[1:2] == ["uris"]:
             return self._uri(method, self.templates.setdefault(parts[0], {}), parts[2:], fields)
+        if parts[1:2] == ["owners"]:
+            return self._domain_owners(method, self.domain_owners.setdefault(parts[0], []), fields)
         if method == "PATCH":
             self.domains[parts[0]].update({key: values[0] for key, values in fields.items()})
         if method == "DELETE":
             del self.domains[parts[0]]
         return (200, {"description": None, **self.domains[parts[0]]}) if method == "GET" else (204, None)
+
+    def _domain_owners(self, method, owners, fields):
+        if method == "GET":
+            return 200, {"entries": [{"user_id": address} for address in owners]} if owners else {}
+        if method == "POST":
+            owners.extend(fields["owner"])
+        else:
+            owners.clear()
+        return 204, None
 
     def _list(self, method, parts, fields, options):
         if method == "POST" and not parts:

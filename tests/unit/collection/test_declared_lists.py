@@ -6,7 +6,11 @@ import sys
 
 import pytest
 from ansible_collections.listkit.kit.plugins.plugin_utils import operator_rules
-from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import CommandFailed, module_options
+from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import (
+    CommandFailed,
+    member_syncs,
+    module_options,
+)
 from ansible_collections.listkit.mailman3.plugins.module_utils.mailing_lists import Declaration
 
 
@@ -121,6 +125,18 @@ def test_members_from_a_file_and_from_a_command(tmp_path):
     options = module_options({"name": "news", "members_from": {"command": command}})
     (roster,) = Declaration.of(options, "example.org", {}).rosters
     assert [(one.address, one.display_name) for one in roster.entries] == [("zoe@example.org", "Zoë")]
+
+
+def test_members_that_a_timer_brings_are_the_hosts_affair():
+    source = {"file": "/srv/only-on-the-host.csv", "format": "csv", "every": "weekly"}
+    declared = {"name": "News", "members_from": source, "members_state": "exact", "max_removals": 3}
+    assert problems(declared) == []
+    assert module_options(declared) == {"name": "News"}
+    gone = {**declared, "name": "old", "state": "absent"}
+    here = {"name": "here", "members_from": {"command": ["crm"]}}
+    assert member_syncs([declared, gone, here, {"name": "plain"}], "example.org") == [
+        {"list": "news@example.org", "exact": True, "max_removals": 3, **source}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ def params(mailman, tmp_path):
         "api_password_file": str(tmp_path / "password"),
         "api_wait": 0,
         "domain": "example.org",
+        "domains": [],
         "lists": [],
         "defaults": DEFAULTS,
         "templates": {},
@@ -296,6 +297,25 @@ def test_domain_description(mailman, params):
     assert not mailing_lists.converge_domain(api, "example.org", "Ours")
     assert mailing_lists.converge_domain(api, "example.org", absent=True)
     assert mailman.domains == {}
+
+
+def test_owners_of_a_domain_are_exactly_the_declared_ones(mailman, params):
+    domain = {"name": "Example.net", "owners": ["Ana@example.org", "ben@example.org"]}
+    change, _default_domain = converge(params, domains=[domain])[0]
+    assert change.after == {"domain": "example.net", "owners": ["ana@example.org", "ben@example.org"]}
+    assert mailman.domain_owners["example.net"] == ["Ana@example.org", "ben@example.org"]
+    mailman.writes.clear()
+    other_address = {**domain, "owners": ["also-ana@example.org", "ben@example.org"]}
+    assert converge(params, domains=[other_address])[0] == [] and mailman.writes == []
+    fewer = {**domain, "owners": ["ben@example.org", "cem@example.org"]}
+    for check in (True, False):
+        (change,) = converge(params, check=check, domains=[fewer])[0]
+        assert change.before["owners"] == ["ana@example.org", "ben@example.org"]
+        assert change.after == {"owners": ["ben@example.org", "cem@example.org"]}
+        assert len(mailman.writes) == (0 if check else 2)
+    assert mailman.domain_owners["example.net"] == ["ben@example.org", "cem@example.org"]
+    converge(params, domains=[{**domain, "owners": []}])
+    assert mailman.domain_owners["example.net"] == []
 
 
 def test_mailmans_own_words_reach_the_operator(mailman, params):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
 from mailman_double import PASSWORD, MailmanDouble, recorded_config
 
 from listkit.common.rest import RestClient
-from listkit.members import cli
+from listkit.members import cli, schedule
 from listkit.members.progress import Progress
 
 LIST = "members@example.org"
@@ -125,3 +126,55 @@ def test_progress_is_shown_over_500_people():
     assert few.getvalue() == ""
     assert lines.getvalue() == f"{'█' * 15}{'·' * 15} 1000 of 2000\n{'█' * 30} 2000 of 2000\n"
     assert bar.getvalue() == f"\r{'█' * 15}{'·' * 15} 1000 of 2000\r{'█' * 30} 2000 of 2000\n"
+
+
+@pytest.fixture
+def syncs(mailman, monkeypatch, tmp_path, capsys):
+    """Run the weekly ones of these declared syncs; return the status and standard error."""
+    monkeypatch.setattr(schedule, "CONFIGURATION", tmp_path / "member-syncs.json")
+
+    def run(*declared):
+        found = [{"list": LIST, "every": "weekly", **one} for one in declared]
+        schedule.CONFIGURATION.write_text(json.dumps({"syncs": found}))
+        status = cli.main(["scheduled", "weekly"])
+        return status, capsys.readouterr().err
+
+    return run
+
+
+def command(program):
+    return {"command": [sys.executable, "-c", program]}
+
+
+def test_a_scheduled_sync_brings_what_its_command_prints_and_leaves_other_intervals(mailman, syncs, tmp_path):
+    (tmp_path / "daily.csv").write_text("cem@example.org\n")
+    daily = {"every": "daily", "file": str(tmp_path / "daily.csv")}
+    assert syncs({**command("print('ana@example.org')"), "exact": True}, daily) == (0, "")
+    assert list(mailman.people[LIST]) == ["owner ben@example.org", "member ana@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "reason"),
+    [
+        ({"file": "/nowhere.csv"}, f"{LIST}: /nowhere.csv: No such file or directory\n"),
+        (command("import sys; sys.exit('no database')"), f"{LIST}: {sys.executable} ended with 1: no database\n"),
+        (
+            {**command(""), "exact": True},
+            f"{LIST}: {sys.executable} has no entries, so all members would be removed; if it is meant:"
+            " allow_empty: true\n",
+        ),
+        (
+            {**command("print('ana@example.org')"), "exact": True, "max_removals": 0},
+            f"{LIST}: 1 of 1 members (100 %) would be removed, more than the 0 that max_removals allows. Look at the"
+            " plan above; if it is meant: max_removals: 1\n",
+        ),
+        (
+            {**command("print('ana@example.org')"), "list": "none@example.org"},
+            "none@example.org: there is no such list\n",
+        ),
+    ],
+    ids=["file", "command", "empty", "guard", "list"],
+)
+def test_a_scheduled_sync_that_fails_changes_nothing_and_stops_no_other(mailman, syncs, declared, reason):
+    assert syncs(declared, command("print('dora@example.org')")) == (1, reason)
+    assert list(mailman.people[LIST]) == ["member ben@example.org", "owner ben@example.org", "member dora@example.org"]

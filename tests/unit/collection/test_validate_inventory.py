@@ -295,6 +295,18 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
             "mailman_admins[#1].password: is empty",
         ),
         (
+            {"mailman_domains": [{"name": "example.com"}, {"name": "example.com"}]},
+            "mailman_domains[#2].name: example.com is already declared",
+        ),
+        (
+            {"mailman_domains": [{"name": "example.org", "owners": ["ana"]}]},
+            "mailman_domains[#1].owners[#1]: 'ana' has no @",
+        ),
+        (
+            {"mailman_domains": [{"name": "example.net"}], "mail_domain_synonyms": ["example.net"]},
+            "mailman_domains[#1].name: example.net is in mail_domain_synonyms: Mailman doesn't know it",
+        ),
+        (
             {"mailman_lists": [{"name": "a", "force": True}]},
             "mailman_lists[#1].force: has no effect without state: absent (for example state: absent)",
         ),

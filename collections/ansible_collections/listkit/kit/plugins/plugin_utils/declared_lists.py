@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 
 # Each becomes an option of the list's roster; `members_from` becomes its content.
 ROSTER_KEYS = {
@@ -18,6 +20,7 @@ ROSTER_KEYS = {
 MEMBERS_FROM = "members_from"
 SUBSCRIPTION_POLICIES = {"open": "open", "confirm": "confirm", "moderate": "moderate", "closed": "moderate"}
 SUBSCRIPTION = "subscription"
+EVERY = "every"
 COMMAND_SECONDS = 300
 
 
@@ -32,10 +35,26 @@ def module_options(declared: Mapping[str, Any]) -> dict[str, Any]:
     if SUBSCRIPTION in declared:
         policy = SUBSCRIPTION_POLICIES[declared[SUBSCRIPTION]]
         options["settings"] = {**(declared.get("settings") or {}), "subscription_policy": policy}
-    if "members" in declared or MEMBERS_FROM in declared:
+    if "members" in declared or (MEMBERS_FROM in declared and not is_scheduled(declared)):
         roster = {option: declared[key] for key, option in ROSTER_KEYS.items() if key in declared}
         options["members"] = roster | _content(declared["name"], declared.get(MEMBERS_FROM))
     return options
+
+
+def is_scheduled(declared: Mapping[str, Any]) -> bool:
+    """Return whether a timer on the host brings the members of the list."""
+    return EVERY in (declared.get(MEMBERS_FROM) or {})
+
+
+def member_syncs(lists: Iterable[Mapping[str, Any]], domain: str) -> list[dict[str, Any]]:
+    """Return the syncs that timers run, in the form of `/etc/listkit/member-syncs.json`."""
+    return [_sync(item, domain) for item in lists if is_scheduled(item) and item.get("state") != "absent"]
+
+
+def _sync(declared: Mapping[str, Any], domain: str) -> dict[str, Any]:
+    guard = {key: declared[key] for key in ("allow_empty", "max_removals") if key in declared}
+    exact = declared.get("members_state") == "exact"
+    return {"list": list_address(declared["name"], domain), "exact": exact, **declared[MEMBERS_FROM], **guard}
 
 
 def _content(name: str, source: Mapping[str, Any] | None) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ansible_collections.listkit.host.plugins.plugin_utils.redaction import SHOR
 from ansible_collections.listkit.kit.plugins.plugin_utils import backup_rules, mail_plans
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import PlanError, plan_of_site
 from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import (
+    EVERY,
     MEMBERS_FROM,
     ROSTER_KEYS,
     SUBSCRIPTION,
@@ -188,6 +189,27 @@ def web_hosts(values: Values) -> Problems:
         yield from _bad_domain(where, str(host), example)
         if domain == values.get("mailman_domain") and host != values.get("fqdn"):
             yield Problem(where, "is mailman_domain, whose web host is fqdn", f"fqdn: {host}")
+
+
+def mail_domains(values: Values) -> Problems:
+    """Domains are ones that Mailman knows, each declared once, with addresses as owners."""
+    synonyms = {str(domain).lower() for domain in values.get("mail_domain_synonyms", [])}
+    names: set[str] = set()
+    entries = [entry for entry in values.get("mailman_domains", []) if isinstance(entry, Mapping)]
+    for number, entry in enumerate(entries, start=1):
+        where, name = f"mailman_domains[#{number}]", str(entry.get("name", ""))
+        yield from _bad_domain(f"{where}.name", name, "example.org")
+        if name in synonyms:
+            reason = f"{name} is in mail_domain_synonyms: Mailman doesn't know it"
+            yield Problem(f"{where}.name", reason, str(values.get("mailman_domain", "example.org")))
+        if name in names:
+            yield Problem(f"{where}.name", f"{name} is already declared", "one entry with all its keys")
+        names.add(name)
+        if "\n" in str(entry.get("description", "")):
+            yield Problem(f"{where}.description", "must be a single line", "The association's lists")
+        for place, text in enumerate(_items(entry, "owners"), start=1):
+            if not is_address(str(text)):
+                yield _bad_address(f"{where}.owners[#{place}]", str(text), "ana@example.org")
 
 
 def former_names(values: Values) -> Problems:
@@ -523,6 +545,8 @@ def _bad_member_source(where: str, item: Mapping[str, Any], source: Mapping[str,
         path = Path(str(source["file"]))
         if not path.is_absolute():
             yield Problem(f"{where}.file", f"{str(path)!r} is not an absolute path", "/home/ana/members.csv")
+        elif EVERY in source:
+            return  # the file is on the host
         elif not path.is_file():
             yield Problem(f"{where}.file", f"there is no file {str(path)!r} on this machine", "/home/ana/members.csv")
         else:
@@ -675,6 +699,7 @@ def _bad_assignments(where: str, entry: Mapping[str, Any], assigned: dict[str, s
 RULES = (
     host_names,
     web_hosts,
+    mail_domains,
     former_names,
     addresses,
     secrets,

@@ -129,9 +129,15 @@ def _valid_templates(address: str, declared: Mapping[str, templates.Template]) -
 
 
 def converge_domain(
-    api: Api, name: str, description: str | None = None, *, absent: bool = False, check: bool = False
+    api: Api,
+    name: str,
+    description: str | None = None,
+    owners: Sequence[str] | None = None,
+    *,
+    absent: bool = False,
+    check: bool = False,
 ) -> Change:
-    """Create, change or remove the domain `name`."""
+    """Create, change or remove the domain `name`. `owners` are then its only ones; None leaves them unchanged."""
     path = f"domains/{segment(name)}"
     present = api.get(path)
     what = f"domain {name}"
@@ -140,14 +146,45 @@ def converge_domain(
             api.delete(path)
         return Change(what, before={"domain": name} if present else {})
     wanted = {} if description is None else {"description": description}
-    if not present:
-        if not check:
-            api.post("domains", {"mail_host": name, **wanted})
-        return Change(what, after={"domain": name, **wanted})
-    differing = {key: value for key, value in wanted.items() if (present.get(key) or "") != value}
+    if not present and not check:
+        api.post("domains", {"mail_host": name, **wanted})
+    differing = {key: value for key, value in wanted.items() if present and (present.get(key) or "") != value}
     if differing and not check:
         api.patch(path, differing)
-    return Change(what, before={key: present.get(key) or "" for key in differing}, after=differing)
+    before: dict[str, Any] = {key: (present or {}).get(key) or "" for key in differing}
+    after: dict[str, Any] = dict(differing) if present else {"domain": name, **wanted}
+    change = _converge_domain_owners(api, path, owners, check) if owners is not None else None
+    if change:
+        after["owners"] = change[1]
+        if present:
+            before["owners"] = change[0]
+    return Change(what, before, after)
+
+
+def _converge_domain_owners(
+    api: Api, path: str, owners: Sequence[str], check: bool
+) -> tuple[list[str], list[str]] | None:
+    """Make `owners` the domain's only owners; return them before and after, or None if nothing differs."""
+    wanted = {owner.lower(): owner for owner in owners}
+    # An owner is a person, who may have several addresses.
+    people = [_addresses_of(api, user["user_id"]) for user in api.entries(f"{path}/owners")]
+    surplus = [addresses for addresses in people if not wanted.keys() & set(addresses)]
+    missing = [owner for key, owner in wanted.items() if not any(key in addresses for addresses in people)]
+    if not surplus and not missing:
+        return None
+    if not check:
+        # Mailman removes all owners or none.
+        if surplus:
+            api.delete(f"{path}/owners")
+        adding = list(wanted.values()) if surplus else missing
+        if adding:
+            api.post(f"{path}/owners", {"owner": adding})
+    kept = [next(key for key in wanted if key in addresses) for addresses in people if addresses not in surplus]
+    return sorted([*kept, *(addresses[0] for addresses in surplus if addresses)]), sorted(wanted)
+
+
+def _addresses_of(api: Api, user: Any) -> list[str]:
+    return [entry["email"].lower() for entry in api.entries(f"users/{user}/addresses")]
 
 
 def refuse_losses(api: Api, declared: Iterable[Declaration]) -> None:

@@ -22,6 +22,24 @@ options:
     description: The default domain. It is created if missing, and completes names without C(@).
     type: str
     required: true
+  domains:
+    description: Properties of domains, which are created if missing.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name:
+        description: The part after the C(@) of the domain's lists.
+        type: str
+        required: true
+      description:
+        description: One line about the domain. Unchanged if not given.
+        type: str
+      owners:
+        description: Addresses of the owners, who can make lists in the domain; any others are removed. Unchanged if not
+          given.
+        type: list
+        elements: str
   defaults:
     description: Settings of every declared list, by their names in Mailman's REST interface.
     type: dict
@@ -111,12 +129,13 @@ def converge(module, api):
     mailing_lists.refuse_losses(api, declared)
     planned = rosters.plan_all(api, [roster for item in declared for roster in item.rosters], new_lists=True)
     wanted = {item.address for item in declared if not item.absent}
-    domains = sorted({params["domain"], *(address.partition("@")[2] for address in wanted)})
+    described = {item["name"].lower(): item for item in params["domains"]}
+    domains = sorted({params["domain"], *described, *(address.partition("@")[2] for address in wanted)})
     directory = params["templates_directory"]
     of_site = templates.Templates(api, "", directory).converge(params["templates"], check=check)
     site_changes = [
         Change("templates of all lists", *of_site),
-        *(mailing_lists.converge_domain(api, domain, check=check) for domain in domains),
+        *(_converge_domain(api, domain, described.get(domain, {}), check) for domain in domains),
     ]
     list_changes = [mailing_lists.converge_list(api, item, directory, check=check) for item in declared]
     gone = {item.address for item in declared if item.absent}
@@ -132,6 +151,10 @@ def converge(module, api):
     return rosters.finish(api, planned, site_changes + list_changes, results, check=check)
 
 
+def _converge_domain(api, name, item, check):
+    return mailing_lists.converge_domain(api, name, item.get("description"), item.get("owners"), check=check)
+
+
 def main():
     """Ansible's entry point."""
     module = AnsibleModule(
@@ -140,6 +163,16 @@ def main():
             **templates.ARGUMENTS,
             "domain": {"type": "str", "required": True},
             "lists": {"type": "list", "elements": "dict", "default": [], "options": mailing_lists.ARGUMENTS},
+            "domains": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "description": {"type": "str"},
+                    "owners": {"type": "list", "elements": "str"},
+                },
+            },
             "defaults": {"type": "dict", "default": {}},
             "templates": {"type": "dict", "default": {}},
         },
