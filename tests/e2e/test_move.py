@@ -23,7 +23,7 @@ DUMP = "cd /tmp && runuser -u postgres -- pg_dump -Fc {0} > {0}.dump"
 RESTORE = "cd /tmp && runuser -u postgres -- pg_restore -d {0} < {0}.dump"
 PACK = (
     "tar -C / -czf /tmp/web.tar.gz --ignore-failed-read var/lib/mailman3/web var/lib/listkit/acme"
-    " var/lib/listkit/certificate etc/listkit/secrets/django_secret_key"
+    " var/lib/listkit/certificate var/lib/listkit/lists etc/listkit/secrets/django_secret_key"
 )
 UNPACK = "install -d -m 0700 /etc/listkit/secrets && tar -C / -xzf /tmp/web.tar.gz"
 RETIRE = (
