@@ -64,13 +64,14 @@ package_rclone := rclone
 	    $(package_$*) > /dev/null; }
 	@touch $@
 
-# The package itself would start a server on this machine.
-.cache/promtool: .cache/packages
-	@echo "Unpacking promtool of the Debian package: prometheus"
+# The packages themselves would start servers on this machine.
+MONITORING := prometheus prometheus-alertmanager prometheus-node-exporter
+.cache/monitoring: .cache/packages
+	@echo "Unpacking the programs of the Debian packages: $(MONITORING)"
 	@rm -rf $@.new && mkdir $@.new
-	@cd $@.new && apt-get download -qq -o APT::Sandbox::User=root prometheus
-	@dpkg --fsys-tarfile $@.new/prometheus_*.deb | tar -xC $@.new ./usr/bin/promtool
-	@mv $@.new/usr/bin/promtool $@ && touch $@ && rm -r $@.new
+	@cd $@.new && apt-get download -qq -o APT::Sandbox::User=root $(MONITORING)
+	@for package in $@.new/*.deb; do dpkg -x $$package $@.new; done
+	@rm -rf $@ $@.new/*.deb && mv $@.new $@
 
 .cache/go: requirements/go.txt .venv/complete
 	@go version 2> /dev/null | grep -qE 'go1\.(2[4-9]|[3-9][0-9])' || { echo "Installing Go in .venv"; \
@@ -133,7 +134,7 @@ lint-the-rest:
 sanity: setup ## Ansible's own checks of the collections that can be published
 	@python tools/sanity.py
 
-unit: setup .cache/restic .cache/rclone .cache/promtool
+unit: setup .cache/restic .cache/rclone .cache/monitoring
 	@pytest -q --numprocesses=auto tests/unit
 
 terraform: setup .cache/go .cache/restic
