@@ -75,7 +75,7 @@ def export(run, declared=(), members=True) -> tuple[list[dict], str]:
 
 def apply(run, lists) -> list:
     """Declare the lists; return the changes."""
-    options = {"domain": "example.org", "defaults": DEFAULTS, "templates": {}}
+    options = {"domain": "example.org", "domains": [], "defaults": DEFAULTS, "templates": {}}
     changes, _results = run(mailing_lists.converge, lists=[module_options(item) for item in lists], **options)
     return [change for change in changes if change]
 

@@ -69,7 +69,7 @@ def apply(run):
     """Apply entries of mailman_lists; return the changes."""
 
     def apply(entries, check=False):
-        options = {"domain": "example.org", "defaults": DEFAULTS, "templates": {}}
+        options = {"domain": "example.org", "domains": [], "defaults": DEFAULTS, "templates": {}}
         changes, _results = run(
             mailing_lists.converge, check, lists=[module_options(one) for one in entries], **options
         )
