@@ -287,7 +287,7 @@ def test_a_list_set_up_in_the_browser_is_declared_by_its_export(
         visit.fill_in(f"{pages}/bans", email="^.*@example[.]net$")
     mailing_list.add(reader, display_name="{{ reader }}")
     after = mailing_list.state()
-    assert len(links) == 10
+    assert len(links) >= 9  # of Debian 12; Debian 13's Postorius has a section more
     assert {name for name in changed & set(after) if after[name] == before[name]} == set()
 
     export = {"export_file": str(file), "export_members": True}
