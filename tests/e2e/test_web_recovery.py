@@ -31,7 +31,8 @@ setup.load_django()
 from django.db import connection
 connection.settings_dict["NAME"] = sys.argv[1]
 wanted = json.loads(pathlib.Path("/etc/listkit/web.json").read_text())
-print(json.dumps([setup.apply(wanted, "first-password-1", dry_run) for dry_run in (True, False, False)]))
+passwords = {wanted["superuser"]: "first-password-1"}
+print(json.dumps([setup.apply(wanted, passwords, dry_run) for dry_run in (True, False, False)]))
 """
 BACK_WITHIN_SECONDS = 60
 """Generous, for a busy machine: what isn't started again never comes back."""
