@@ -29,7 +29,7 @@ from django.contrib.auth import get_user_model
 user = get_user_model().objects.create_user({email!r}, {email!r}, first_name={first!r}, last_name={last!r})
 EmailAddress.objects.create(user=user, email={email!r}, verified=True, primary=True)
 """
-EXPORT = "/root/members.csv"
+EXPORT = "/srv/members.csv"
 """Of the members; the operator's."""
 KILLED_IN = ("the web interface and the archive", "the mailboxes")
 """The parts of the site during which an erasure is killed."""
