@@ -10,6 +10,7 @@ Needs Django's settings; what adds and removes posts needs Django to be loaded.
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -178,9 +179,21 @@ def compact() -> None:
     database.compact(str(new))
     database.close()
     new.chmod(path.stat().st_mode & 0o777)
-    path.rename(old)
+    _remove_quickly(path, old)
     new.rename(path)
-    shutil.rmtree(old)
+    if old.exists():
+        shutil.rmtree(old)
+
+
+def _remove_quickly(path: Path, old: Path) -> None:
+    """Remove a directory from its place: in one step, where the file system can rename it to `old`."""
+    try:
+        path.rename(old)
+    except OSError as error:
+        # A directory from a lower layer of an overlay can't be renamed.
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.rmtree(path)
 
 
 def create(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -331,6 +332,14 @@ def test_wrong_password_is_named_and_not_shown(params, tmp_path):
     ) as error:
         rest.Api.of(params)
     assert "not-the-password" not in str(error.value)
+
+
+def test_a_mailman_that_does_not_answer_is_named_with_its_unit(mailman, params):
+    mailman.close()
+    with pytest.raises(
+        rest.Unreachable, match=rf"answer at {re.escape(mailman.url)}: .*refused; look at systemctl status mailman3 on"
+    ):
+        rest.Api.of({**params, "api_wait": 0})
 
 
 class Ended(Exception):

@@ -194,6 +194,9 @@ def test_thousands_need_few_requests(mailman, converge):
     mailman.requests.clear()
     converge(members={"state": "exact", "entries": entries})
     assert len(mailman.people[LIST]) == 10_000 and len(mailman.requests) <= 20
+    mailman.requests.clear()
+    assert not any(converge(members={"state": "exact", "entries": entries})[0])
+    assert len(mailman.requests) <= 3
 
 
 @pytest.mark.parametrize("mailman", ["plain"], indirect=True)

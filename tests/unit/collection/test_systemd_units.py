@@ -125,6 +125,21 @@ def test_disabled_stops_and_disables():
     assert not any(call.startswith("restart") for call in systemd.calls)
 
 
+def test_the_failure_of_what_a_disabled_unit_triggered_is_forgotten():
+    """Nothing would start it again, and the checks would report it from then on."""
+    failed = {**STOPPED, "ActiveState": "failed"}
+    sync = {**RUNNING, "Triggers": "weekly.service"}
+    systemd = FakeSystemd(timer=sync, weekly=failed, other=failed)
+    assert run(systemd, check=True, disabled=["timer"])["changed"] and systemd.calls == []
+    run(systemd, disabled=["timer"])
+    assert systemd.calls[:3] == ["stop timer.service", "disable timer.service", "reset-failed weekly.service"]
+    stopped = FakeSystemd(timer={**STOPPED, "Triggers": "weekly.service"}, weekly=failed)
+    assert run(stopped, disabled=["timer"])["diff"]["prepared"] == "weekly.service: forget\n"
+    assert not run(FakeSystemd(timer={**STOPPED, "Triggers": "weekly.service"}, weekly=STOPPED), disabled=["timer"])[
+        "changed"
+    ]
+
+
 def test_static_units_need_no_enabling():
     assert not run(FakeSystemd(a={**RUNNING, "UnitFileState": "static"}), enabled=["a"])["changed"]
 

@@ -1,5 +1,6 @@
 """The search index has what the database has, whatever the dates of the posts and the order in which they came."""
 
+import errno
 import logging
 import os
 import sys
@@ -280,6 +281,19 @@ class TestCompacting:
         search_index.compact()
         assert [file.name for file in index.iterdir()] == ["used"] and index.stat().st_mode & 0o777 == 0o750
         assert list(tmp_path.iterdir()) == [index]
+
+    def test_a_directory_that_cannot_be_renamed_is_replaced(self, index, tmp_path, monkeypatch):
+        """Such as one from a lower layer of an overlay."""
+        rename = Path.rename
+
+        def rename_unless_lower(path, target):
+            if path == index:
+                raise OSError(errno.EXDEV, "Invalid cross-device link")
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", rename_unless_lower)
+        search_index.compact()
+        assert [file.name for file in index.iterdir()] == ["used"] and list(tmp_path.iterdir()) == [index]
 
     def test_what_an_interrupted_attempt_left_is_removed(self, index, tmp_path):
         index.rename(tmp_path / "index.old")

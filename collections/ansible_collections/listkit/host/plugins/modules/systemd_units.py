@@ -27,7 +27,8 @@ options:
     elements: str
     default: []
   disabled:
-    description: Units to stop, and not to start at boot. They may be missing.
+    description: Units to stop, and not to start at boot. They may be missing. If one of them has failed, or a unit that
+      one of them triggers, such as the service of a timer, systemd forgets the failure.
     type: list
     elements: str
     default: []
@@ -209,12 +210,20 @@ def reads_changed_file(unit, patterns, changed):
     return unit.active and (just_changed or written_since(unit.started_at, patterns))
 
 
+def _failed_without_use(params, units, triggered):
+    """Return the failed units that `params` disables, and those that only they trigger."""
+    unused = [units[name] for name in params["disabled"] + params["masked"]]
+    behind = [triggered[name] for unit in unused for name in unit.triggers if name in triggered]
+    return list(dict.fromkeys(unit.name for unit in [*unused, *behind] if unit.failed and not unit.active))
+
+
 class Plan:
     """The changes from the current to the desired states."""
 
-    def __init__(self, params, units):
+    def __init__(self, params, units, triggered):
         self.stop = [name for name in params["disabled"] + params["masked"] if units[name].active]
         self.disable = [name for name in params["disabled"] if units[name].exists and units[name].at_boot]
+        self.forget = _failed_without_use(params, units, triggered)
         self.mask = [name for name in params["masked"] if not units[name].masked]
         self.unmask = [name for name in params["enabled"] if units[name].masked]
         self.enable = [name for name in params["enabled"] if not units[name].at_boot]
@@ -239,6 +248,7 @@ class Plan:
         """Make the changes. Stop first: a stopped unit may hold a port that another one needs."""
         for verb in ("stop", "disable", "mask", "unmask", "enable"):
             systemd.call(verb, getattr(self, verb))
+        systemd.call("reset-failed", self.forget)
         if self.start or self.restart:
             systemd.call("reset-failed", self.start)
         for verb in ("start", "restart", "reload"):
@@ -269,7 +279,7 @@ def converge(module, systemd):
     missing = sorted(name for name in needed if not units[name].exists)
     if missing and not module.check_mode:
         raise Failure(f"there is no unit {', '.join(missing)} on this host")
-    plan = Plan(params, units)
+    plan = Plan(params, units, triggered)
     if plan.changes and not module.check_mode:
         plan.carry_out(systemd)
     return {

@@ -21,6 +21,8 @@ ARGUMENTS = {
     "api_password_file": {"type": "path", "default": "/etc/listkit/secrets/rest_password", "no_log": False},
     "api_wait": {"type": "int", "default": 60},
 }
+# Debian's name of the unit; other distributions use it, too.
+UNIT_HINT = "look at systemctl status mailman3 on its host"
 TIMEOUT_SECONDS = 60
 POLL_SECONDS = 0.25
 
@@ -124,7 +126,7 @@ class Api:
             raise self._refusal(method, path, error) from error
         except (URLError, OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise Unreachable(f"Mailman doesn't answer at {self._url}: {reason}") from error
+            raise Unreachable(f"Mailman doesn't answer at {self._url}: {reason}; {UNIT_HINT}") from error
         return json.loads(answer) if answer else {}
 
     def _refusal(self, method: str, path: str, error: HTTPError) -> RestError:
