@@ -14,7 +14,8 @@ from urllib.parse import parse_qs, unquote
 RECORDED = Path(__file__).parent / "recorded"
 PASSWORD = "the-rest-password"
 PREFIX = "/3.1/"
-BULK_PAGE = 1000
+BULK_PAGE = 10_000
+"""As in `listkit.mailman.members`."""
 SHOWN = ("display_name", "delivery_mode", "delivery_status")
 # Without all of these, Mailman asks somebody before it subscribes a person, or sends a welcome message.
 PRE_APPROVED = {
