@@ -21,7 +21,7 @@ from listkit.status import report as reports
 from listkit.status.report import LastCanary, Report
 
 CONFIRMATION_SECONDS = 60.0
-"""A problem that has ended by then was a restart."""
+"""A problem that has ended by then was a restart. With the timer's interval, an alert comes within five minutes."""
 DONE, FAILED = 0, 1
 
 

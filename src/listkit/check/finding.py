@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 PLAYBOOK = "on the machine that you deploy from: `ansible-playbook playbook.yml`"
 """The remedy for everything that the playbook puts right."""
+
+
+Figure = float | Mapping[str, float]
 
 
 class Status(StrEnum):
@@ -26,17 +29,26 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check with the facts and the cause; unless it is ok, the remedy with a command to run."""
+    """The result of one check with the facts and the cause; unless it is ok, the remedy with a command to run.
+
+    figures: what was measured, by the name of its metric (`check.metrics.FIGURES`); where the metric has a label, by
+    the label's value. What is not known is left out.
+    """
 
     name: str
     status: Status
     seen: str
     remedy: str = ""
+    figures: Mapping[str, Figure] = field(default_factory=dict)
 
     @classmethod
     def ok(cls, name: str, seen: str) -> Finding:
         """All is as it should be."""
         return cls(name, Status.OK, seen)
+
+    def measured(self, **figures: Figure | None) -> Finding:
+        """Return it with these figures. One that is None is not known, and is left out."""
+        return replace(self, figures={name: value for name, value in figures.items() if value is not None})
 
     @classmethod
     def warning(cls, name: str, seen: str, remedy: str) -> Finding:

@@ -144,9 +144,16 @@ class TestCheck:
         assert finding.seen.endswith("not back after 300 s; relay: waits")
         assert f"`listkit trace '{ID}'`" in finding.remedy
 
-    def test_spam_has_a_remedy_of_its_own(self, tmp_path):
-        finding = self.finding(tmp_path, RoundTrip(ID, time.time(), {}, "not back; mailbox: lies in Spam of m@a.test"))
-        assert "spam filter" in finding.remedy
+    def test_spam_is_a_finding_of_its_own(self, tmp_path):
+        lost = self.finding(tmp_path, RoundTrip(ID, time.time(), {}, "not back; mailbox: lies in Spam of m@a.test"))
+        [spam] = component.check_spam(tmp_path / "last.json")
+        assert spam.status is lost.status is Status.CRITICAL
+        assert spam.name != lost.name and "spam filter" in spam.remedy
+
+    def test_one_that_is_not_in_spam(self, tmp_path):
+        assert [one.status for one in component.check_spam(tmp_path / "last.json")] == [Status.OK]
+        self.finding(tmp_path, RoundTrip(ID, time.time(), {}, "not back; relay: waits"))
+        assert [one.status for one in component.check_spam(tmp_path / "last.json")] == [Status.OK]
 
 
 class TestCommand:

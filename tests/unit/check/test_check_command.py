@@ -67,7 +67,7 @@ def test_json_has_the_component_with_every_finding(looks, capsys):
     looks([("relay", CRITICAL)])
     assert cli.main(["--json"]) == 2
     assert json.loads(capsys.readouterr().out) == [
-        {"component": "relay", "name": "c", "status": "critical", "seen": "broken", "remedy": "`do c`"}
+        {"component": "relay", "name": "c", "status": "critical", "seen": "broken", "remedy": "`do c`", "figures": {}}
     ]
 
 

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import ssl
 import subprocess
 import threading
@@ -124,12 +125,12 @@ class TestHanging:
 
     def test_the_archives_status_takes_too_long(self, monkeypatch):
         def too_long(command, **_):
-            raise subprocess.TimeoutExpired(command, 60)
+            raise subprocess.TimeoutExpired(command, web.STATUS_SECONDS)
 
         monkeypatch.setattr(web.subprocess, "run", too_long)
         finding = the(web.check_archive())
         assert (finding.name, finding.status) == ("search index", Status.UNKNOWN)
-        assert "60 s" in finding.seen and "`sudo listkit archive status`" in finding.remedy
+        assert "25 s" in finding.seen and "`sudo listkit archive status`" in finding.remedy
 
 
 class TestLinks:
@@ -348,7 +349,9 @@ class TestQueues:
 
 class TestHeldPosts:
     def client(self, *held):
-        lists = [{"list_id": f"{n}.x.test", "fqdn_listname": f"{n}@x.test"} for n in range(len(held))]
+        lists = [
+            {"list_id": f"{n}.x.test", "fqdn_listname": f"{n}@x.test", "member_count": n} for n in range(len(held))
+        ]
         answers = {"lists": {"entries": lists}}
         for number, (count, days) in enumerate(held):
             hold_date = time.strftime("%Y-%m-%dT10:00:00", time.gmtime(time.time() - days * 24 * HOUR))
@@ -358,7 +361,15 @@ class TestHeldPosts:
 
     def test_recent_ones_are_counted(self):
         finding = the(core.check_held(self.client((0, 0), (2, 1), (1, 7))))
-        assert (finding.status, finding.seen) == (Status.OK, "3, none for longer than 7 days")
+        assert finding.status is Status.OK
+        assert re.fullmatch(
+            r"2 of 1@x.test since 20\S+, 1 of 2@x.test since 20\S+; none for longer than 7 days", finding.seen
+        )
+        assert finding.figures["listkit_held_posts"] == {"0@x.test": 0, "1@x.test": 2, "2@x.test": 1}
+        assert finding.figures["mailman3_list_members"] == {"0@x.test": 0, "1@x.test": 1, "2@x.test": 2}
+
+    def test_none_is_held(self):
+        assert the(core.check_held(self.client((0, 0)))).seen == "none; none for longer than 7 days"
 
     def test_a_list_whose_moderators_do_not_look_is_named(self):
         finding = the(core.check_held(self.client((2, 1), (3, 9))))
@@ -422,8 +433,12 @@ class Client:
 
 class TestRest:
     def test_it_answers(self):
-        client = Client({"lists?count=1&page=1": {"total_size": 12}})
-        assert the(core.check_rest(client)).seen == "12 lists"
+        sizes = {"domains": 1, "lists": 12, "users": 90}
+        finding = the(
+            core.check_rest(Client({f"{what}?count=1&page=1": {"total_size": n} for what, n in sizes.items()}))
+        )
+        assert finding.seen == "12 lists"
+        assert finding.figures == {"mailman3_up": 1, "mailman3_domains": 1, "mailman3_lists": 12, "mailman3_users": 90}
 
     @pytest.mark.parametrize(
         ("error", "remedy"),
@@ -436,6 +451,8 @@ class TestRest:
     def test_each_failure_has_its_remedy(self, error, remedy):
         finding = the(core.check_rest(Client(error=error)))
         assert finding.status is Status.CRITICAL
+        # How many lists there are isn't known.
+        assert finding.figures == {"mailman3_up": 0}
         assert remedy in finding.remedy
 
 

@@ -16,7 +16,7 @@ from listkit.status import report
 NAME = "regular checks"
 UNIT = "listkit-alert"
 MOST_SECONDS = 900
-"""Three runs are missing then."""
+"""Four runs are missing then."""
 
 
 def checks(settings: Settings) -> list[Check]:

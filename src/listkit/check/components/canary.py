@@ -14,6 +14,7 @@ from listkit.check.probes import date
 from listkit.check.settings import Settings
 
 NAME = "canary"
+SPAM = "canary in Spam"
 UNIT = "listkit-canary"
 MINUTE_SECONDS = 60
 MOST_INTERVALS = 2.5
@@ -21,9 +22,9 @@ MOST_INTERVALS = 2.5
 
 
 def checks(settings: Settings) -> list[Check]:
-    """Return the check."""
+    """Return the checks."""
     minutes = settings.own.integer("minutes", 1, 10_080)
-    return [Check(NAME, lambda: check_canary(minutes))]
+    return [Check(NAME, lambda: check_canary(minutes)), Check(SPAM, check_spam)]
 
 
 def check_canary(minutes: int, path: Path = record.PATH, configured: Path = CONFIGURATION) -> Iterator[Finding]:
@@ -43,7 +44,15 @@ def check_canary(minutes: int, path: Path = record.PATH, configured: Path = CONF
 
 def _lost(trip: RoundTrip) -> Finding:
     seen = f"sent {date(trip.sent)}, {trip.failure}"
-    if trip.in_spam:
-        remedy = "turn the spam filter of the mailbox off, or move the messages to the folder Replay"
-        return Finding.critical(NAME, seen, f"{remedy}; then `listkit canary now`")
     return Finding.critical(NAME, seen, f"`listkit trace '{trip.message_id}'` follows it; then `listkit canary now`")
+
+
+def check_spam(path: Path = record.PATH) -> Iterator[Finding]:
+    """The provider's filter has not moved the last message: it may move members' posts, too."""
+    trip = record.load(path)
+    if trip and trip.in_spam:
+        seen = f"the provider's filter classifies the message of {date(trip.sent)} as spam, and perhaps posts, too"
+        remedy = "turn the spam filter of the mailbox off, and move the messages to the folder Replay"
+        yield Finding.critical(SPAM, seen, f"{remedy}; then `listkit canary now`")
+    else:
+        yield Finding.ok(SPAM, "the last message is not there")

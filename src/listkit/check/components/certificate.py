@@ -41,7 +41,8 @@ def check_certificate(fqdn: str, days: int, mode: str) -> Iterator[Finding]:
         remedy = "`nginx -t` names faults of its configuration; `systemctl restart nginx`"
         yield Finding.critical("certificate", seen, remedy)
         return
-    yield judge(certificate, fqdn, days, time.time(), mode)
+    finding = judge(certificate, fqdn, days, time.time(), mode)
+    yield finding.measured(listkit_certificate_not_after_timestamp_seconds=certificate.not_after)
 
 
 def served(fqdn: str) -> bytes:

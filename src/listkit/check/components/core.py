@@ -6,7 +6,7 @@ import configparser
 import contextlib
 import http.client
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -28,6 +28,7 @@ ARCHIVE_SPOOL = Path("/var/lib/mailman3/archives/hyperkitty/spool")
 LOG = Path("/var/log/mailman3/mailman.log")
 MOST_QUEUED_SECONDS = 300
 MOST_HELD_DAYS = 7
+_COUNTED = ("domains", "lists", "users")
 # Nothing handles the messages in these, or they are queued again each minute.
 _QUEUES_THAT_KEEP = frozenset({"shunt", "bad", "retry"})
 _RUNNER_ERROR = "Uncaught runner exception: "
@@ -63,56 +64,74 @@ def check_lmtp(address: tuple[str, int] = CORE_LMTP.address) -> Iterator[Finding
 def check_rest(client: RestClient | None = None) -> Iterator[Finding]:
     """Mailman's REST API answers, and so does its database."""
     name = "Mailman's REST API"
+    client = client or RestClient.of_this_host()
     try:
-        lists = (client or RestClient.of_this_host()).get("lists?count=1&page=1")
+        sizes = {what: int(client.get(f"{what}?count=1&page=1").get("total_size", 0)) for what in _COUNTED}
     except LoginRefused as error:
-        yield Finding.critical(name, f"{error}: its password is not that of the password file", PLAYBOOK)
+        finding = Finding.critical(name, f"{error}: its password is not that of the password file", PLAYBOOK)
+        yield finding.measured(mailman3_up=0)
     except RestError as error:
         seen = with_last_log_line(str(error), UNIT)
         remedy = f"see that its database answers, with `listkit check --only database` on that host; then {RESTART}"
-        yield Finding.critical(name, seen, remedy)
+        yield Finding.critical(name, seen, remedy).measured(mailman3_up=0)
     else:
-        yield Finding.ok(name, f"{lists.get('total_size', 0)} lists")
+        counts = {f"mailman3_{what}": size for what, size in sizes.items()}
+        yield Finding.ok(name, f"{sizes['lists']} lists").measured(mailman3_up=1, **counts)
 
 
 def check_queues(queues: Path = QUEUES) -> Iterator[Finding]:
     """Mailman's runners make progress: no message has waited long. A runner that hangs is active for systemd."""
     name = "Mailman's queues"
     waiting = {directory.name: _files(directory) for directory in sorted(queues.iterdir())}
+    lengths = {queue: len(files) for queue, files in waiting.items()}
     stuck = False
     for queue in sorted(waiting.keys() - _QUEUES_THAT_KEEP):
         since = oldest(waiting[queue])
         if since is not None and time.time() - since > MOST_QUEUED_SECONDS:
             stuck = True
             seen = f"{len(waiting[queue])} in the queue {queue}, the oldest since {date(since)}: its runner hangs"
-            yield Finding.critical(name, with_last_log_line(seen, UNIT), RESTART)
+            yield Finding.critical(name, with_last_log_line(seen, UNIT), RESTART).measured(mailman3_queues=lengths)
     if not stuck:
-        yield Finding.ok(name, f"no message waits longer than {MOST_QUEUED_SECONDS} s")
+        seen = f"no message waits longer than {MOST_QUEUED_SECONDS} s"
+        yield Finding.ok(name, seen).measured(mailman3_queues=lengths)
 
 
 def check_held(client: RestClient | None = None) -> Iterator[Finding]:
     """No post has waited long for a moderator."""
     name = "held posts"
     client = client or RestClient.of_this_host()
-    held, late = 0, []
+    held: dict[str, tuple[int, str]] = {}
     try:
-        for entry in client.entries("lists"):
+        lists = client.entries("lists")
+        for entry in lists:
             posts = client.get(f"lists/{entry['list_id']}/held?count=1&page=1")
-            held += posts["total_size"]
             since = posts["entries"][0]["hold_date"][:10] if posts["total_size"] else ""
-            if since and (datetime.now(UTC).date() - datetime.fromisoformat(since).date()).days > MOST_HELD_DAYS:
-                late.append(f"{posts['total_size']} of {entry['fqdn_listname']} since {since}")
+            held[entry["fqdn_listname"]] = (posts["total_size"], since)
     except RestError as error:
         yield Finding.unknown(name, str(error), "`listkit check --only core`")
         return
-    if late:
+    if late := [address for address, (_, since) in held.items() if since and _days_since(since) > MOST_HELD_DAYS]:
         remedy = (
             "moderate them: the list's page → Held messages, or `listkit trace` with the list's address;"
             " or set max_days_to_hold of the list"
         )
-        yield Finding.warning(name, f"waiting for a moderator: {', '.join(late)}", remedy)
+        seen = _held_by_list({address: held[address] for address in late})
+        finding = Finding.warning(name, f"waiting for a moderator: {seen}", remedy)
     else:
-        yield Finding.ok(name, f"{held}, none for longer than {MOST_HELD_DAYS} days")
+        finding = Finding.ok(name, f"{_held_by_list(held) or 'none'}; none for longer than {MOST_HELD_DAYS} days")
+    yield finding.measured(
+        listkit_held_posts={address: count for address, (count, _) in held.items()},
+        mailman3_list_members={entry["fqdn_listname"]: entry["member_count"] for entry in lists},
+    )
+
+
+def _days_since(day: str) -> int:
+    return (datetime.now(UTC).date() - datetime.fromisoformat(day).date()).days
+
+
+def _held_by_list(held: Mapping[str, tuple[int, str]]) -> str:
+    """List how many posts each list holds, and since when."""
+    return ", ".join(f"{count} of {address} since {since}" for address, (count, since) in held.items() if count)
 
 
 def check_set_aside(queues: Path = QUEUES, log: Path = LOG) -> Iterator[Finding]:

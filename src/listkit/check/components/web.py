@@ -20,8 +20,8 @@ FIRST_PAGE_SECONDS = 10.0
 """The first page after a start takes longer than the others."""
 NAME = "web interface"
 INDEX = "search index"
-STATUS_SECONDS = 60.0
-"""Loading Django takes a second, and many more on a busy host."""
+STATUS_SECONDS = 25.0
+"""Loading Django takes a second, and many more on a busy host. An alert has to wait for the slowest check, twice."""
 REINDEX = "`listkit archive reindex`"
 WEB_USER = "www-data"
 JOBS = "background jobs"
@@ -40,6 +40,7 @@ def checks(settings: Settings) -> list[Check]:
 
 def check_page(fqdn: str) -> Iterator[Finding]:
     """The page with all lists is served over TLS under the site's name."""
+    began = time.monotonic()
     try:
         status = fetch_status(fqdn)
     except ConnectionRefusedError as error:
@@ -49,7 +50,7 @@ def check_page(fqdn: str) -> Iterator[Finding]:
         yield Finding.critical(NAME, f"no page: {error}", RESTART)
     else:
         if " 200 " in f"{status} ":
-            yield Finding.ok(NAME, status)
+            yield Finding.ok(NAME, status).measured(listkit_web_page_seconds=time.monotonic() - began)
         else:
             seen = with_last_log_line(status or "the connection is closed at once", "mailman3-web.service")
             yield Finding.critical(NAME, seen, RESTART)
@@ -87,7 +88,11 @@ def check_archive() -> Iterator[Finding]:
         # Libraries may print when they are imported; the answer is the last line.
         state = json.loads(answer.stdout.splitlines()[-1])
         yield from index_findings(state)
-        yield job_finding(state["jobs"], is_running=bool(output("pgrep", "-f", JOB_QUEUE)))
+        jobs = state["jobs"]
+        finding = job_finding(jobs, is_running=bool(output("pgrep", "-f", JOB_QUEUE)))
+        yield finding.measured(
+            listkit_web_waiting_jobs=jobs["waiting"], listkit_web_oldest_job_timestamp_seconds=jobs["oldest"]
+        )
 
 
 def _web_user() -> dict[str, Any]:
@@ -106,15 +111,19 @@ def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
         remedy = "`listkit archive reindex --rebuild`"
         yield Finding.critical(INDEX, f"the search fails, the index is damaged: {state['damaged']}", remedy)
         return
+    figures: dict[str, float] = {
+        "listkit_web_archived_posts": state["posts"],
+        "listkit_web_unindexed_posts": state["missing"],
+    }
     if state["missing"]:
         posts = f"{state['missing']} of {state['posts']} posts, the first since {state['since']}"
         seen = with_last_log_line(f"the search does not find {posts}", "mailman3-web.service")
-        yield Finding.warning(INDEX, seen, REINDEX)
+        yield Finding.warning(INDEX, seen, REINDEX).measured(**figures)
     if state["future"]:
         seen = f"{state['future']} of {state['posts']} posts were archived in the future, the last on {state['last']}"
         yield Finding.warning(INDEX, seen, REINDEX)
     if not state["missing"] and not state["future"]:
-        yield Finding.ok(INDEX, f"the search finds all {state['posts']} posts")
+        yield Finding.ok(INDEX, f"the search finds all {state['posts']} posts").measured(**figures)
 
 
 def job_finding(jobs: dict[str, Any], *, is_running: bool) -> Finding:
