@@ -27,7 +27,7 @@ COMMANDS = {
     "trace": Command("listkit.trace.cli", "follow a message through the site"),
     "upgrade": Command("listkit.upgrade.cli", "upgrade this host from Debian 12 to 13 (for Ansible)"),
     "version": Command("listkit.version", "show the version; with --json, also Debian's packages"),
-    "web": Command("listkit.web.command", "set up the web interface (for Ansible)"),
+    "web": Command("listkit.web.cli", "set up the web interface (for Ansible)"),
 }
 
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import pwd
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from listkit.common.configuration import ConfigurationError
+from listkit.web.user import USER, NotAllowed, become_web_user
 
 if TYPE_CHECKING:
     from listkit.archive.report import Account
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from listkit.archive.sources import Source
     from listkit.archive.store import ListArchive
 
-USER = "www-data"
 NICENESS = 15
 """An import gives way to the mail flow and the pages."""
 INDEX_WAIT_SECONDS = 600.0
@@ -49,7 +48,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         return options.carry_out(options)
-    except Failure as error:
+    except (Failure, NotAllowed) as error:
         print(f"listkit archive: {error}", file=sys.stderr)
     except PermissionError as error:
         print(f"listkit archive: {USER} can't open {error.filename}: {error.strerror}", file=sys.stderr)
@@ -265,23 +264,6 @@ def print_status(options: argparse.Namespace) -> int:
     state = {"posts": (search_index.state() or (0, 0))[1], "surplus": len(found.surplus), **jobs}
     print(json.dumps({**state, **archived_dates.overdue(found.missing), **archived_dates.from_the_future()}))
     return 0
-
-
-def become_web_user() -> None:
-    """Continue as the user whom the database knows; root only. Raises Failure for others."""
-    user = pwd.getpwnam(USER)
-    if os.geteuid() == user.pw_uid:
-        return
-    if os.geteuid() != 0:
-        raise Failure(f"run it as root or {USER}")
-    os.setgroups([])
-    os.setgid(user.pw_gid)
-    os.setuid(user.pw_uid)
-    # PostgreSQL's library looks for certificates there.
-    os.environ["HOME"] = user.pw_dir
-    # A process that only changed its user is hidden from others of that user: the job queue would consider it dead, and
-    # break its lock.
-    os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- no shell is wanted
 
 
 def _load_django() -> None:

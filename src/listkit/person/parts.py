@@ -18,10 +18,11 @@ from listkit.person.files import ELSEWHERE, OF_DEBIAN, OF_OTHER_PARTS, naming
 from listkit.person.finding import Finding, Held
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
-from listkit.web import command as web
+from listkit.web import deployment
+from listkit.web.user import SubcommandFailed, run_as_web_user
 
 PAGE_CACHE = Path("/var/lib/nginx/listkit")
-FAILURES = (OSError, ImapError, RestError, ConfigurationError, subprocess.SubprocessError, web.Failure)
+FAILURES = (OSError, ImapError, RestError, ConfigurationError, subprocess.SubprocessError, SubcommandFailed)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def has_core() -> bool:
 
 def has_web() -> bool:
     """Whether the web interface is on this host, and with it the archive."""
-    return web.CONFIGURATION.exists()
+    return deployment.CONFIGURATION.exists()
 
 
 def _site_addresses(person: Person) -> Held:
@@ -113,9 +114,7 @@ def _erase_web(person: Person, _: Choices) -> None:
 
 
 def _web(subcommand: str, person: Person) -> dict:
-    answer = web.as_web_user(subcommand, stdin=json.dumps(person.as_json()))
-    # Libraries may print something while they are imported; the answer is the last line.
-    described: dict = json.loads(answer.splitlines()[-1])
+    described: dict = json.loads(run_as_web_user(subcommand, stdin=json.dumps(person.as_json())))
     return described
 
 

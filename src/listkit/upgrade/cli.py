@@ -26,7 +26,8 @@ from pathlib import Path
 
 from listkit.upgrade import clusters, packages, preflight, progress, releases, services
 from listkit.upgrade.errors import UpgradeError
-from listkit.web.command import STAMP, Failure, as_web_user
+from listkit.web.deployment import STAMP
+from listkit.web.user import SubcommandFailed, run_as_web_user
 
 LOCK = Path("/run/listkit-upgrade.lock")
 
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
     try:
         with _alone():
             arguments.run(arguments)
-    except (UpgradeError, Failure) as error:
+    except (UpgradeError, SubcommandFailed) as error:
         print(f"{error}\n{_way_back()}", file=sys.stderr)
         return 1
     return 0
@@ -103,8 +104,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _addresses(arguments: argparse.Namespace) -> None:
-    answer = as_web_user("same-addresses", *(["--merge"] if arguments.merge else []))
-    print("\n".join(json.loads(answer.splitlines()[-1])))
+    answer = run_as_web_user("same-addresses", *(["--merge"] if arguments.merge else []))
+    print("\n".join(json.loads(answer)))
 
 
 def _prepare(arguments: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from listkit.backup import final
 from listkit.backup.restoring import MARKER
 from listkit.upgrade import clusters, packages, sources
 from listkit.upgrade.releases import OLD, current
-from listkit.web.command import as_web_user
+from listkit.web.user import run_as_web_user
 
 GIB = 1024**3
 PACKAGES_BYTES = 2 * GIB
@@ -104,8 +104,7 @@ def too_little_room(needed: Mapping[Path, int]) -> Iterator[str]:
 
 def same_addresses() -> Iterator[str]:
     """See whether accounts have addresses that differ only in case."""
-    # Libraries may print something while they are imported; the answer is the last line.
-    if lines := json.loads(as_web_user("same-addresses").splitlines()[-1]):
+    if lines := json.loads(run_as_web_user("same-addresses")):
         plan = "\n".join(f"    {line}" for line in lines)
         yield (
             "accounts of the web interface have addresses that differ only in case, which Debian 13 can't store. "

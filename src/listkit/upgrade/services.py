@@ -7,7 +7,7 @@ import time
 
 from listkit.backup import final
 from listkit.upgrade.errors import UpgradeError
-from listkit.web.command import as_web_user
+from listkit.web.user import run_as_web_user
 
 BRIDGE = "listkit-bridge.service"
 JOB_SECONDS = 600
@@ -40,8 +40,7 @@ def _wait_for_jobs() -> None:
 
 
 def _jobs() -> int:
-    # Libraries may print something while they are imported; the answer is the last line.
-    return int(as_web_user("count-jobs").splitlines()[-1])
+    return int(run_as_web_user("count-jobs"))
 
 
 def _is_present(unit: str) -> bool:

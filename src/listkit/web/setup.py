@@ -37,9 +37,8 @@ def load_django() -> None:
 def apply(wanted: dict, passwords: Mapping[str, str], dry_run: bool) -> list[str]:
     """Bring the database to what `wanted` (`/etc/listkit/web.json`) says; return a line for each change.
 
-    passwords: by login, for accounts that are new.
+    passwords: by login, for accounts that are new. Needs Django to be loaded.
     """
-    load_django()
     from django.db import transaction
 
     tables = list(_tables(dry_run))

@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -24,19 +23,6 @@ def calls(monkeypatch):
     for name in ("setgroups", "setgid", "setuid", "execv"):
         monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
     return calls
-
-
-def test_root_becomes_the_web_user_for_good_and_starts_again(calls, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-    cli.become_web_user()
-    assert calls == [("setgroups", []), ("setgid", 33), ("setuid", 33), ("execv", sys.executable, sys.orig_argv)]
-    assert os.environ["HOME"] == "/var/www"
-
-
-def test_the_web_user_continues(calls, monkeypatch):
-    monkeypatch.setattr(os, "geteuid", lambda: 33)
-    cli.become_web_user()
-    assert calls == []
 
 
 def test_another_user_is_refused(calls, monkeypatch, capsys):

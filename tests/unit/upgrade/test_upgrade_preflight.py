@@ -54,10 +54,10 @@ def test_what_is_needed_on_one_disk_is_added_up(monkeypatch, tmp_path: Path, fre
 
 
 def test_the_plan_of_the_merge_is_shown(monkeypatch):
-    monkeypatch.setattr(preflight, "as_web_user", lambda *_words: 'a library talks\n["a: kept", "  A: removed"]\n')
+    monkeypatch.setattr(preflight, "run_as_web_user", lambda *_words: '["a: kept", "  A: removed"]\n')
     [problem] = preflight.same_addresses()
     assert "-e upgrade_merge_addresses=true merges them:\n    a: kept\n      A: removed" in problem
-    monkeypatch.setattr(preflight, "as_web_user", lambda *_words: "[]\n")
+    monkeypatch.setattr(preflight, "run_as_web_user", lambda *_words: "[]\n")
     assert list(preflight.same_addresses()) == []
 
 

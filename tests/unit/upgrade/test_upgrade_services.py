@@ -27,16 +27,16 @@ class Host:
         self.ran.append(" ".join(command))
         return SimpleNamespace(returncode=0, stdout="", stderr="")
 
-    def as_web_user(self, command: str) -> str:
+    def run_as_web_user(self, command: str) -> str:
         assert command == "count-jobs"
-        return f"a library talks\n{next(self.jobs)}\n"
+        return f"{next(self.jobs)}\n"
 
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host()
     monkeypatch.setattr(services.subprocess, "run", made.run)
-    monkeypatch.setattr(services, "as_web_user", made.as_web_user)
+    monkeypatch.setattr(services, "run_as_web_user", made.run_as_web_user)
     monkeypatch.setattr(services.time, "sleep", lambda _seconds: None)
     return made
 
