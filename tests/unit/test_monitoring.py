@@ -75,6 +75,8 @@ FAULTS = (
     Fault("ListkitMetricsAbsent", "listkit_budget_last_cycle_timestamp_seconds", None, 20,
           {"metric": "listkit_budget_last_cycle_timestamp_seconds"},
           "No host has the metric listkit_budget_last_cycle_timestamp_seconds"),
+    Fault("ListkitMetricsAbsent", "listkit_check_timestamp_seconds", None, 20,
+          {"metric": "listkit_check_timestamp_seconds"}, "No host has the metric listkit_check_timestamp_seconds"),
     Fault("ListkitCheckFailed", "listkit_check_status", "2x99", 10, CHECK, "relay, outgoing mail: critical"),
     Fault("ListkitCheckWarning", "listkit_check_status", "1x99", 65, CHECK, "relay, outgoing mail: warning"),
     Fault("ListkitCheckUnknown", "listkit_check_status", None, 40, CHECK,
@@ -182,7 +184,7 @@ def ours() -> set[str]:
 @pytest.mark.parametrize("file", [RULES, *DASHBOARDS], ids=lambda file: file.name)
 def test_every_metric_exists(file: Path):
     text = file.read_text()
-    assert set(re.findall(r"\blistkit_\w+|\bnode_\w+", text)) <= ours() | OF_NODE_EXPORTER
+    assert set(re.findall(r"\b(?:listkit|mailman3|node)_\w+", text)) <= ours() | OF_NODE_EXPORTER
 
 
 @pytest.mark.parametrize("file", DASHBOARDS, ids=lambda file: file.name)
