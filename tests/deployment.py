@@ -94,10 +94,9 @@ class Site:
 
     def variables(self, host: Host) -> dict[str, object]:
         """What an operator writes into the inventory for one of the hosts."""
-        # The kit backs up sites of one host.
-        backup = {} if self.split else {"backup_repository": REPOSITORY, "backup_password": REPOSITORY_PASSWORD}
         return {
-            **backup,
+            "backup_repository": REPOSITORY,
+            "backup_password": REPOSITORY_PASSWORD,
             "ansible_host": host.address,
             "ansible_ssh_common_args": " ".join(host.ssh_options()),
             "fqdn": self.fqdn,

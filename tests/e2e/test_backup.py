@@ -95,7 +95,7 @@ def site(deployment: Deployment, release: str) -> Site:
     """A site of one host."""
     found = deployment.sites[release]
     if found.split:
-        pytest.skip("the kit backs up sites of one host")
+        pytest.skip("test_backup_split.py has the site of several hosts")
     return found
 
 

@@ -14,3 +14,12 @@ SELECT
 FROM (VALUES (:'core_name', :'core_user'), (:'web_name', :'web_user')) AS wanted (name, owner)
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 \gexec
+
+-- From another host, the backup reaches both databases with the login of the first one's owner.
+SELECT format(statement, :'web_user', :'core_user'), 'SELECT ''created'''
+FROM (VALUES (true, 'GRANT %I TO %I'), (false, 'REVOKE %I FROM %I')) AS wanted (is_member, statement)
+WHERE is_member = (:'core_is_web')::boolean AND is_member <> EXISTS (
+    SELECT FROM pg_auth_members
+    WHERE roleid = to_regrole(quote_ident(:'web_user')) AND member = to_regrole(quote_ident(:'core_user'))
+)
+\gexec

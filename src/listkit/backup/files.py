@@ -36,8 +36,8 @@ CONFIGURATION = tuple(
 )
 """For reading: the playbook writes them. Only secrets that the host made itself are put back."""
 
-FROM_INVENTORY = ("backup_*", "mail_passwords")
-"""Secrets that the playbook writes."""
+FROM_PLAYBOOK = ("archiver_key", "backup_*", "database_*", "mail_passwords", "rest_password", "tunnel_*")
+"""Secrets that the playbook writes, or has given to another host before a restore."""
 WAITING = (
     *OUTGOING,
     *(QUEUES / name for name in ("bounces", "command", "digest", "in", "out", "pipeline", "retry", "virgin")),
@@ -70,7 +70,7 @@ def put_back_secrets(source: Path, root: Path = Path("/")) -> list[str]:
     directory = SECRETS.relative_to("/")
     copied = source / directory
     secrets = sorted(copied.iterdir()) if copied.exists() else []
-    own = [secret for secret in secrets if not any(secret.match(pattern) for pattern in FROM_INVENTORY)]
+    own = [secret for secret in secrets if not any(secret.match(pattern) for pattern in FROM_PLAYBOOK)]
     (root / directory).mkdir(parents=True, exist_ok=True)
     # The playbook made it for its own secrets, and closes it only when the host makes one.
     (root / directory).chmod(0o700)

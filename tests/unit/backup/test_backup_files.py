@@ -20,13 +20,13 @@ def root(tmp_path: Path) -> Path:
     for name in (
         "var/lib/mailman3/queue/out/1.pck",
         "var/lib/mailman3/queue/archive/2.pck",
-        "etc/listkit/secrets/rest_password",
+        "etc/listkit/secrets/django_secret_key",
     ):
         path = tmp_path / "root" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
     (tmp_path / "root/var/lib/mailman3/queue/out/1.pck").chmod(0o660)
-    for name in ("backup_password", "mail_passwords"):
+    for name in ("backup_password", "mail_passwords", "rest_password", "tunnel_core_web"):
         (tmp_path / "root/etc/listkit/secrets" / name).write_text("the operator's")
     return tmp_path / "root"
 
@@ -61,9 +61,11 @@ def test_only_the_hosts_own_secrets_are_put_back(root: Path, tmp_path: Path):
     for secret in (root / "etc/listkit/secrets").iterdir():
         secret.write_text("new")
     (root / "etc/listkit/secrets").chmod(0o755)
-    assert files.put_back_secrets(tmp_path / "copy", root) == ["rest_password"]
-    assert (root / "etc/listkit/secrets/rest_password").read_text() != "new"
-    assert (root / "etc/listkit/secrets/backup_password").read_text() == "new"
+    assert files.put_back_secrets(tmp_path / "copy", root) == ["django_secret_key"]
+    assert (root / "etc/listkit/secrets/django_secret_key").read_text() != "new"
+    # The operator's, and what another host has been given.
+    for name in ("backup_password", "rest_password", "tunnel_core_web"):
+        assert (root / "etc/listkit/secrets" / name).read_text() == "new"
     assert stat.S_IMODE((root / "etc/listkit/secrets").stat().st_mode) == 0o700
 
 

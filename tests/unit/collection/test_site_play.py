@@ -392,11 +392,26 @@ def test_a_host_without_a_repository_stops_the_backups_of_an_earlier_one(invento
     assert "listkit-backup.timer" not in inventory.given("base_retired_units", settings=BACKUP)["base_retired_units"]
 
 
-def test_a_backup_of_a_site_with_several_hosts_is_refused_before_a_host_is_called(inventory):
+def test_a_backup_of_a_site_with_several_hosts_reaches_both_databases_with_one_login(inventory):
+    split = "[database]\ndb private_address=192.0.2.2\n[mailman]\nmailman"
+    # What the role `site` knows of itself.
+    settings = f"{BACKUP}\nrole_path={KIT / 'roles/site'}\n{split}"
+    found = inventory.given(
+        "backup_database_host", "backup_database_port", "_backup_web_login", "database_core_is_web", settings=settings
+    )
+    assert found == {
+        "backup_database_host": "127.0.0.1",
+        "backup_database_port": 5432,
+        "_backup_web_login": "user=list options='-c role=www-data'",
+        "database_core_is_web": True,
+    }
+    assert inventory.given("database_core_is_web", settings=split)["database_core_is_web"] is False
+
+
+def test_a_backup_becomes_the_owner_of_a_database_that_is_on_its_host(inventory):
     split = "[mailman_web]\nweb private_address=192.0.2.2\n[mailman]\nmailman"
-    run = inventory.run(KIT / "playbook.yml", settings=f"{BACKUP}\n{split}")
-    assert run.returncode == 2 and "a site with several hosts can't be backed up by the kit yet" in run.output
-    assert not inventory.host_was_called
+    found = inventory.given("backup_database_host", "backup_web_host", settings=f"{BACKUP}\n{split}")
+    assert found == {"backup_database_host": "", "backup_web_host": "web"}
 
 
 def test_the_status_page_is_on_the_web_host_and_every_host_runs_the_checks(inventory):
