@@ -9,6 +9,7 @@ manifest        the facts about a backup that a restore is compared with
 repository      restic: what it stores, finds, reads and forgets
 backing_up      how a backup is made
 restoring       how a host gets its state back, and what happens to mail that waited
+same_addresses  accounts' addresses in a backup that Debian 13 can't store
 gap             mail that the lost host has handled since the backup
 waiting         mail that a restore has set aside
 scratch         a backup restored into databases of its own, for the two that follow

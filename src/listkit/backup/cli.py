@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     restore = commands.add_parser("restore", help="bring the state back (for playbooks/restore.yml)")
     restore.add_argument("--backup", default="latest", help="the backup's id; default: the newest")
     restore.add_argument("--replace", action="store_true", help="also if this host has lists or messages")
+    restore.add_argument(
+        "--merge-addresses", action="store_true", help="merge addresses that differ only in case, for Debian 13"
+    )
+    restore.add_argument(
+        "--web-release", type=int, metavar="NUMBER", help="Debian of the web interface's host; default: this host's"
+    )
     restore.add_argument("--plan", action="store_true", help="only say what would be done")
     restore.set_defaults(run=_restore)
     one = commands.add_parser("restore-list", help="bring one list back, and leave the others")
@@ -152,7 +158,14 @@ def _resume(arguments: argparse.Namespace, configuration: Configuration, reposit
 
 
 def _restore(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
-    plan = restoring.plan(configuration, repository, arguments.backup, may_replace=arguments.replace)
+    plan = restoring.plan(
+        configuration,
+        repository,
+        arguments.backup,
+        may_replace=arguments.replace,
+        may_merge=arguments.merge_addresses,
+        web_release=arguments.web_release,
+    )
     print("\n".join(plan.lines()), flush=True)
     if not arguments.plan:
         aside = restoring.restore(configuration, repository, plan)

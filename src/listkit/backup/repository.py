@@ -5,10 +5,12 @@ Secrets are in files that only root can read; neither an argument nor the enviro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,6 +119,29 @@ class Repository:
         """Return the content of one small file of a backup."""
         return self._restic("dump", "--no-lock", snapshot, str(path), timeout=self._patience)
 
+    @contextlib.contextmanager
+    def lines(self, snapshot: str, path: Path) -> Iterator[Iterator[str]]:
+        """The lines of a large file of a backup, for the duration of the block, which may leave the rest unread."""
+        command = self._command("dump", "--no-lock", snapshot, str(path))
+        with (
+            tempfile.TemporaryFile("w+") as said,
+            subprocess.Popen(
+                command, env=self._environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said,
+                encoding="utf-8", errors="replace",
+            ) as restic,
+        ):  # fmt: skip
+            assert restic.stdout
+            finished = False
+            try:
+                yield restic.stdout
+                finished = not restic.stdout.read(1)
+            finally:
+                if not finished:
+                    restic.kill()
+            if finished and restic.wait():
+                said.seek(0)
+                raise self._error(said.read())
+
     def size(self, snapshot: str) -> int:
         """Return how many bytes the restored files of a backup have."""
         answer = self._restic("stats", "--no-lock", "--json", "--mode", "restore-size", snapshot)
@@ -138,11 +163,10 @@ class Repository:
         self._restic("forget", "--tag", TAG, "--group-by", "host", f"--keep-within={keep}", "--prune")
 
     def _restic(self, *arguments: str, timeout: float | None = None) -> str:
-        command = ["restic", *_options(self._place, self._secrets), *arguments]
         try:
             answer = subprocess.run(
-                command, env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=timeout, check=False,
+                self._command(*arguments), env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,
+                text=True, timeout=timeout, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             # It retries, and says why.
@@ -151,6 +175,9 @@ class Repository:
         if answer.returncode:
             raise self._error(answer.stderr or answer.stdout)
         return answer.stdout
+
+    def _command(self, *arguments: str) -> list[str]:
+        return ["restic", *_options(self._place, self._secrets), *arguments]
 
     def _environment(self) -> dict[str, str]:
         return {

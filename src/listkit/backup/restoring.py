@@ -13,11 +13,11 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listkit.backup import databases, files, final
+from listkit.backup import databases, files, final, same_addresses
 from listkit.backup.backing_up import DEBIAN_VERSION, STAGING, dump_path, require_room
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
@@ -28,6 +28,7 @@ from listkit.backup.repository import Repository, Snapshot
 from listkit.backup.waiting import ASIDE
 from listkit.check.probes import date
 from listkit.common.durable import write_durably
+from listkit.web.same_addresses import Same, statements
 
 MARKER = STATE / "restoring.json"
 RESTORED = STATE / "restored"
@@ -40,12 +41,16 @@ STOPPED = (*final.UNITS, "postfix@-.service")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a restore would do. replaced: the lists and messages that are there now."""
+    """What a restore would do.
+
+    replaced: the lists and messages that are there now; merged: addresses that the web interface's Debian can't store.
+    """
 
     snapshot: Snapshot
     manifest: Manifest
     replaced: dict[str, str]
     bytes: int
+    merged: Sequence[Same] = ()
 
     def lines(self) -> list[str]:
         """Return it for people."""
@@ -58,6 +63,9 @@ class Plan:
         if any(count != "0" for count in self.replaced.values()):
             lost = ", ".join(f"{count} {what}" for what, count in self.replaced.items())
             lines.append(f"replaces what is on this host: {lost}")
+        if self.merged:
+            lines.append("merges addresses of accounts that differ only in case:")
+            lines.extend(f"  {line}" for line in _shown(self.merged))
         if not self.manifest.idle:
             lines.append(
                 f"sets aside mail that waited at that time, in {ASIDE}: the old host may have sent it; "
@@ -67,8 +75,20 @@ class Plan:
         return lines
 
 
-def plan(configuration: Configuration, repository: Repository, name: str, *, may_replace: bool) -> Plan:
-    """Return what would be done; nothing changes. Raises BackupError when it must not be done."""
+def plan(
+    configuration: Configuration,
+    repository: Repository,
+    name: str,
+    *,
+    may_replace: bool,
+    may_merge: bool = False,
+    web_release: int | None = None,
+) -> Plan:
+    """Return what would be done; nothing changes. Raises BackupError when it must not be done.
+
+    may_replace: also if the host has lists or messages; may_merge: also if addresses must be merged; web_release: the
+    number of the Debian release of the web interface's host, by default of this one.
+    """
     snapshot = repository.find(name)
     manifest = Manifest.parse(repository.read(snapshot.id, STAGING / NAME))
     replaced = present(configuration)
@@ -83,7 +103,27 @@ def plan(configuration: Configuration, repository: Repository, name: str, *, may
         )
     size = repository.size(snapshot.id)
     require_room(STATE, SPACE * size)
-    return Plan(snapshot, manifest, replaced, size)
+    same = _same_addresses(repository, snapshot.id, web_release or _release(here))
+    if same and not may_merge:
+        raise BackupError(
+            f"accounts in backup {snapshot.id} have addresses that differ only in case, which Debian "
+            f"{same_addresses.LOWER_CASE_SINCE} can't store. To merge them: -e backup_restore_merge_addresses=true. "
+            "Or, if the old host still runs: `listkit upgrade addresses --merge` there, and then another backup. "
+            f"Merged, they are:\n{chr(10).join(_shown(same))}"
+        )
+    return Plan(snapshot, manifest, replaced, size, same)
+
+
+def _same_addresses(repository: Repository, snapshot: str, web_release: int) -> Sequence[Same]:
+    """Return the addresses in a backup that the web interface's Debian can't store."""
+    if web_release < same_addresses.LOWER_CASE_SINCE:
+        return ()
+    with repository.lines(snapshot, dump_path(STAGING, "web")) as lines:
+        return same_addresses.in_dump(lines)
+
+
+def _shown(found: Sequence[Same]) -> list[str]:
+    return [line for same in found for line in same.lines()]
 
 
 def _release(version: str) -> int:
@@ -118,6 +158,10 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan) ->
         databases.load(database, dump_path(directory, name))
     if wrong := plan.manifest.differences(held(configuration)):
         raise BackupError(f"the databases differ from the backup: {'; '.join(wrong)}")
+    if plan.merged:
+        script = directory / "merge.sql"
+        script.write_text("".join(f"{statement};\n" for statement in statements(plan.merged)))
+        databases.execute(configuration.web, script)
     copied = directory / files.FILES
     # Postfix's queue has its users' numbers and its inodes' names: it is never put back as it is.
     waiting = files.OUTGOING if plan.manifest.idle else files.WAITING

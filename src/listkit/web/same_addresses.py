@@ -60,8 +60,13 @@ class Same:
 def find(cursor: Any) -> list[Same]:
     """Return the addresses that the next release can't store. cursor: of the web interface's database."""
     cursor.execute(QUERY)
+    return among(Address(*row) for row in cursor.fetchall())
+
+
+def among(addresses: Iterable[Address]) -> list[Same]:
+    """Return those of all addresses that the next release can't store."""
     groups = defaultdict(list)
-    for address in (Address(*row) for row in cursor.fetchall()):
+    for address in addresses:
         groups[address.email.lower()].append(address)
     plans = (_plan(group) for _email, group in sorted(groups.items()) if len(group) > 1)
     return [plan for plan in plans if plan.dropped or plan.unconfirmed]
@@ -83,17 +88,23 @@ def _plan(group: Iterable[Address]) -> Same:
 
 def merge(cursor: Any, found: Iterable[Same]) -> None:
     """Make the addresses storable, in the transaction that the cursor is in."""
+    for statement in statements(found):
+        cursor.execute(statement)
+
+
+def statements(found: Iterable[Same]) -> Iterator[str]:
+    """Yield the SQL that makes the addresses storable."""
     for same in found:
-        _execute(cursor, "DELETE FROM account_emailconfirmation WHERE email_address_id IN ({})", same.dropped)
-        _execute(cursor, "DELETE FROM account_emailaddress WHERE id IN ({})", same.dropped)
-        _execute(cursor, "UPDATE account_emailaddress SET verified = false WHERE id IN ({})", same.unconfirmed)
-        _execute(cursor, 'UPDATE account_emailaddress SET "primary" = true WHERE id IN ({})', same.primary)
+        yield from _for("DELETE FROM account_emailconfirmation WHERE email_address_id IN ({})", same.dropped)
+        yield from _for("DELETE FROM account_emailaddress WHERE id IN ({})", same.dropped)
+        yield from _for("UPDATE account_emailaddress SET verified = false WHERE id IN ({})", same.unconfirmed)
+        yield from _for('UPDATE account_emailaddress SET "primary" = true WHERE id IN ({})', same.primary)
 
 
-def _execute(cursor: Any, statement: str, addresses: Iterable[Address]) -> None:
+def _for(statement: str, addresses: Iterable[Address]) -> Iterator[str]:
     # Numbers only, and no parameters: databases spell these differently.
     if ids := ", ".join(str(address.id) for address in addresses):
-        cursor.execute(statement.format(ids))
+        yield statement.format(ids)
 
 
 def report(*, merge_them: bool) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from test_backup_same_addresses import DUMP
 
 from listkit.backup import databases, restoring
 from listkit.backup.configuration import Configuration, Database
@@ -12,6 +15,7 @@ from listkit.backup.errors import BackupError
 from listkit.backup.manifest import Manifest, shrunk
 from listkit.backup.repository import Repository, Snapshot
 from listkit.common.configuration import ConfigurationError
+from listkit.web.same_addresses import statements
 
 MANIFEST = Manifest(1000.0, "lists.example.org", "0.1.0", "12.5", False, {"lists": "2", "settings": "abc"}, {"core": 9})
 DATABASE = Database("dbname=mailman3", "list")
@@ -62,12 +66,19 @@ class Stored(Repository):
     def size(self, snapshot: str) -> int:
         return int((Path(self._place) / "size").read_text())
 
+    @contextlib.contextmanager
+    def lines(self, snapshot: str, path: Path) -> Iterator[Iterator[str]]:
+        assert path.name == "web.sql"
+        with (Path(self._place) / "web.sql").open() as dumped:
+            yield dumped
+
 
 class TestPlan:
     @pytest.fixture
     def stored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stored:
         MANIFEST.write(tmp_path)
         (tmp_path / "size").write_text("1000000")
+        (tmp_path / "web.sql").write_text("")
         self.host(monkeypatch, tmp_path)
         return Stored(str(tmp_path))
 
@@ -106,6 +117,21 @@ class TestPlan:
         (tmp_path / "size").write_text(str(10**18))
         with pytest.raises(BackupError, match="MiB are needed"):
             self.lines(stored)
+
+    def test_addresses_that_debian_13_cannot_store_are_refused_or_merged(self, stored: Stored, tmp_path: Path):
+        (tmp_path / "web.sql").write_text(DUMP)
+        with pytest.raises(BackupError) as why:
+            self.lines(stored)
+        assert "-e backup_restore_merge_addresses=true" in str(why.value)
+        assert "`listkit upgrade addresses --merge`" in str(why.value)
+        assert "Ana@example.org: no longer confirmed" in str(why.value)
+        plan = restoring.plan(CONFIGURATION, stored, "latest", may_replace=False, may_merge=True)
+        assert "merges addresses" in "\n".join(plan.lines())
+        assert [*statements(plan.merged)] == ["UPDATE account_emailaddress SET verified = false WHERE id IN (1)"]
+
+    def test_the_web_interfaces_own_host_decides_about_addresses(self, stored: Stored, tmp_path: Path):
+        (tmp_path / "web.sql").write_text(DUMP)
+        assert not restoring.plan(CONFIGURATION, stored, "latest", may_replace=False, web_release=12).merged
 
 
 def test_the_configuration_is_that_of_the_role(tmp_path: Path):

@@ -72,6 +72,21 @@ def test_a_backup_is_found_read_restored_and_checked(repository: Repository, dat
     assert again.stored_bytes < 10_000
 
 
+def test_a_large_file_is_read_only_as_far_as_it_is_wanted(repository: Repository, data: Path):
+    (data / "web.sql").write_text("first\n" + "x" * 99 + "\n" * 5_000_000)
+    repository.create()
+    snapshot = repository.store(data, "lists.example.org", time.time()).snapshot
+    with repository.lines(snapshot, data / "web.sql") as lines:
+        assert next(lines) == "first\n"
+    with repository.lines(snapshot, data / "manifest.json") as lines:
+        assert [*lines] == ["{}"]
+    with (
+        pytest.raises(BackupError, match=r"core\.sql"),
+        repository.lines(snapshot, data / "core.sql") as lines,
+    ):
+        assert [*lines] == []
+
+
 def test_ids_that_name_no_backup_are_refused(repository: Repository, data: Path):
     repository.create()
     with pytest.raises(BackupError, match="has no backup"):
