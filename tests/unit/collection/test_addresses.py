@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+
 import pytest
+from ansible_collections.listkit.kit.plugins.filter.alias_csv import alias_csv
 from ansible_collections.listkit.kit.plugins.filter.alias_report import alias_report
 from ansible_collections.listkit.mailman3.plugins.filter.sub_addresses import sub_addresses
 from ansible_collections.listkit.mailman3.plugins.module_utils import addresses
@@ -68,23 +71,65 @@ def report(items, **options) -> str:
     return alias_report(items, "mailman@example.org", "example.org", **options)
 
 
-def test_report_is_ready_to_paste():
+def test_the_report_is_a_table_with_a_line_for_each_list():
     text = report(["news@example.org"])
     assert text.splitlines()[0] == "mailman@example.org needs 10 aliases at the mail service (limit: 50)."
-    assert "\npostorius, news, news-bounces, " in text
+    assert text.splitlines()[1].startswith("news@example.org  news, news-bounces, ")
+    assert text.splitlines()[2] == "web interface     postorius"
     assert "TOO MANY" not in text
 
 
 def test_aliases_of_new_lists_come_first():
     text = report(["news@example.org", "press@example.org"], created=["press@example.org"])
-    first, _, rest = text.partition("All aliases:\n")
-    assert "For the lists created in this run:\npress\npress-bounces\n" in first and "news" not in first
-    assert rest.startswith("postorius, news, news-bounces, ")
+    first, second = text.splitlines()[1:3]
+    assert first.startswith("press@example.org (new)  press, press-bounces, ")
+    assert second.startswith("news@example.org         news, ")
 
 
-def test_aliases_are_shown_once_when_every_list_is_new():
-    text = report(["news@example.org"], created=["news@example.org"])
-    assert text.count("news-bounces") == 1
+def rows(items, **options) -> list[list[str]]:
+    """The plan as CSV, read as a spreadsheet reads it."""
+    return list(
+        csv.reader(alias_csv(items, "mailman@example.org", "example.org", **options).splitlines(), delimiter=";")
+    )
+
+
+def test_the_plan_as_csv_is_whole_and_has_new_lists_first():
+    header, *found = rows(["news@example.org", "press@example.org"], created=["press@example.org"])
+    assert header[:4] == ["name", "password", "forwards to", "delete after forwarding"]
+    assert [row[0] for row in found[:9]] == [name.partition("@")[0] for name in addresses.list_addresses("press@x")]
+    assert [row[6] for row in found] == ["new"] * 9 + [""] * 10
+    assert [row[0] for row in found[9:]] == [
+        name.partition("@")[0] for name in [*addresses.list_addresses("news@x"), "postorius@x"]
+    ]
+    assert {(row[2], row[3]) for row in found} == {("mailman@example.org", "1")}
+
+
+def test_only_addresses_that_lists_do_not_send_from_may_be_made_by_the_form():
+    _, *found = rows(["news@example.org", "the-join@example.org"])
+    assert [row[0] for row in found if row[4] == "alias or address" and row[5] == "news@example.org"] == [
+        "news-join", "news-leave", "news-subscribe", "news-unsubscribe",
+    ]  # fmt: skip
+    assert {row[4] for row in found if row[0] in ("news", "news-bounces", "the-join", "postorius")} == {"alias"}
+
+
+def test_the_passwords_in_the_csv_stay_and_are_random():
+    first = alias_csv(["news@example.org"], "mailman@example.org", "example.org")
+    again = rows(["news@example.org", "press@example.org"], before=first)
+    assert alias_csv(["news@example.org"], "mailman@example.org", "example.org", before=first) == first
+    assert [row for row in again if row[0].startswith("news")] == [
+        row for row in rows(["news@example.org"], before=first) if row[0].startswith("news")
+    ]
+    passwords = {row[1] for row in again[1:]}
+    assert len(passwords) == 19 and all(len(password) > 20 for password in passwords)
+
+
+def test_the_csv_has_each_address_once_with_its_mailbox():
+    accounts = {"mailman@example.org": ["news"], "lists2@example.org": ["press"]}
+    _, *found = rows(["news@example.org", "press@example.org", "x@example.net"], accounts=accounts)
+    assert {row[2] for row in found if row[0].startswith("press")} == {"lists2@example.org"}
+    assert not [row for row in found if row[0].startswith("x")], "no alias can be in another domain"
+    _, *found = rows(["news@example.org", "news@example.net"], synonyms=["example.net"])
+    assert len(found) == 10
 
 
 def test_five_lists_fit_and_six_do_not():
@@ -117,12 +162,15 @@ def test_addresses_of_other_domains_are_no_aliases():
     assert "needs 10 aliases" in report(["press@example.net"], synonyms=["example.net"])
 
 
-def test_the_addresses_that_lists_do_not_send_from_are_ready_for_the_form_for_many():
-    nine = report(lists(9))
-    assert "make redirection addresses of the 36 that lists don't send from, which leaves 46 aliases" in nine
-    rows = [line.strip() for line in nine.splitlines() if line.endswith(";1")]
-    assert rows[:2] == ["list0-join;mailman@example.org;1", "list0-leave;mailman@example.org;1"] and len(rows) == 36
-    assert ";1" not in report(lists(10)) and ";1" not in report(lists(5))
+def test_redirection_addresses_are_a_way_out():
+    text = report(lists(9))
+    assert "make redirection addresses of the 36 that lists don't send from" in text and "leaves 46 aliases" in text
+    assert "redirection" not in report(lists(10)) and "redirection" not in report(lists(5))
+
+
+def test_the_report_names_the_file_with_the_csv():
+    assert "/home/ana/aliases.csv" in report(lists(1), file="/home/ana/aliases.csv")
+    assert "CSV" not in report(lists(1))
 
 
 def test_several_mailboxes():

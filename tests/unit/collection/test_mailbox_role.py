@@ -103,6 +103,26 @@ def test_without_a_token_nothing_is_asked_and_the_aliases_are_shown(run, api):
     assert "mailman@example.org needs 19 aliases at the mail service (limit: 50)." in summary_of(shown)
 
 
+@pytest.mark.parametrize("token", ["", TOKEN])
+def test_the_plan_is_written_as_csv_with_new_lists_first_and_no_password_is_shown(run, tmp_path, token):
+    file = tmp_path / "aliases.csv"
+    wanted = {
+        "infomaniak_token": token,
+        "mail_alias_csv": str(file),
+        "lists_result": {"lists": LISTS, "created": ["press@example.org"]},
+    }
+    assert run("--check", **wanted).returncode == 0 and not file.exists()
+    first = run(**wanted)
+    assert first.returncode == 0, first.output
+    rows = [line.split(";") for line in file.read_text().splitlines()]
+    assert len(rows) == 20 and rows[1][0] == "press" and rows[1][6] == "new" and rows[10][0] == "news"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not [row[1] for row in rows[1:] if row[1] in first.output]
+    assert bool(token) or f"docs/runbooks/alias-limit.md explains: {file}" in summary_of(first)
+    content = file.read_text()
+    assert "changed=0" in run(**wanted).output and file.read_text() == content
+
+
 def test_the_run_goes_on_and_fails_at_its_end(run, api):
     api.account.hostings[HOSTING].alias_limit = 4
     failed = run()

@@ -125,6 +125,12 @@ def test_everything_that_the_readme_may_show_is_right(tmp_path):
         ({"mail_ca_file": "ca.pem"}, "mail_ca_file: 'ca.pem' is not an absolute path"),
         ({"mail_ca_file": "/no/such.pem"}, "mail_ca_file: there is no file '/no/such.pem' on this machine"),
         ({"mail_ca_file": "/etc/hostname"}, "mail_ca_file: '/etc/hostname' has no certificate in PEM format"),
+        ({"mail_alias_csv": "a.csv"}, "mail_alias_csv: 'a.csv' is not an absolute path"),
+        ({"mail_alias_csv": "/etc"}, "mail_alias_csv: '/etc' is a folder"),
+        (
+            {"mail_alias_csv": "/no/a.csv"},
+            "mail_alias_csv: there is no folder '/no' on this machine (for example /home",
+        ),
         ({"alert_to": "http://x.test/SECRET"}, "alert_to: is neither an https URL nor an SMTP account with login"),
         ({"alert_to": "https://x.test"}, "alert_to: is neither an https URL nor an SMTP account with login"),
         ({"alert_to": "smtps://smtp.x.test/ana@x.test"}, "alert_to: is neither an https URL nor an SMTP account"),

@@ -46,6 +46,10 @@ options:
     type: list
     elements: str
     default: []
+  file:
+    description: Path of the file with the text of P(listkit.kit.alias_csv#filter), which the report names.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -63,10 +67,10 @@ _value:
 from ansible_collections.listkit.kit.plugins.plugin_utils import alias_report as aliases
 
 
-def alias_report(lists, account, domain, accounts=None, limit=50, synonyms=(), catch_all=False, created=()):
+def alias_report(lists, account, domain, accounts=None, limit=50, synonyms=(), catch_all=False, created=(), file=""):
     """Return the aliases that each mailbox needs at the mail service."""
     boxes = aliases.mailboxes(account, accounts or {}, lists, domain, synonyms)
-    return aliases.report(boxes, int(limit), catch_all=catch_all, created=created)
+    return aliases.report(boxes, int(limit), catch_all=catch_all, created=created, file=file)
 
 
 class FilterModule:

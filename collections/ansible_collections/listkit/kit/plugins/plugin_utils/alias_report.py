@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import csv
+import io
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import (
     SYNONYM_SUB_ADDRESSES,
@@ -17,6 +21,19 @@ ROUND_TRIP = "`sudo listkit check --round-trip` on the host shows whether mail a
 
 # Lists send from all others, and the service accepts a mailbox's own address and its aliases as senders only.
 RECEIVING_SUB_ADDRESSES = ("join", "leave", "subscribe", "unsubscribe")
+SITE = "web interface"
+
+# The first four are the columns of Infomaniak's form for many addresses, in its order.
+CSV_HEADER = ("name", "password", "forwards to", "delete after forwarding", "make it", "list", "new")
+ALIAS, ALIAS_OR_ADDRESS = "alias", "alias or address"
+
+
+class Row(NamedTuple):
+    """A row of the table: a list, or the web interface, with its aliases."""
+
+    owner: str
+    is_new: bool
+    aliases: list[str]
 
 
 @dataclass(frozen=True)
@@ -40,8 +57,18 @@ class Mailbox:
 
     def aliases(self, without: Iterable[str] = ()) -> list[str]:
         """Return the local parts of the aliases that the mailbox must have."""
-        local_and_domain = (address.split("@") for address in self.addresses(without))
-        return list(dict.fromkeys(local for local, domain in local_and_domain if domain in self.domains))
+        return list(dict.fromkeys(self._aliases_of(self.addresses(without))))
+
+    def table(self, created: Iterable[str] = ()) -> list[Row]:
+        """Return the aliases by list, the lists in `created` first."""
+        created = set(created)
+        lists = sorted(self.lists, key=lambda item: item not in created)
+        rows = [Row(item, item in created, self._aliases_of(list_addresses(item))) for item in lists]
+        return [row for row in [*rows, Row(SITE, False, self._aliases_of(self.extra))] if row.aliases]
+
+    def _aliases_of(self, addresses: Iterable[str]) -> list[str]:
+        local_and_domain = (address.split("@") for address in addresses)
+        return [local for local, domain in local_and_domain if domain in self.domains]
 
     def foreign(self) -> list[str]:
         """Return the addresses that can't be aliases of this mailbox, being in other domains."""
@@ -74,14 +101,47 @@ def mailboxes(
     ]
 
 
-def report(boxes: Sequence[Mailbox], limit: int, *, catch_all: bool = False, created: Iterable[str] = ()) -> str:
+def report(
+    boxes: Sequence[Mailbox], limit: int, *, catch_all: bool = False, created: Iterable[str] = (), file: str = ""
+) -> str:
     """Return, as text, the aliases that each mailbox needs at the mail service.
 
     `limit`: aliases that one mailbox can have; `catch_all`: mail to unknown addresses arrives without aliases;
-    `created`: lists of this run, whose aliases come first.
+    `created`: lists of this run, whose aliases come first; `file`: where the same is as CSV.
     """
     texts = [_of_mailbox(box, limit, catch_all, set(created)) for box in boxes]
-    return "\n\n".join([*texts, ROUND_TRIP])
+    as_csv = [f"As CSV, which docs/runbooks/alias-limit.md explains: {file}"] if file else []
+    return "\n\n".join([*texts, *as_csv, ROUND_TRIP])
+
+
+def plan_as_csv(boxes: Iterable[Mailbox], created: Iterable[str] = (), before: str = "") -> str:
+    """Return the aliases of all mailboxes as CSV, those of the lists in `created` first.
+
+    The form for many addresses makes ordinary addresses, each with a password. Those in `before`, an earlier plan,
+    are kept.
+    """
+    passwords = {(row[2], row[0]): row[1] for row in csv.reader(before.splitlines(), delimiter=";") if len(row) > 2}
+    found = [row for box in boxes for row in _csv_rows(box, set(created), passwords)]
+    rows = {(row[2], row[0]): row for row in found}.values()
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=";", lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    writer.writerows(sorted(rows, key=lambda row: not row[-1]))
+    return text.getvalue()
+
+
+def _csv_rows(box: Mailbox, created: set[str], passwords: Mapping[tuple[str, str], str]) -> Iterator[list[str]]:
+    for owner, is_new, aliases in box.table(created):
+        receiving = [f"{owner.partition('@')[0]}-{sub}" for sub in RECEIVING_SUB_ADDRESSES]
+        for alias in aliases:
+            kind = ALIAS_OR_ADDRESS if alias in receiving else ALIAS
+            password = passwords.get((box.address, alias)) or _password()
+            yield [alias, password, box.address, "1", kind, owner, "new" if is_new else ""]
+
+
+def _password() -> str:
+    # The form refuses weak passwords; a random one may lack a kind of characters.
+    return f"{secrets.token_urlsafe(15)}-Aa1"
 
 
 def _of_mailbox(box: Mailbox, limit: int, catch_all: bool, created: set[str]) -> str:
@@ -94,15 +154,18 @@ def _of_mailbox(box: Mailbox, limit: int, catch_all: bool, created: set[str]) ->
     else:
         plural = "" if len(aliases) == 1 else "es"
         parts = [f"{box.address} needs {len(aliases)} alias{plural} at the mail service (limit: {limit})."]
-    new = replace(box, lists=[item for item in box.lists if item in created], extra=()).aliases()
-    if new and len(new) < len(aliases) - len(box.extra):
-        parts += ["For the lists created in this run:", *new, "All aliases:"]
-    parts.append(", ".join(aliases) or "none")
+    parts += _lines(box.table(created))
     if box.foreign():
         parts.append(foreign_advice(box.address, box.foreign()))
     if len(aliases) > limit and not catch_all:
         parts.append(_advice(box, limit))
     return "\n".join(parts)
+
+
+def _lines(table: Sequence[Row]) -> list[str]:
+    owners = [f"{row.owner} (new)" if row.is_new else row.owner for row in table]
+    width = max(map(len, owners), default=0)
+    return [f"{owner:<{width}}  {', '.join(row.aliases)}" for owner, row in zip(owners, table, strict=True)]
 
 
 def foreign_advice(mailbox: str, addresses: Iterable[str]) -> str:
@@ -122,12 +185,11 @@ def _advice(box: Mailbox, limit: int) -> str:
         lines.append(f"- leave out {names}, which do the same as -join and -leave: {len(shorter)} aliases; or")
     fewer = box.aliases(without=RECEIVING_SUB_ADDRESSES)
     if len(fewer) <= limit:
-        others = [alias for alias in box.aliases() if alias not in fewer]
+        others = len(box.aliases()) - len(fewer)
         lines.append(
-            f"- make redirection addresses of the {len(others)} that lists don't send from, which leaves {len(fewer)}"
-            " aliases. As CSV for Infomaniak's form for many addresses, which accepts 50 in 24 hours:"
+            f"- make redirection addresses of the {others} that lists don't send from, -join, -leave, -subscribe and"
+            f" -unsubscribe, which leaves {len(fewer)} aliases; or"
         )
-        lines += [f"    {alias};{box.address};1" for alias in others] + ["  or"]
     per_list = len(list_addresses("list@example.org"))
     first, other = (limit - len(box.extra)) // per_list, limit // per_list
     if first > 0:

@@ -347,6 +347,18 @@ def files(values: Values) -> Problems:
             yield Problem(name, f"{str(path)!r} has no {content.lower()} in PEM format", example)
 
 
+def written_files(values: Values) -> Problems:
+    """Files that the run writes on this machine have a folder."""
+    text = str(values.get("mail_alias_csv") or "")
+    path, example = Path(text), "/home/ana/lists/aliases.csv"
+    if text and not path.is_absolute():
+        yield Problem("mail_alias_csv", f"{text!r} is not an absolute path", example)
+    elif text and path.is_dir():
+        yield Problem("mail_alias_csv", f"{text!r} is a folder", example)
+    elif text and not path.parent.is_dir():
+        yield Problem("mail_alias_csv", f"there is no folder {str(path.parent)!r} on this machine", example)
+
+
 def acme(values: Values) -> Problems:
     """The ACME server speaks HTTPS."""
     for name, text in _given(values, ("acme_directory_url",)):
@@ -708,6 +720,7 @@ RULES = (
     numbers,
     certificate,
     files,
+    written_files,
     acme,
     database,
     infomaniak,
