@@ -64,6 +64,7 @@ def test_a_message_of_broken_parts_is_readable_once_it_is_cleaned(octets):
 @example(b"To: =?utf-8?b?a?= ana@example.com <mailto:a@b.ch>\r\n\r\n")
 @example(b"To: <ana@example.com> <>\r\n\r\n")
 @example(b"Content-Type: multipart/digest; boundary=DD\r\n\r\n--DD\r\n")
+@example(b"Subject: =?iso-8859-8-i?b?=00?= =?iso-8859-8-i?b?\x8d\xc0?=\r\n\r\n")
 def test_cleaning_what_is_clean_changes_nothing(octets):
     once = cleaned(octets)
     assert cleaned(once) == once

@@ -66,7 +66,10 @@ def is_seven_bit(codec: str) -> bool:
 
 def guess(octets: bytes) -> str:
     """Decode text of unknown charset: UTF-8, even if some of it is broken, else windows-1252."""
-    text = octets.decode("utf-8", "replace")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        text = octets.decode("utf-8", "replace")
     return text if is_mostly_read(*read_and_lost(text)) else octets.decode("cp1252", "replace")
 
 
@@ -135,10 +138,11 @@ def _decoded(octets: bytes, codec: str | None) -> str:
         codec = "utf-16-be"  # RFC 2781, 4.3
     for name, errors in ((codec, "strict"), ("utf-8", "strict"), (_SUPERSETS.get(codec or "", codec), "replace")):
         try:
-            text = octets.decode(name, errors) if name else "\ufffd"
-        except (UnicodeError, ValueError):
+            text = octets.decode(name or "ascii", errors)
+        except ValueError:
             continue
-        if is_mostly_read(*read_and_lost(text)):
+        # A U+FFFD that the sender wrote isn't lost.
+        if errors == "strict" or is_mostly_read(*read_and_lost(text)):
             return text
     return guess(octets)
 
