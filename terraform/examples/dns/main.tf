@@ -10,7 +10,7 @@ terraform {
   required_providers {
     infomaniak = {
       source  = "Infomaniak/infomaniak"
-      version = "~> 1.1"
+      version = ">= 1.1.9, < 2.0"
     }
   }
 }

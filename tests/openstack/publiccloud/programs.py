@@ -18,6 +18,7 @@ PACKAGES = {
     "opentofu": "github.com/opentofu/opentofu/cmd/tofu",
     "tflint": "github.com/terraform-linters/tflint",
     "objectstore": "github.com/versity/versitygw/cmd/versitygw",
+    "infomaniak-provider": "listkit.test/terraform-provider-infomaniak",
 }
 
 
@@ -28,7 +29,7 @@ class ProgramError(Exception):
 def built(name: str) -> Path:
     """The executable of that name in `PACKAGES`; builds it if it isn't in the cache. Raises `ProgramError`."""
     package, source = PACKAGES[name], HERE / name
-    pinned = (source / "go.mod").read_bytes() + (source / "go.sum").read_bytes()
+    pinned = b"".join(file.read_bytes() for file in sorted(source.iterdir()))
     target = places.cache() / "programs" / f"{name}-{hashlib.sha256(pinned).hexdigest()[:12]}"
     program = target / package.rpartition("/")[2]
     with locked(target.with_suffix(".lock")):
