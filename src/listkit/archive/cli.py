@@ -1,4 +1,4 @@
-"""`listkit archive`: import older archives, and keep the search index complete.
+"""`listkit archive`: import and prune archives, and keep the search index complete.
 
 `import` adds the messages of mailboxes to a list's archive. Every message that is not added is reported, with the
 reason. `prune` deletes threads that are older than `archive_keep`. `reindex` brings the search index in line with the
@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from listkit.common.configuration import ConfigurationError
+from listkit.common.subcommands import Subcommands
 from listkit.web.user import USER, NotAllowed, become_web_user
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="listkit archive", description="Import archives; check the search index.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(prog="listkit archive", description="Import, prune and index the archives.")
+    commands = Subcommands(parser)
     importer = commands.add_parser(
         "import",
         help="add messages to the archive of a list",
@@ -69,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     target.add_argument("--list", metavar="ADDRESS", help="the list's address, such as members@example.org")
     target.add_argument("--domain", help="import a Mailman 2 tree: each of its lists, at this domain")
     importer.add_argument("--check", action="store_true", help="only report what would be added")
-    importer.add_argument("--report", type=Path, metavar="FILE", help="write each line of the report to FILE, too")
-    importer.add_argument("--progress", type=Path, metavar="FILE", help="keep the progress, as one line, in FILE")
+    importer.add_argument("--report", type=Path, metavar="FILE", help="also write the report to FILE")
+    importer.add_argument("--progress", type=Path, metavar="FILE", help="write the progress to FILE, in one line")
     importer.set_defaults(carry_out=import_archives)
     prune = commands.add_parser("prune", help="delete threads that are older than archive_keep")
     prune.add_argument("--dry-run", action="store_true", help="only print how many posts would be deleted")
@@ -78,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     reindex = commands.add_parser("reindex", help="bring the search index in line with the database")
     reindex.add_argument("--rebuild", action="store_true", help="index every post again")
     reindex.set_defaults(carry_out=reindex_archives)
-    status = commands.add_parser("status", help="print, as JSON, what the search index lacks, and which jobs wait")
+    status = commands.add_parser("status", help="print as JSON what the search index lacks, and which jobs wait")
     status.set_defaults(carry_out=print_status)
     return parser
 

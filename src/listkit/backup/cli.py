@@ -37,6 +37,7 @@ from listkit.backup.repository import Repository
 from listkit.bridge import config as bridge
 from listkit.check.probes import date
 from listkit.common.configuration import ConfigurationError
+from listkit.common.subcommands import Subcommands
 
 LOCK = Path("/run/listkit-backup.lock")
 MIB = 1024**2
@@ -60,7 +61,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit backup", description="Back this site up, and bring it back.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = Subcommands(parser)
     now = commands.add_parser("now", help="make a backup")
     now.add_argument(
         "--accept-smaller", action="store_true", help="store dumps of less than half of the last ones' size"

@@ -25,6 +25,7 @@ from listkit.budget.service import serve
 from listkit.budget.status import STALE_SECONDS, STATUS
 from listkit.common import systemd
 from listkit.common.configuration import ConfigurationError
+from listkit.common.subcommands import Subcommands
 
 
 class CommandError(Exception):
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ledger", type=Path, default=ledger.PATH, help="default: %(default)s")
     parser.add_argument("--status", type=Path, default=STATUS, help="default: %(default)s")
     parser.set_defaults(run=_show)
-    commands = parser.add_subparsers(metavar="COMMAND")
+    commands = Subcommands(parser, required=False)
     forecasts = commands.add_parser("forecast", help="compare the need of the lists with the limits of the accounts")
     forecasts.add_argument("--json", action="store_true", help="print JSON instead of a table")
     forecasts.set_defaults(run=_forecast)

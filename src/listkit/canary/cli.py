@@ -65,5 +65,5 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how long to wait for its return (default: %(default).0f)",
     )
-    parser.add_argument("--quiet", action="store_true", help="exit with 0 when it was not returned, too (for systemd)")
+    parser.add_argument("--quiet", action="store_true", help="exit with 0 even if it does not return (for systemd)")
     return parser

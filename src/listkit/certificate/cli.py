@@ -1,6 +1,6 @@
 """`listkit certificate`: install and renew the web server's certificate.
 
-`ensure` installs the best certificate that is available without asking anybody: the authority's last one, the
+`ensure` installs the best certificate at hand, without asking the authority: the authority's last one, the
 operator's own, or a self-signed one. It prints a `Status` as JSON.
 
 `renew` asks the ACME authority when it is time, does the same, and reloads nginx. If nginx refuses, the next run tries
@@ -23,6 +23,7 @@ from listkit.certificate.configuration import Configuration
 from listkit.certificate.files import CertificateError
 from listkit.certificate.store import Store
 from listkit.common.configuration import ConfigurationError
+from listkit.common.subcommands import Subcommands
 
 
 def main(argv: list[str]) -> int:
@@ -50,8 +51,8 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit certificate", description="Manage the web server's certificate.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    ensure = commands.add_parser("ensure", help="install the best certificate that is available without asking anybody")
+    commands = Subcommands(parser)
+    ensure = commands.add_parser("ensure", help="install the best certificate at hand, without asking the authority")
     ensure.add_argument("--check", action="store_true", help="only say what would change")
-    commands.add_parser("renew", help="ask the authority if it is time, and reload nginx with a new certificate")
+    commands.add_parser("renew", help="renew the certificate if it is due, and reload nginx")
     return parser

@@ -22,6 +22,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
 from listkit.common import former_lists
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import NotFound, RestClient, RestError
+from listkit.common.subcommands import Subcommands
 
 COMMAND = "/usr/local/bin/listkit"
 TEMPLATES = Path("/var/lib/listkit/templates/lists")
@@ -67,14 +68,14 @@ def main(argv: list[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="listkit list", description="Rename lists.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(prog="listkit list", description="Rename a list, or forget a former address.")
+    commands = Subcommands(parser)
     rename = commands.add_parser("rename", help="give a list another address")
     rename.set_defaults(carry_out=rename_list)
     rename.add_argument("old", metavar="OLD", type=_address, help="the list's address: news@example.org")
     rename.add_argument("new", metavar="NEW", type=_address, help="its new address: letters@example.org")
-    rename.add_argument("--dry-run", action="store_true", help="only print what would move along")
-    forget = commands.add_parser("forget", help="deliver mail to a former address no longer")
+    rename.add_argument("--dry-run", action="store_true", help="only print what would move")
+    forget = commands.add_parser("forget", help="stop delivering mail to a former address")
     forget.set_defaults(carry_out=forget_address)
     forget.add_argument("old", metavar="OLD", type=_address, help="the former address: news@example.org")
     return parser

@@ -17,6 +17,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entrie
 
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import NotFound, RestError
+from listkit.common.subcommands import Subcommands
 from listkit.members import schedule
 from listkit.members.importing import Failure, Import, bring, find, read
 
@@ -49,10 +50,10 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit members", description="Import, export or synchronise members.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    importer = commands.add_parser("import", help="add the people in a file, and leave all others")
+    commands = Subcommands(parser)
+    importer = commands.add_parser("import", help="add the people in a file, and keep all others")
     importer.set_defaults(carry_out=import_people, exact=False, max_removals=None, allow_empty=False)
-    sync = commands.add_parser("sync", help="make the people exactly those in a file")
+    sync = commands.add_parser("sync", help="make the list's people exactly those in a file")
     sync.set_defaults(carry_out=import_people, exact=True)
     sync.add_argument("--max-removals", type=int, metavar="N", help="allow N removals, instead of 25 %% and 20")
     sync.add_argument("--allow-empty", action="store_true", help="allow an empty file, which removes everyone")
@@ -63,10 +64,15 @@ def _parser() -> argparse.ArgumentParser:
     scheduled.add_argument("every", choices=schedule.INTERVALS)
     for command in (importer, sync, exporter):
         command.add_argument("list", metavar="LIST", type=str.lower, help="the list's address: members@example.org")
-        command.add_argument("--role", choices=ROLES, default="member", help="default: member")
+        command.add_argument("--role", choices=ROLES, default="member", help="default: %(default)s")
     for command in (importer, sync):
         command.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-        command.add_argument("--format", choices=[files.DETECT, *files.FORMATS], default=files.DETECT)
+        command.add_argument(
+            "--format",
+            choices=[files.DETECT, *files.FORMATS],
+            default=files.DETECT,
+            help="default: %(default)s",
+        )
         command.add_argument("--dry-run", action="store_true", help="only print the plan")
     exporter.add_argument("file", metavar="FILE", nargs="?", default=STANDARD_STREAM, help="default: standard output")
     return parser

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 
 from listkit.backup import configuration as backup
+from listkit.common.subcommands import Subcommands
 from listkit.person import parts as host
 from listkit.person import report
 from listkit.person.erasure import Search, Unfinished, erase, search
@@ -111,16 +112,20 @@ def _parser() -> argparse.ArgumentParser:
         description="Show what the site holds about a person, or erase the person.",
         epilog="Exit status: 0 done, 1 nothing held or not complete, 2 refused, 3 a part can't be read.",
     )
-    commands = parser.add_subparsers(dest="command", required=True)
-    show = commands.add_parser("show", help="print all that is held")
+    commands = Subcommands(parser)
+    show = commands.add_parser("show", help="print everything that is held")
     show.add_argument("--json", action="store_true", help="print JSON, with the texts of the posts")
-    eraser = commands.add_parser("erase", help="delete it, or replace the person in it")
+    eraser = commands.add_parser("erase", help="delete it, or remove the person from it")
     eraser.add_argument("--dry-run", action="store_true", help="only print what would be erased")
-    eraser.add_argument("--bans", action="store_true", help="delete bans of the addresses, too")
-    eraser.add_argument("--journal", action="store_true", help="delete the whole journal of the system, too")
+    eraser.add_argument("--bans", action="store_true", help="also delete bans of the addresses")
+    eraser.add_argument("--journal", action="store_true", help="also delete the whole system journal")
     for command in (show, eraser):
         command.add_argument("addresses", nargs="+", metavar="ADDRESS", help="such as ana@example.org")
         command.add_argument(
-            "--name", action="append", default=[], dest="names", help="a name to find or replace in texts, too"
+            "--name",
+            action="append",
+            default=[],
+            dest="names",
+            help="also find or replace this name in texts",
         )
     return parser

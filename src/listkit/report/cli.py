@@ -122,9 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "action", nargs="?", choices=[SHOW, MAIL, RECORD], default=SHOW,
-        help="mail: send it to the site's owner; record: record yesterday (for systemd)",
+        help="show: print it (default); mail: send it to the site's owner; record: record yesterday (for systemd)",
     )  # fmt: skip
-    parser.add_argument("--month", type=_month, metavar="2026-11", help="default: that of yesterday")
+    parser.add_argument("--month", type=_month, metavar="2026-11", help="default: the month of yesterday")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return parser
 

@@ -44,19 +44,19 @@ def main(argv: list[str]) -> int:
 
 def release(argv: list[str]) -> int:
     """Run `listkit release`; return the exit status, which `deciding` defines."""
-    description = "Let a message go on that waits for a moderator or for the relay."
+    description = "Release a message that waits for a moderator or the relay."
     return _decide("release", description, deciding.release, argv)
 
 
 def discard(argv: list[str]) -> int:
     """Run `listkit discard`; return the exit status, which `deciding` defines."""
-    description = "Delete a message that waits, or that Mailman has set aside."
+    description = "Delete a waiting message, or one that Mailman has set aside."
     return _decide("discard", description, deciding.discard, argv)
 
 
 def repost(argv: list[str]) -> int:
     """Run `listkit repost`; return the exit status, which `deciding` defines."""
-    description = "Have the bridge deliver a message again that lies in a folder of the mailbox."
+    description = "Have the bridge deliver a message in a folder of the mailbox again."
     return _decide("repost", description, deciding.repost, argv)
 
 
@@ -104,5 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="what to search for; a part of the subject")
-    parser.add_argument("--days", type=int, default=DAYS, help="how far back to search (default: %(default)s)")
+    parser.add_argument(
+        "text", metavar="MESSAGE-ID|ADDRESS|SUBJECT", help="the message to search for; a part of its subject is enough"
+    )
+    parser.add_argument("--days", type=int, default=DAYS, help="how many days back to search (default: %(default)s)")

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from listkit.common.subcommands import Subcommands
 from listkit.upgrade import clusters, packages, preflight, progress, releases, services
 from listkit.upgrade.errors import UpgradeError
 from listkit.web.deployment import STAMP
@@ -48,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit upgrade", description="Upgrade this host from Debian 12 to 13.")
-    commands = parser.add_subparsers(metavar="STEP", required=True)
+    commands = Subcommands(parser)
     steps: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
         "status": (_status, "print the step that was reached, as JSON"),
         "check": (_check, "see whether anything is in the way"),

@@ -34,6 +34,7 @@ from pathlib import Path
 
 from listkit.common import former_lists
 from listkit.common.configuration import ConfigurationError, Table, load
+from listkit.common.subcommands import Subcommands
 from listkit.web import deployment, nginx
 from listkit.web.user import NotAllowed, SubcommandFailed, become_web_user
 
@@ -60,10 +61,10 @@ def main(arguments: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit web", description="Manage the web side of Mailman.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = Subcommands(parser)
 
     def add(name: str, summary: str, carry_out: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        command = commands.add_parser(name, help=summary)
         command.set_defaults(carry_out=carry_out)
         return command
 

@@ -1,5 +1,6 @@
 """The command `listkit` finds the module of each sub-command, and describes itself."""
 
+import argparse
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -9,6 +10,7 @@ import pytest
 import listkit
 import listkit.__main__ as command
 from listkit.common.commandline import Command
+from listkit.common.subcommands import Subcommands
 
 NEED_MAILMAN = {"mailman-master"}
 
@@ -56,3 +58,16 @@ def test_every_sub_command_has_a_main_and_describes_itself(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert f"usage: listkit {name} " in capsys.readouterr().out
+
+
+def test_a_sub_command_is_described_in_both_helps(capsys):
+    parser = argparse.ArgumentParser(prog="listkit archive")
+    Subcommands(parser).add_parser("prune", help="delete old threads").add_argument("--dry-run", action="store_true")
+    for arguments, line in ((["--help"], "prune delete old threads"), (["prune", "--help"], "Delete old threads.")):
+        with pytest.raises(SystemExit, match="0"):
+            parser.parse_args(arguments)
+        assert line.split() in [shown.split() for shown in capsys.readouterr().out.splitlines()]
+    assert parser.parse_args(["prune"]).command == "prune"
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args([])
+    assert "the following arguments are required: COMMAND" in capsys.readouterr().err
