@@ -138,7 +138,7 @@ unit: setup .cache/restic .cache/rclone .cache/monitoring
 	@pytest -q --numprocesses=auto tests/unit
 
 terraform: setup .cache/go .cache/restic
-	@for program in provider objectstore; do PYTHONPATH=tests:tests/openstack $(AS_ROOT) $(SYSTEM_PYTHON) -m publiccloud program \
+	@for program in provider infomaniak-provider objectstore; do PYTHONPATH=tests:tests/openstack $(AS_ROOT) $(SYSTEM_PYTHON) -m publiccloud program \
 	    $$program > /dev/null; done
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m "not cloud and not slow"
 

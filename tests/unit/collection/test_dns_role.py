@@ -12,7 +12,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import publ
 from ansible_run import KIT, Run, ansible_playbook
 
 from infomaniak_api import StandInApi
-from infomaniak_api.account import Account, Zone
+from infomaniak_api.account import Account, Hosting, Mailbox, Zone
 from infomaniak_api.name_server import NameServer
 from infomaniak_api.server import TOKEN
 
@@ -96,6 +96,7 @@ def test_without_a_zone_the_records_are_printed(run, api):
     shown = run()
     assert shown.returncode == 0, shown.output
     for text in (
+        "DKIM: unknown how the lists' mail is signed",
         "lists.example.org: The name leads to 203.0.113.9, and the web interface is at 198.51.100.1.",
         "Records to add or change at the DNS provider:",
         "lists.example.org. 3600 IN A 198.51.100.1",
@@ -147,7 +148,7 @@ def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer
 )
 def test_a_login_needs_open_ports(closed, logs_in):
     play = next(play for play in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if play["name"] == PLAYS[2])
-    (login,) = play["tasks"]
+    login = play["tasks"][0]
     values = {"mail_host": "mail.example.org", "mail_imap_host": "mail.example.org", "mail_port": 587}
     values["_service"] = [trust_as_template(text) for text in login["vars"]["_service"]]
     values |= {} if closed is None else {"site_readiness": {"closed": closed}}
@@ -181,7 +182,6 @@ GOOD_SIGNATURE = {"signed": True, "aligned": True, "key_bits": 2048}
 @pytest.mark.parametrize(
     ("signed", "words"),
     [
-        ({}, ""),
         (GOOD_SIGNATURE, ""),
         (GOOD_SIGNATURE | {"key_bits": None}, ""),
         (GOOD_SIGNATURE | {"key_bits": 1024}, "DKIM: the key has 1024 bits"),
@@ -192,6 +192,33 @@ GOOD_SIGNATURE = {"signed": True, "aligned": True, "key_bits": 2048}
 def test_the_signature_that_the_probe_has_seen_is_part_of_the_dns(signed, words):
     text = report({"records": [], "lines": []}, {}, {}, "", signed=signed).text
     assert words in text and bool(words) == bool(text)
+
+
+@pytest.mark.parametrize(
+    ("signing", "words"),
+    [
+        ([], "DKIM: unknown how the lists' mail is signed; a selector shows only in a signed message. Run playbooks/"),
+        ([None], "DKIM: unknown how the lists' mail is signed"),
+        ([True, True], "DKIM: Infomaniak says that it signs the lists' mail, but not with which key. Run playbooks/"),
+        ([True, None], "DKIM: unknown"),
+        ([True, False], ""),
+    ],
+)
+def test_without_a_probe_the_signature_is_what_the_provider_says_of_it(signing, words):
+    text = report({"records": [], "lines": []}, {}, {}, "", signing=signing).text
+    assert words in text and bool(words) == bool(text)
+    assert report({"records": [], "lines": []}, {}, {}, "", signed=GOOD_SIGNATURE, signing=signing).text == ""
+
+
+@pytest.mark.parametrize("signs", [True, False])
+def test_preflight_asks_the_api_whether_mail_is_signed(run, api, signs):
+    hosting = Hosting(1, "example.org", mailboxes={"mailman": Mailbox("mailman", dkim=signs)})
+    hosting.preferences |= {"promotion_filter_enabled": False, "external_mail_flag_enabled": False}
+    api.account.hostings[1] = hosting
+    text = summary_of(run("--tags", "preflight", mail_host="mail.invalid", **WITH_API))
+    assert ("DKIM: Infomaniak says that it signs the lists' mail" in text) == signs
+    assert ("mailman@example.org: Outgoing messages aren't signed with DKIM" in text) != signs
+    assert {request.partition(" ")[0] for request in api.requests} == {"GET"}
 
 
 def test_private_addresses_and_names_are_not_compared():

@@ -35,6 +35,13 @@ options:
     description: How a message in a list's name is signed, the C(dkim) of the facts of M(listkit.infomaniak.mail_probe).
     type: dict
     default: {}
+  signing:
+    description: >-
+      Whether Infomaniak says of each mailbox that it signs its mail, V(dkim) of the settings of
+      M(listkit.infomaniak.mailbox_settings_info).
+    type: list
+    elements: bool
+    default: []
 """
 
 EXAMPLES = r"""
@@ -52,9 +59,9 @@ _value:
 from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import report
 
 
-def dns_report(result, found, changes, zone, moves=False, signed=None):
+def dns_report(result, found, changes, zone, moves=False, signed=None, signing=()):
     """Return what to say about the DNS."""
-    return report(result, found, changes, zone, moves=moves, signed=signed)._asdict()
+    return report(result, found, changes, zone, moves=moves, signed=signed, signing=signing)._asdict()
 
 
 class FilterModule:

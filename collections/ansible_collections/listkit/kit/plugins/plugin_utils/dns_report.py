@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 ADDRESS_TYPES = ("A", "AAAA")
@@ -52,18 +52,20 @@ def report(
     *,
     moves: bool = False,
     signed: Mapping[str, Any] | None = None,
+    signing: Iterable[bool | None] = (),
 ) -> Report:
     """Return what to say about the results of `mail_dns_info`, of `dns_record_info` and of `dns_record`.
 
-    `signed`: how a list's mail is signed, as the probe has seen it.
+    `signed`: how a list's mail is signed, as the probe has seen it; `signing`: for each mailbox, whether the provider
+    says that it signs its mail, None where it doesn't say.
     """
     failures = [f"DNS: {each['msg']}" for each in (result, found, changes) if each.get("msg") and not _skipped(each)]
     made = zone_changes(result.get("records", ()), zone, moves) if changes.get("records") else []
     pairs = list(zip(result.get("records", ()), result.get("lines", ()), strict=True))
     left = [(record, line) for record, line in pairs if record not in made]
     parts = [f"{each['name']}: {each['problem']} {each['fix']}" for each in result.get("problems", ())]
-    if signed and result.get("records") is not None:
-        parts += _about_signature(signed)
+    if result.get("records") is not None:
+        parts += _about_signature(signed) if signed else _without_probe(list(signing))
     if made:
         parts += [f"Added or changed in the zone {zone}:", *(line for record, line in pairs if record in made)]
     if left:
@@ -75,6 +77,15 @@ def report(
 
 def _skipped(result: Mapping[str, Any]) -> bool:
     return bool(result.get("skipped"))
+
+
+def _without_probe(signing: Sequence[bool | None]) -> list[str]:
+    """Return what is known of the signature before the probe has seen one: a selector shows only in a message."""
+    if False in signing:
+        return []  # the mailbox's problems name it
+    known = "Infomaniak says that it signs the lists' mail, but not with which key." if all(signing) and signing else ""
+    unknown = "unknown how the lists' mail is signed; a selector shows only in a signed message."
+    return [f"DKIM: {known or unknown} Run playbooks/probe.yml once, which looks at both."]
 
 
 def _about_signature(signed: Mapping[str, Any]) -> list[str]:
