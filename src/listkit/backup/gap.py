@@ -15,7 +15,8 @@ from listkit.backup.record import Restored
 from listkit.backup.repository import Repository
 from listkit.bridge.backlog import epoch_seconds
 from listkit.bridge.config import Configuration, Mailbox
-from listkit.bridge.imap import Imap, ImapError
+from listkit.bridge.imap import Imap
+from listkit.bridge.imap_connection import ImapError
 from listkit.check.probes import date
 from listkit.trace.mailbox import day, logged_in
 

@@ -15,19 +15,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-# One slice of a message; the largest piece of one that is ever in memory.
-SLICE_OCTETS = 1_048_576
-_LINE_OCTETS = 8 * 1_048_576
-_RECV_OCTETS = 65_536
+from listkit.bridge.imap_connection import LONGEST_LITERAL, Connection, ImapError, Response, tls_socket
 
-_LITERAL = re.compile(rb"\{(\d+)\}\r\n\Z")
+SLICE_OCTETS = LONGEST_LITERAL
+
 # The server has a problem of its own; the password may be right (RFC 5530).
 _SERVER_ERROR_CODES = frozenset({"UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG", "CORRUPTION", "OVERQUOTA"})
-_CODE = re.compile(r"^(?:OK|NO|BAD|BYE|PREAUTH) \[([A-Z-]+)", re.IGNORECASE)
-
-
-class ImapError(Exception):
-    """The connection failed, or the server did something that the bridge can't work with."""
 
 
 class LoginRefused(ImapError):
@@ -36,25 +29,6 @@ class LoginRefused(ImapError):
 
 class CommandRefused(ImapError):
     """The server refused a fetch, a move or a deletion. The connection is still usable."""
-
-
-class CertificateRefused(ImapError):
-    """The server's certificate isn't valid for its name, or not signed by a trusted authority."""
-
-
-@dataclass(frozen=True, slots=True)
-class Response:
-    """One response of the server: its tag ("*" for untagged), its text without literals, and the literals."""
-
-    tag: str
-    text: str
-    literals: tuple[bytes, ...] = ()
-
-    @property
-    def code(self) -> str:
-        """The response code in brackets, such as AUTHENTICATIONFAILED, or an empty string."""
-        found = _CODE.match(self.text)
-        return found[1].upper() if found else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,39 +50,8 @@ class Slice:
 
 
 def connect(host: str, port: int, context: ssl.SSLContext, timeout_seconds: float) -> Imap:
-    """Connect by TLS and read the greeting.
-
-    Raises `CertificateRefused` (naming the host that was expected) and `ImapError`.
-    """
-    raw = None
-    try:
-        raw = socket.create_connection((host, port), timeout=timeout_seconds)
-        _notice_dead_peers(raw)
-        return Imap(context.wrap_socket(raw, server_hostname=host))
-    except ssl.SSLCertVerificationError as error:
-        _close(raw)
-        raise CertificateRefused(
-            f"the certificate of {host}:{port} is not valid for {host}, or not signed by a trusted authority: "
-            f"{error.verify_message}"
-        ) from error
-    except (OSError, ValueError) as error:
-        _close(raw)
-        raise ImapError(f"{host}:{port}: {error}") from error
-
-
-def _notice_dead_peers(raw: socket.socket) -> None:
-    # IDLE is silent for a minute at a time: without these a cut network isn't seen before the next command.
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4)
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 30_000)
-
-
-def _close(raw: socket.socket | None) -> None:
-    if raw is not None:
-        raw.close()
+    """Connect by TLS and read the greeting. Raises `CertificateRefused`, and `ImapError`."""
+    return Imap(tls_socket(host, port, context, timeout_seconds))
 
 
 class Imap:
@@ -116,21 +59,20 @@ class Imap:
 
     def __init__(self, sock: socket.socket) -> None:
         """Read the greeting and the capabilities from a connected socket with a timeout."""
-        self._sock = sock
-        self._buffer = bytearray()
+        self._connection = Connection(sock)
         self._number = 0
         self._capabilities: frozenset[str] = frozenset()
         self._prefix = ""
         self.selected: Selected | None = None
         self.has_new_mail = False  # the server announced new messages since the last search
-        greeting = self._read_response()
+        greeting = self._connection.read_response()
         if not greeting.text.upper().startswith("OK"):
             raise ImapError(f"the server greets with: {greeting.text}")
         self._read_capabilities()
 
     def set_timeout(self, seconds: float) -> None:
         """Limit the wait for any one piece of an answer."""
-        self._sock.settimeout(seconds)
+        self._connection.set_timeout(seconds)
 
     def login(self, account: str, password: str) -> None:
         """Log in. Raises `LoginRefused`."""
@@ -284,31 +226,24 @@ class Imap:
         tag = self._send("IDLE")
         self._await_continuation("IDLE")
         deadline = time.monotonic() + seconds
-        while not self.has_new_mail and self._readable(deadline - time.monotonic(), wake):
-            response = self._read_response()
+        while not self.has_new_mail and self._connection.readable(deadline - time.monotonic(), wake):
+            response = self._connection.read_response()
             if response.tag == tag:
                 self._require_ok(response, "IDLE")
                 return
             self._note(response)
-        self._write("DONE")
+        self._connection.write("DONE")
         self._require_ok(self._collect(tag)[1], "IDLE")
 
     def _await_continuation(self, command: str) -> None:
-        while (response := self._read_response()).tag != "+":
+        while (response := self._connection.read_response()).tag != "+":
             if response.tag != "*":
                 raise ImapError(f"{command}: {response.text}")
             self._note(response)
 
-    def _readable(self, seconds: float, wake: socket.socket) -> bool:
-        """Wait until a response can be read; False when the time is over or `wake` is readable."""
-        if self._buffer or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
-            return True
-        ready, _, _ = select.select([self._sock, wake], [], [], max(0, seconds))
-        return self._sock in ready and wake not in ready
-
     def close(self) -> None:
         """Close the connection at once."""
-        self._sock.close()
+        self._connection.close()
 
     def logout(self) -> None:
         """Log out if the connection still works, and close it."""
@@ -353,21 +288,15 @@ class Imap:
     def _send(self, command: str) -> str:
         self._number += 1
         tag = f"b{self._number}"
-        self._write(f"{tag} {command}")
+        self._connection.write(f"{tag} {command}")
         return tag
-
-    def _write(self, line: str) -> None:
-        try:
-            self._sock.sendall(f"{line}\r\n".encode())
-        except OSError as error:
-            raise ImapError(f"the connection broke: {error}") from error
 
     def _collect(self, tag: str, continuation: str | None = None) -> tuple[list[Response], Response]:
         """Read up to the answer that carries the tag."""
         untagged: list[Response] = []
-        while (response := self._read_response()).tag != tag:
+        while (response := self._connection.read_response()).tag != tag:
             if response.tag == "+" and continuation is not None:
-                self._write(continuation)
+                self._connection.write(continuation)
                 continuation = None
                 continue
             self._note(response)
@@ -384,49 +313,6 @@ class Imap:
     def _require_ok(answer: Response, command: str) -> None:
         if not answer.text.upper().startswith("OK"):
             raise ImapError(f"{command}: {answer.text}")
-
-    def _read_response(self) -> Response:
-        text, literals = b"", []
-        while True:
-            line = self._read_line()
-            literal = _LITERAL.search(line)
-            if not literal:
-                break
-            text += line[: literal.start()] + b"{}"
-            literals.append(self._read_exactly(int(literal[1])))
-        text += line
-        tag, _, rest = text.rstrip(b"\r\n").decode("utf-8", "replace").partition(" ")
-        return Response(tag, rest, tuple(literals))
-
-    def _read_line(self) -> bytes:
-        start = 0
-        while (end := self._buffer.find(b"\n", start)) < 0:
-            start = len(self._buffer)
-            if start > _LINE_OCTETS:
-                raise ImapError(f"the server sent a line of more than {_LINE_OCTETS} octets")
-            self._receive()
-        return self._take(end + 1)
-
-    def _read_exactly(self, octets: int) -> bytes:
-        if octets > SLICE_OCTETS:
-            raise ImapError(f"the server sent {octets} octets at once, {SLICE_OCTETS} were asked for")
-        while len(self._buffer) < octets:
-            self._receive()
-        return self._take(octets)
-
-    def _take(self, octets: int) -> bytes:
-        taken = bytes(self._buffer[:octets])
-        del self._buffer[:octets]
-        return taken
-
-    def _receive(self) -> None:
-        try:
-            received = self._sock.recv(_RECV_OCTETS)
-        except OSError as error:
-            raise ImapError(f"the connection broke: {error}") from error
-        if not received:
-            raise ImapError("the server closed the connection")
-        self._buffer += received
 
 
 def _number_in_code(responses: list[Response], code: str) -> int:

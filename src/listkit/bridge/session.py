@@ -9,7 +9,8 @@ import time
 from listkit.bridge import imap
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.delivery import DeliveryAgent
-from listkit.bridge.imap import Imap, ImapError, LoginRefused
+from listkit.bridge.imap import Imap, LoginRefused
+from listkit.bridge.imap_connection import ImapError
 from listkit.bridge.policy import Timestamp, login_wait
 from listkit.bridge.pruning import Pruner
 from listkit.bridge.reports import Reporter

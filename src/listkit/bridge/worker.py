@@ -9,7 +9,8 @@ import time
 
 from listkit.bridge.context import MailboxContext
 from listkit.bridge.delivery import DeliveryAgent
-from listkit.bridge.imap import CertificateRefused, ImapError, LoginRefused
+from listkit.bridge.imap import LoginRefused
+from listkit.bridge.imap_connection import CertificateRefused, ImapError
 from listkit.bridge.journal import is_damage
 from listkit.bridge.pruning import Pruner
 from listkit.bridge.reports import Reporter

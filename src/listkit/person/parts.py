@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from listkit.bridge import config as bridge_config
-from listkit.bridge.imap import ImapError
+from listkit.bridge.imap_connection import ImapError
 from listkit.budget import ledger
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import RestError

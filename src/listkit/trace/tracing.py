@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from listkit.bridge.imap import ImapError
+from listkit.bridge.imap_connection import ImapError
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import RestError
 from listkit.trace.event import Event, Query, bare

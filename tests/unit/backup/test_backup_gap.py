@@ -14,7 +14,7 @@ from listkit.backup.errors import BackupError
 from listkit.backup.record import Restored
 from listkit.backup.repository import Snapshot
 from listkit.bridge.config import Configuration, KeepDays, Mailbox
-from listkit.bridge.imap import ImapError
+from listkit.bridge.imap_connection import ImapError
 
 HOUR = 3600
 RESTORED = Restored(time.time(), "1234abcd")

@@ -12,7 +12,8 @@ import time
 import pytest
 from bridge_stand_ins import Hangup, MailServer
 
-from listkit.bridge.imap import SLICE_OCTETS, CertificateRefused, CommandRefused, Imap, ImapError, LoginRefused, connect
+from listkit.bridge.imap import SLICE_OCTETS, CommandRefused, Imap, LoginRefused, connect
+from listkit.bridge.imap_connection import CertificateRefused, ImapError
 
 
 @pytest.fixture

@@ -21,7 +21,8 @@ from test_bridge_delivery import ACCOUNT, Bench, marked, post
 from listkit.bridge import delivery, imap, processing, session
 from listkit.bridge.config import KeepDays
 from listkit.bridge.context import INTERVALS, MailboxContext
-from listkit.bridge.imap import CertificateRefused, Imap, ImapError
+from listkit.bridge.imap import Imap
+from listkit.bridge.imap_connection import CertificateRefused, ImapError
 from listkit.bridge.policy import DAY_SECONDS, Timestamp
 from listkit.bridge.worker import MailboxWorker
 from listkit.common import prometheus

@@ -23,9 +23,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
 
+from listkit.common.message.cleaning.edits import Edit, applied
 from listkit.common.message.cleaning.fields import FieldCleaner
 from listkit.common.message.cleaning.header import cleaned
-from listkit.common.message.cleaning.structure import Edit, Scanner, applied
+from listkit.common.message.cleaning.structure import Scanner
 from listkit.common.message.header import Field, Header, envelope_sender
 
 

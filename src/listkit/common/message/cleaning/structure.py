@@ -6,11 +6,13 @@ The body is never in memory. The content of signed and of encrypted parts is lef
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import IO
 
 from listkit.common.message.cleaning import parameters, text
+from listkit.common.message.cleaning.edits import BLOCK_OCTETS, Edit
+from listkit.common.message.cleaning.entity import Entity, TextGuess
 from listkit.common.message.cleaning.parameters import Parameterised
 from listkit.common.message.header import FIELD_PATTERN, Field
 
@@ -18,7 +20,6 @@ from listkit.common.message.header import FIELD_PATTERN, Field
 DEEPEST = 40
 _PART_HEADER_OCTETS = 65_536
 _MOST_EDIT_OCTETS = 2_097_152
-_BLOCK_OCTETS = 65_536
 _MOST_QUOTED_LINES = 20_000
 _MOST_FILE_NAMES = 1000
 
@@ -29,75 +30,6 @@ _IDENTITY = frozenset({"", "7bit", "8bit", "binary"})
 _BOUNDARY_LINE = re.compile(rb"--([0-9A-Za-z'()+_,./:=?-]{6,70})[ \t]*\r\n")
 
 FieldCleaner = Callable[[Field], Field | None]
-
-
-@dataclass(frozen=True, order=True, slots=True)
-class Edit:
-    """The octets from `start` to `end` become `replacement`.
-
-    entity: the number of the entity that it belongs to, and rank: its place among the edits of that; both order edits
-        at one position.
-    """
-
-    start: int
-    end: int
-    entity: float
-    rank: int
-    replacement: bytes = field(compare=False)
-
-
-class TextGuess:
-    """Whether text is 8-bit, and UTF-8."""
-
-    def __init__(self) -> None:
-        self.is_ascii = True
-        self._read = self._lost = 0
-
-    def feed(self, line: bytes) -> None:
-        """Look at the next line."""
-        if line.isascii():
-            return
-        self.is_ascii = False
-        read, lost = text.read_and_lost(line.decode("utf-8", "replace"))
-        self._read += read
-        self._lost += lost
-
-    @property
-    def charset(self) -> str:
-        """The charset to declare."""
-        return "utf-8" if text.is_mostly_read(self._read, self._lost) else "windows-1252"
-
-
-@dataclass(slots=True)
-class Entity:
-    """A message or a part: its header fields, where they stand, and what its content type says."""
-
-    start: int
-    default_type: str
-    number: int
-    depth: int
-    fields: list[Field] = field(default_factory=list)
-    end: int = 0
-    type: Parameterised = field(default_factory=lambda: Parameterised("text/plain"))
-    guess: TextGuess | None = None
-    is_status: bool = False
-    is_changed: bool = False
-
-    def value(self, name: str) -> bytes:
-        """The value of the first field of this name."""
-        return next((one.octets for one in self.fields if one.name == name), b"")
-
-    def set(self, name: str, value: str) -> None:
-        """Replace a field, or add it."""
-        written = Field(name.lower(), f"{name}: {value}\r\n".encode("ascii"))
-        place = next((n for n, one in enumerate(self.fields) if one.name == written.name), len(self.fields))
-        self.fields[place : place + 1] = [written]
-        self.is_changed = True
-
-    def drop(self, name: str) -> None:
-        """Remove all fields of this name."""
-        self.fields = [one for one in self.fields if one.name != name]
-        self.is_changed = True
 
 
 @dataclass(slots=True)
@@ -148,7 +80,7 @@ class Scanner:
         """Read the whole message."""
         self._begin_body(self.top, self._offset)
         self._spool.seek(self._offset)
-        while lines := self._spool.readlines(_BLOCK_OCTETS):
+        while lines := self._spool.readlines(BLOCK_OCTETS):
             for line in lines:
                 self._line(line)
                 self._offset += len(line)
@@ -386,24 +318,3 @@ class Scanner:
         for level in reversed(self._levels):
             self._close(level)
         self._levels.clear()
-
-
-def applied(edits: Iterable[Edit], spool: IO[bytes], offset: int) -> Iterator[bytes]:
-    """Yield the message from `offset` on with its edits, in blocks of whole lines."""
-    for edit in edits:
-        yield from _blocks(spool, offset, edit.start)
-        if edit.replacement:
-            yield edit.replacement
-        offset = edit.end
-    yield from _blocks(spool, offset, None)
-
-
-def _blocks(spool: IO[bytes], start: int, end: int | None) -> Iterator[bytes]:
-    spool.seek(start)
-    left = -1 if end is None else end - start
-    while left and (lines := spool.readlines(_BLOCK_OCTETS if left < 0 else min(left, _BLOCK_OCTETS))):
-        block = b"".join(lines)
-        if 0 <= left < len(block):
-            block = block[:left]
-        left -= len(block) if left > 0 else 0
-        yield block
