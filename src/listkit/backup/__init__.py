@@ -15,7 +15,7 @@ waiting         mail that a restore has set aside
 scratch         a backup restored into databases of its own, for the two that follow
 drill           the proof that a backup can be used
 one_list        how one list comes back; list_tables says what belongs to it, and list_script copies it
-unfinished      the marker of such a restore while it is not finished
+unfinished      the markers of a restore that is not finished, and of a retired host
 record          the last backup, the last failure and the last proof, for `listkit check`
 errors          why something was not possible, for people
 """

@@ -11,14 +11,14 @@ import subprocess
 import time
 from pathlib import Path
 
-from listkit.backup import files, pause, waiting
+from listkit.backup import files, pause, unfinished, waiting
 from listkit.backup.backing_up import back_up
-from listkit.backup.configuration import STATE, Configuration
+from listkit.backup.configuration import Configuration
 from listkit.backup.errors import BackupError
 from listkit.backup.repository import Repository
 from listkit.common.durable import write_durably
 
-PATH = STATE / "final.json"
+PATH = unfinished.RETIRED
 UNITS = (
     # These would report a host that has nothing to do, or change its state.
     "listkit-alert.timer",

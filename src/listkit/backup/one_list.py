@@ -22,7 +22,8 @@ from listkit.backup.list_script import List
 from listkit.backup.list_tables import ARCHIVE, CORE, HELD, TEMPLATES, Part
 from listkit.backup.repository import Repository, Snapshot
 from listkit.backup.scratch import Scratch
-from listkit.backup.unfinished import MARKER, interrupted
+from listkit.backup.unfinished import LIST as MARKER
+from listkit.backup.unfinished import interrupted
 from listkit.check.probes import date
 from listkit.common.durable import write_durably
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listkit.backup import databases, files, final, same_addresses
+from listkit.backup import databases, files, final, same_addresses, unfinished
 from listkit.backup.backing_up import DEBIAN_VERSION, STAGING, dump_path, require_room
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
@@ -30,7 +30,7 @@ from listkit.check.probes import date
 from listkit.common.durable import write_durably
 from listkit.web.same_addresses import Same, statements
 
-MARKER = STATE / "restoring.json"
+MARKER = unfinished.SITE
 RESTORED = STATE / "restored"
 INDEX = Path("/var/lib/mailman3/web/xapian_index")
 SPACE = 3

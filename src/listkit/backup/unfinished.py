@@ -1,4 +1,7 @@
-"""The marker of a list's restore that is not finished. The checks read it, so it needs nothing that restores."""
+"""The markers of a restore that is not finished, and of a retired host.
+
+The checks read them every few minutes, so this module needs nothing that backs up or restores.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,12 @@ from pathlib import Path
 
 from listkit.backup.configuration import STATE
 
-MARKER = STATE / "restoring-list.json"
+SITE = STATE / "restoring.json"
+"""While a restore of everything is not finished."""
+LIST = STATE / "restoring-list.json"
+"""While a restore of one list is not finished; names it."""
+RETIRED = STATE / "final.json"
+"""Once the final backup of this host has begun."""
 
 
 def interrupted(marker: Path) -> str:

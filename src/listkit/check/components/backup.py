@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from listkit.backup import final, record, restoring, unfinished, waiting
+from listkit.backup import record, unfinished, waiting
 from listkit.backup.configuration import CONFIGURATION
 from listkit.backup.record import Record
 from listkit.check.finding import Check, Finding
@@ -67,10 +67,10 @@ def check_proof(path: Path = record.PATH, configured: Path = CONFIGURATION) -> I
 
 
 def check_restore(
-    marker: Path = restoring.MARKER,
+    marker: Path = unfinished.SITE,
     aside: Path = waiting.ASIDE,
-    retired: Path = final.PATH,
-    of_list: Path = unfinished.MARKER,
+    retired: Path = unfinished.RETIRED,
+    of_list: Path = unfinished.LIST,
 ) -> Iterator[Finding]:
     """No restore was interrupted, no mail is set aside since one, and the site has not moved to another host."""
     if retired.exists():
