@@ -92,13 +92,14 @@ demo-down: ## tear the demo down
 
 # -- the tests: cheap first ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-down campaign stand-in test-cloud bench screenshots docs clean-cache
+.PHONY: test test-all test-long lint sanity unit terraform molecule e2e e2e-down update campaign stand-in test-cloud bench screenshots docs clean-cache
 .PHONY: $(addprefix molecule-,trixie bookworm split managed) $(addprefix e2e-,trixie bookworm split)
 STAGES := $(SYSTEM_PYTHON) tools/stages.py lint='make -s lint' unit='make -s unit'
 # Side by side: each site is deployed and then tested in a pipeline of its own.
 STAGES += $(foreach site,trixie bookworm split,$(site)/molecule-$(site)='make -s molecule-$(site)' $(site)/e2e-$(site)='make -s e2e-$(site)')
 STAGES += split/campaign='make -s campaign'
 STAGES += cloud/sanity='make -s sanity' cloud/terraform='make -s terraform' cloud/cloud='make -s test-cloud' cloud/managed='make -s molecule-managed' cloud/stand-in='make -s stand-in'
+STAGES += cloud/update='make -s update'
 
 test: setup .cache/chromium .cache/testssl .cache/go ## all tests, each end-to-end test where it matters
 	@$(STAGES)
@@ -106,12 +107,14 @@ test: setup .cache/chromium .cache/testssl .cache/go ## all tests, each end-to-e
 test-all: export ALTERNATE :=
 test-all: test ## the same with every end-to-end test on every site
 
+# Tests that deploy hosts of their own.
+OWN_HOSTS := $(addprefix tests/e2e/,test_move_host.py test_update.py test_upgrade.py)
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
 	@for site in trixie bookworm; do \
-	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow --ignore=tests/e2e/test_move_host.py --ignore=tests/e2e/test_upgrade.py; \
+	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow $(patsubst %,--ignore=%,$(OWN_HOSTS)); \
 	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site LISTKIT_BURST=200 LISTKIT_CRAWL_SECONDS=120 $(PYTEST) tests/e2e/test_web_load.py; \
 	done
-	@$(AS_ROOT) $(PYTEST) tests/e2e/test_move_host.py tests/e2e/test_upgrade.py
+	@$(AS_ROOT) $(PYTEST) $(OWN_HOSTS)
 	@BRIDGE_FUZZ_INPUTS=100000 $(PYTEST) tests/unit/bridge/test_bridge_fuzz.py
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000 --hold 600
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
@@ -167,6 +170,9 @@ e2e-trixie e2e-bookworm e2e-split: e2e-%: setup .cache/chromium .cache/testssl
 
 e2e-down: ## end the hosts of `make e2e T=…`
 	@for site in trixie bookworm split; do $(AS_ROOT) $(SYSTEM_PYTHON) -m deployment down e2e-$$site; done
+
+update: setup ## the kit's last release on a host of its own, updated to this version
+	@$(AS_ROOT) $(PYTEST) tests/e2e/test_update.py
 
 campaign: setup ## faults in the middle of a stream of messages, counted at the end; needs the hosts of `make molecule`
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --short --lab molecule-split --site split

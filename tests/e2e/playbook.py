@@ -28,10 +28,15 @@ def run(
     return run_with(deployment.inventory, playbook, "-e", json.dumps(variables), "--limit", hosts, *words)
 
 
-def run_with(inventory: Path, playbook: str, *words: str, seconds: float = SECONDS) -> subprocess.CompletedProcess[str]:
-    """Run it with this inventory and more words of the command line; standard output has all that Ansible said."""
+def run_with(
+    inventory: Path, playbook: str, *words: str, seconds: float = SECONDS, kit: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run it with this inventory and more words of the command line; standard output has all that Ansible said.
+
+    kit: the directory of the version of the kit to run.
+    """
     return subprocess.run(
-        _argv(inventory, playbook, *words), cwd=ROOT, env=_environment(), stdout=subprocess.PIPE,
+        _argv(inventory, playbook, *words), cwd=kit, env=_environment(kit), stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
     )  # fmt: skip
 
@@ -53,10 +58,10 @@ def _argv(inventory: Path, playbook: str, *words: str) -> list[str | Path]:
     return ["ansible-playbook", "-i", inventory, playbook, *words]
 
 
-def _environment() -> dict[str, str]:
+def _environment(kit: Path = ROOT) -> dict[str, str]:
     return {
         **os.environ,
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+        "ANSIBLE_CONFIG": str(kit / "ansible.cfg"),
         # Molecule asks for colours.
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_NOCOLOR": "1",
