@@ -36,8 +36,8 @@ class Release:
         done = _git(repository, "archive", self.commit, "--", *KIT)
         if done.returncode:
             raise ReleaseError(
-                f"CHANGELOG.md names {self.commit} as version {self.version}, but neither this repository nor origin has "
-                f"that commit: {done.stderr.decode().strip()}. In a shallow clone: `git fetch --unshallow`"
+                f"CHANGELOG.md names {self.commit} as version {self.version}, but neither this repository nor origin "
+                f"has that commit: {done.stderr.decode().strip()}. In a shallow clone: `git fetch --unshallow`"
             )
         subprocess.run(["tar", "--extract", f"--directory={directory}"], input=done.stdout, check=True)
         return directory
