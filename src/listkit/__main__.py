@@ -24,6 +24,7 @@ COMMANDS = {
     "release": Command("listkit.trace.cli", "release a waiting message", "release"),
     "report": Command("listkit.report.cli", "show posts, members, bounces and mail sent in a month"),
     "repost": Command("listkit.trace.cli", "have the bridge deliver a message again", "repost"),
+    "restart": Command("listkit.restart", "restart services that run files which an update has replaced"),
     "trace": Command("listkit.trace.cli", "follow a message through the site"),
     "upgrade": Command("listkit.upgrade.cli", "upgrade this host from Debian 12 to 13 (for Ansible)"),
     "version": Command("listkit.version", "show the version; with --json, also Debian's packages"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import date, oldest, output, with_last_log_line
 from listkit.check.settings import Host, Settings
+from listkit.common.replaced_files import services_with_replaced_files
 
 LEAST_FREE_BYTES = 512 * 1024**2
 REMEDIES = {
@@ -177,30 +178,9 @@ def check_reboot(required: Path = REBOOT_REQUIRED) -> Iterator[Finding]:
 
 def check_restarts(proc: Path = Path("/proc")) -> Iterator[Finding]:
     """No service still runs a program or a library that an upgrade has replaced."""
-    outdated = sorted(
-        {unit for process in proc.glob("[0-9]*") if (unit := _service_of(process)) and _is_outdated(process)}
-    )
+    outdated = services_with_replaced_files(proc)
     if outdated:
         seen = f"with files that an upgrade has replaced: {', '.join(outdated)}"
         yield Finding.warning("restarts", seen, f"`systemctl restart {' '.join(outdated)}`")
     else:
         yield Finding.ok("restarts", "no service runs with replaced files")
-
-
-def _service_of(process: Path) -> str:
-    """Return the system service that a process belongs to; "" for others, and for one that has ended."""
-    try:
-        groups = (process / "cgroup").read_text()
-    except OSError:
-        return ""
-    found = re.search(r"/system\.slice/(?:\S+/)?([^/\s]+\.service)", groups)
-    return found[1] if found else ""
-
-
-def _is_outdated(process: Path) -> bool:
-    """Return whether a process has deleted code of a package in its memory."""
-    try:
-        maps = (process / "maps").read_text()
-    except OSError:
-        return False  # it has ended
-    return bool(re.search(r"^\S+ r-x\S* .* /usr/\S+ \(deleted\)$", maps, re.MULTILINE))
