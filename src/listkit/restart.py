@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from listkit.common.replaced_files import services_with_replaced_files
+from listkit.check.units import services_with_replaced_files
 
 SETTINGS = Path("/etc/listkit/check.d")
 SSH = "ssh.service"

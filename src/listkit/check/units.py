@@ -1,8 +1,10 @@
-"""systemd units: active, started at boot, and for timers the last run of their job."""
+"""systemd units: active, started at boot, for timers the last run of their job, and those that run replaced files."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 from listkit.check.finding import PLAYBOOK, Finding
 from listkit.check.probes import output, with_last_log_line
@@ -57,3 +59,28 @@ def _last_run(timer: str, job: str, result: str) -> Finding:
         return Finding.ok(timer, "active")
     seen = with_last_log_line(f"the last run of {job} failed ({result})", job)
     return Finding.critical(timer, seen, f"remove the cause, then `systemctl start {job}`")
+
+
+def services_with_replaced_files(proc: Path = Path("/proc")) -> list[str]:
+    """Return the services with a process that runs a program or a library that an update has replaced, sorted."""
+    processes = proc.glob("[0-9]*")
+    return sorted({unit for process in processes if (unit := _service_of(process)) and _is_outdated(process)})
+
+
+def _service_of(process: Path) -> str:
+    """Return the system service that a process belongs to; "" for others, and for one that has ended."""
+    try:
+        groups = (process / "cgroup").read_text()
+    except OSError:
+        return ""
+    found = re.search(r"/system\.slice/(?:\S+/)?([^/\s]+\.service)", groups)
+    return found[1] if found else ""
+
+
+def _is_outdated(process: Path) -> bool:
+    """Return whether a process has deleted code of a package in its memory."""
+    try:
+        maps = (process / "maps").read_text()
+    except OSError:
+        return False  # it has ended
+    return bool(re.search(r"^\S+ r-x\S* .* /usr/\S+ \(deleted\)$", maps, re.MULTILINE))

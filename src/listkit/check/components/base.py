@@ -12,7 +12,7 @@ from pathlib import Path
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import date, oldest, output, with_last_log_line
 from listkit.check.settings import Host, Settings
-from listkit.common.replaced_files import services_with_replaced_files
+from listkit.check.units import services_with_replaced_files
 
 LEAST_FREE_BYTES = 512 * 1024**2
 REMEDIES = {
