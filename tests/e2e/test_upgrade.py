@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from deployment import Deployment
+from deployment import ROOT, Deployment
 from e2e import playbook
 from e2e.traffic import Traffic
 from e2e.website import MANAGE
-from lab import Host, Lab
+from lab import Host, Lab, snapshots
 from lab.labs import names
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
@@ -66,9 +66,9 @@ class Upgrade:
         assert done.returncode == 0, done.stdout[-6000:]
         return done.stdout
 
-    def is_refused(self, *reasons: str, name: str = "playbooks/upgrade.yml") -> None:
+    def is_refused(self, *reasons: str, name: str = "playbooks/upgrade.yml", words: tuple[str, ...] = ()) -> None:
         """See that a playbook refuses to run, for all these reasons."""
-        done = self.play(name=name)
+        done = self.play(*words, name=name)
         said = " ".join(done.stdout.split())
         assert done.returncode != 0
         for reason in reasons:
@@ -114,7 +114,7 @@ def upgrade() -> Iterator[Upgrade]:
             Lab.load(LAB).down()
 
 
-def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_back(upgrade: Upgrade, tmp_path: Path):
+def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_back(upgrade: Upgrade):
     host = upgrade.host
     traffic = Traffic.begin(upgrade.deployment)
     ana, ben, email = (f"{name}{secrets.token_hex(3)}" for name in ("ana", "ben", "us"))
@@ -127,25 +127,16 @@ def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_b
     host.run("apt-mark unhold zstd")
     assert upgrade.step == ""
 
-    # The way back before the packages.
-    host.run("listkit upgrade stop")
-    upgrade.is_refused("was interrupted (step stop)", name="playbook.yml")
-    upgrade.succeeds("-e", "upgrade_back=true")
-    traffic.flows("Back again")
-
     # The upgrade itself.
     traffic.leave_one_waiting()
-    snapshot = tmp_path / "snapshot"
-    words = ("-e", "upgrade_merge_addresses=true", "-e", json.dumps({"upgrade_snapshot": f"touch {snapshot}"}))
     for step, condition in PHASES:
-        upgrade.is_killed(step, condition, *words)
-    assert snapshot.exists()
+        upgrade.is_killed(step, condition, "-e", "upgrade_merge_addresses=true")
     upgrade.succeeds()
     assert (host.run("cut -d. -f1 /etc/debian_version").strip(), upgrade.serving, upgrade.step) == ("13", "17", "done")
     assert {(ana, email, "t"), (ben, email, "f")} <= upgrade.addresses
     traffic.arrives("Waiting")
     traffic.flows("After")
-    traffic.is_complete("Before", "Back again", "Waiting", "After")
+    traffic.is_complete("Before", "Waiting", "After")
     traffic.is_searchable()
 
     # The way back to the old cluster, which has the state of the moment at which mail stopped.
@@ -155,7 +146,7 @@ def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_b
     traffic.flows("On the old cluster")
     upgrade.succeeds()
     assert upgrade.serving == "17"
-    traffic.is_complete("Before", "Back again", "On the old cluster")
+    traffic.is_complete("Before", "On the old cluster")
 
     # What remains to do.
     host.run("pg_dropcluster 15 main")
@@ -163,3 +154,42 @@ def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_b
     host.reboot()
     host.run("listkit check --wait 180")
     traffic.flows("At the end")
+
+
+def test_one_command_goes_back_to_debian_12_from_each_step(upgrade: Upgrade, tmp_path: Path):
+    host = upgrade.host
+    traffic = Traffic.begin(upgrade.deployment)
+
+    # Before the packages are replaced, the host itself can go back.
+    host.run("listkit upgrade stop")
+    upgrade.is_refused("was interrupted (step stop)", name="playbook.yml")
+    upgrade.succeeds("-e", "upgrade_back=true")
+    traffic.flows("Back again")
+
+    # Afterwards the snapshot brings Debian 12 back, even if nobody can log in any more.
+    traffic.leave_one_waiting()
+    snapshot = snapshot_commands(tmp_path / "snapshot")
+    for step, condition in PHASES:
+        upgrade.is_killed(step, condition, "-e", snapshot)
+        interrupted = tmp_path / step
+        snapshots.save_disk(upgrade.deployment.lab, host.name, interrupted)
+        upgrade.is_refused("To go back to Debian 12 by the snapshot", words=("-e", "upgrade_back=true"))
+        host.kill()
+        upgrade.succeeds("-e", "upgrade_back=true", "-e", snapshot)
+        assert (host.run("cut -d. -f1 /etc/debian_version").strip(), upgrade.serving, upgrade.step) == ("12", "15", "")
+        traffic.arrives("Waiting")
+        traffic.flows(f"Back from the step {step}")
+        traffic.is_complete("Before", "Back again", f"Back from the step {step}")
+        # The upgrade continues as if it had never gone back, towards the next step.
+        snapshots.put_disk_back(upgrade.deployment.lab, host.name, interrupted)
+
+
+def snapshot_commands(directory: Path) -> str:
+    """Return the play's variables with the commands that make a snapshot of the host, and put it back."""
+    lab = f"env PYTHONPATH={ROOT}/tests /usr/bin/python3 -m lab"
+    return json.dumps(
+        {
+            "upgrade_snapshot": f"{lab} save {LAB} host {directory}",
+            "upgrade_snapshot_back": f"{lab} put-back {LAB} host {directory}",
+        }
+    )

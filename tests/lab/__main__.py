@@ -4,8 +4,9 @@ import argparse
 import os
 import shlex
 import sys
+from pathlib import Path
 
-from lab import images
+from lab import images, snapshots
 from lab.errors import LabError
 from lab.labs import Lab, names
 
@@ -50,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     command("remove", lambda a: Lab.load(a.lab).host(a.host).destroy(), "remove a host and its disk", "lab", "host")
     command("cut", lambda a: Lab.load(a.lab).host(a.host).cut(), "pull a host's network cable", "lab", "host")
     command("mend", lambda a: Lab.load(a.lab).host(a.host).mend(), "put it back", "lab", "host")
+    command("save", _save, "copy a host's disk; the host reboots", "lab", "host", "directory")
+    command("put-back", _put_back, "boot a host with a disk that was saved", "lab", "host", "directory")
     command(
         "console",
         lambda a: print(Lab.load(a.lab).host(a.host).console_tail()),
@@ -68,6 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("image", nargs="*")
     command("prune", lambda a: images.prune(), "remove outdated images")
     return parser
+
+
+def _save(arguments: argparse.Namespace) -> None:
+    snapshots.save_disk(Lab.load(arguments.lab), arguments.host, Path(arguments.directory))
+
+
+def _put_back(arguments: argparse.Namespace) -> None:
+    snapshots.put_disk_back(Lab.load(arguments.lab), arguments.host, Path(arguments.directory))
 
 
 def _up(arguments: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from lab import places
+from lab.commands import run
 from lab.hosts import Host
 from lab.labs import Lab
 
@@ -49,6 +50,23 @@ def restore(name: str, key: str) -> Lab | None:
         _build_on(source, host)
     lab.revive()
     return lab
+
+
+def save_disk(lab: Lab, name: str, directory: Path) -> None:
+    """Copy the disk of one host into a new directory, as a cloud makes a snapshot of a server; the host reboots."""
+    host = lab.host(name)
+    host.stop()
+    run("cp", "--archive", host.disk, directory)
+    lab.start(name)
+
+
+def put_disk_back(lab: Lab, name: str, directory: Path) -> None:
+    """Kill a host, and boot it with the disk that `save_disk` has copied."""
+    host = lab.host(name)
+    host.kill()
+    shutil.rmtree(host.disk)
+    run("cp", "--archive", directory, host.disk)
+    lab.start(name)
 
 
 def _directory(lab: str, key: str) -> Path:

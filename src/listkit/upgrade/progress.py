@@ -17,20 +17,19 @@ NONE, STOP, PACKAGES, DATABASE, DEPLOY, DONE = "", "stop", "packages", "database
 
 AGAIN = "ansible-playbook playbooks/upgrade.yml -D"
 BACK = f"{AGAIN} -e upgrade_back=true"
+SNAPSHOT = (
+    f"To go back to Debian 12 by the snapshot of the server: {BACK} -e upgrade_server=NAME\n"
+    "Without a snapshot: the backup on a Debian 12 host (docs/runbooks/restore.md)."
+)
 WAYS = {
     NONE: "Nothing was changed.",
     STOP: f"Mail and the web interface are stopped; nothing else was changed. To go on: {AGAIN}\nTo go back: {BACK}",
-    PACKAGES: (
-        f"Debian's packages are being replaced, which can't be undone. To go on: {AGAIN}\n"
-        "To go back: the snapshot of the server, or the backup on a Debian 12 host (docs/runbooks/restore.md)."
-    ),
-    DATABASE: (
-        f"The data is where it was, in the old cluster. To go on: {AGAIN}\n"
-        "Back to Debian 12: the snapshot of the server, or the backup on a Debian 12 host (docs/runbooks/restore.md)."
-    ),
+    PACKAGES: f"Debian's packages are being replaced. To go on: {AGAIN}\n{SNAPSHOT}",
+    DATABASE: f"The data is where it was, in the old cluster. To go on: {AGAIN}\n{SNAPSHOT}",
     DEPLOY: (
         f"Debian 13 is installed. To go on: {AGAIN}\n"
-        f"The old cluster has the data as it was before. To go back to it, with PostgreSQL's old version: {BACK}"
+        f"The old cluster has the data as it was before. To go back to it, with PostgreSQL's old version: {BACK}\n"
+        f"{SNAPSHOT}"
     ),
 }
 WAYS[DONE] = WAYS[DEPLOY]

@@ -96,7 +96,10 @@ def test_each_step_is_done_once_in_its_order(host: Host):
     [
         ("prepare", "Nothing was changed."),
         ("stop", "To go back: ansible-playbook playbooks/upgrade.yml -D -e upgrade_back=true"),
-        ("packages", "which can't be undone. To go on: ansible-playbook playbooks/upgrade.yml -D"),
+        (
+            "packages",
+            "Debian 12 by the snapshot of the server: ansible-playbook playbooks/upgrade.yml -D -e upgrade_back=true",
+        ),
         ("database", "The data is where it was, in the old cluster."),
     ],
 )
