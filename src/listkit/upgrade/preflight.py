@@ -79,6 +79,18 @@ def cluster_problems() -> Iterator[str]:
             f"the data is in PostgreSQL {serving.version}, and there is a newer cluster {clusters.NAME}: "
             "compare `pg_lsclusters`; `pg_dropcluster` removes one that isn't used"
         )
+    else:
+        yield from leftover_data(serving.version)
+
+
+def leftover_data(serving: str, directory: Path = DATA) -> Iterator[str]:
+    """Find data of a newer PostgreSQL on a data volume, which the way back to a snapshot of the server has left."""
+    versions = (path.parent.name for path in directory.glob(f"*/{clusters.NAME}"))
+    for version in sorted(version for version in versions if version.isdigit() and int(version) > int(serving)):
+        yield (
+            f"{directory / version} has data of PostgreSQL {version} without its configuration, perhaps of an upgrade "
+            f"that went back. If you don't need it: `rm -r {directory / version}`"
+        )
 
 
 def room_needed() -> dict[Path, int]:

@@ -42,6 +42,14 @@ def test_the_clusters_must_be_as_the_kit_has_them(monkeypatch, found: list[Clust
     assert len(problems) == bool(reason) and reason in "".join(problems)
 
 
+def test_data_that_an_upgrade_has_left_on_a_volume_is_a_problem(tmp_path: Path):
+    for version in ("15", "17", "lost+found"):
+        (tmp_path / version / "main").mkdir(parents=True)
+    [problem] = preflight.leftover_data("15", tmp_path)
+    assert f"`rm -r {tmp_path}/17`" in problem
+    assert list(preflight.leftover_data("17", tmp_path)) == []
+
+
 @pytest.mark.parametrize(("free_gib", "problems"), [(3.1, 0), (2.9, 1)])
 def test_what_is_needed_on_one_disk_is_added_up(monkeypatch, tmp_path: Path, free_gib: float, problems: int):
     system, data = tmp_path / "usr", tmp_path / "data"
