@@ -80,10 +80,10 @@ def cluster_problems() -> Iterator[str]:
             "compare `pg_lsclusters`; `pg_dropcluster` removes one that isn't used"
         )
     else:
-        yield from leftover_data(serving.version)
+        yield from leftover_data(serving.version, DATA)
 
 
-def leftover_data(serving: str, directory: Path = DATA) -> Iterator[str]:
+def leftover_data(serving: str, directory: Path) -> Iterator[str]:
     """Find data of a newer PostgreSQL on a data volume, which the way back to a snapshot of the server has left."""
     versions = (path.parent.name for path in directory.glob(f"*/{clusters.NAME}"))
     for version in sorted(version for version in versions if version.isdigit() and int(version) > int(serving)):

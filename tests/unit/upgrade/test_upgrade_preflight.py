@@ -36,8 +36,9 @@ def test_half_installed_packages_are_a_problem():
     ],
     ids=["managed", "usual", "stopped", "other port", "a newer one"],
 )
-def test_the_clusters_must_be_as_the_kit_has_them(monkeypatch, found: list[Cluster], reason: str):
+def test_the_clusters_must_be_as_the_kit_has_them(monkeypatch, tmp_path: Path, found: list[Cluster], reason: str):
     monkeypatch.setattr(clusters, "present", lambda: found)
+    monkeypatch.setattr(preflight, "DATA", tmp_path)
     problems = list(preflight.cluster_problems())
     assert len(problems) == bool(reason) and reason in "".join(problems)
 
