@@ -7,14 +7,13 @@ One host in a lab of its own, with an archive of that many messages. Root is nee
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.deploy import play, seconds
+from bench import hosts
+from bench.deploy import seconds
 from bench.importing import MBOX, Bench
 from deployment import REPOSITORY, Deployment
 from e2e.website import WebSite, burst
@@ -96,23 +95,10 @@ def measure(deployment: Deployment, host: str, messages: int) -> Iterator[str]:
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="bench.backup", description=__doc__.splitlines()[0])
-    parser.add_argument("--image", default="kit-trixie", help="image of the host (default: %(default)s)")
-    parser.add_argument("--messages", type=int, default=20_000, help="in the archive (default: %(default)s)")
-    parser.add_argument("--lab", help="use a lab that is there, and keep it (default: one of its own)")
-    parser.add_argument("--host", default="ours", help="the host's name in the lab (default: %(default)s)")
-    arguments = parser.parse_args()
-    if arguments.lab:
-        deployment = Deployment.load(arguments.lab)
-    else:
-        deployment = Deployment.up(LAB, {arguments.host: arguments.image})
-        play(deployment, arguments.host)
-    print(f"{arguments.messages} messages, load of the machine {os.getloadavg()[0]:.1f}")
-    for line in measure(deployment, arguments.host, arguments.messages):
-        print(line, flush=True)
-    print(f"load of the machine at the end {os.getloadavg()[0]:.1f}")
-    if not arguments.lab:
-        deployment.lab.down()
+    options = hosts.parser("bench.backup", __doc__.splitlines()[0], 20_000).parse_args()
+    with hosts.deployed(options, LAB) as deployment:
+        for line in measure(deployment, options.host, options.messages):
+            print(line, flush=True)
     return 0
 
 

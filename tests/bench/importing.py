@@ -8,16 +8,15 @@ archive import`, and the latter again while posts arrive at a fourth list. Root 
 
 from __future__ import annotations
 
-import argparse
-import os
 import secrets
 import statistics
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from bench import hosts
 from bench.archive import posts, write_mbox
-from bench.deploy import play, seconds
+from bench.deploy import seconds
 from deployment import Deployment
 from e2e.mailing import MailingList
 from e2e.website import MANAGE, WebSite, burst, posts_in_archive, remove_archive
@@ -95,34 +94,21 @@ class Bench:
 
 def main() -> int:
     """Measure and print; 1 when an import slows other lists too much."""
-    parser = argparse.ArgumentParser(prog="bench.importing", description=__doc__.splitlines()[0])
-    parser.add_argument("--image", default="kit-trixie", help="image of the host (default: %(default)s)")
-    parser.add_argument("--messages", type=int, default=3000, help="in the archive (default: %(default)s)")
-    parser.add_argument("--lab", help="use a lab that is there, and keep it (default: one of its own)")
-    parser.add_argument("--host", default="ours", help="the host's name in the lab (default: %(default)s)")
-    arguments = parser.parse_args()
-    if arguments.lab:
-        deployment = Deployment.load(arguments.lab)
-    else:
-        deployment = Deployment.up(LAB, {arguments.host: arguments.image})
-        play(deployment, arguments.host)
-    bench = Bench(deployment, arguments.host, arguments.messages)
-    print(f"{arguments.messages} messages, load of the machine {os.getloadavg()[0]:.1f}")
-    try:
-        bench.write()
-        theirs, ours = bench.theirs(), bench.ours()
-        other = bench.list()
-        idle = statistics.median(bench.delay(other) for _ in range(IDLE_SAMPLES))
-        busy = statistics.median(bench.delays_during_an_import(other))
-    finally:
-        bench.remove_lists()
-    print(f"{'import':<40} {'ours':>9} {'stock':>9} {'ratio':>7}")
-    print(f"{'messages a second, with the index':<40} {ours:>9.1f} {theirs:>9.1f} {ours / theirs:>7.2f}")
-    print(f"{'posts to another list':<40} {'importing':>9} {'idle':>9} {'ratio':>7}")
-    print(f"{f'{LIVE_POSTS} posts into the archive, s':<40} {busy:>9.1f} {idle:>9.1f} {busy / idle:>7.2f}")
-    print(f"load of the machine at the end {os.getloadavg()[0]:.1f}")
-    if not arguments.lab:
-        deployment.lab.down()
+    options = hosts.parser("bench.importing", __doc__.splitlines()[0], 3000).parse_args()
+    with hosts.deployed(options, LAB) as deployment:
+        bench = Bench(deployment, options.host, options.messages)
+        try:
+            bench.write()
+            theirs, ours = bench.theirs(), bench.ours()
+            other = bench.list()
+            idle = statistics.median(bench.delay(other) for _ in range(IDLE_SAMPLES))
+            busy = statistics.median(bench.delays_during_an_import(other))
+        finally:
+            bench.remove_lists()
+        print(f"{'import':<40} {'ours':>9} {'stock':>9} {'ratio':>7}")
+        print(f"{'messages a second, with the index':<40} {ours:>9.1f} {theirs:>9.1f} {ours / theirs:>7.2f}")
+        print(f"{'posts to another list':<40} {'importing':>9} {'idle':>9} {'ratio':>7}")
+        print(f"{f'{LIVE_POSTS} posts into the archive, s':<40} {busy:>9.1f} {idle:>9.1f} {busy / idle:>7.2f}")
     return int(busy / idle > MOST_DELAY_RATIO)
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shlex
 import statistics
 import sys
@@ -22,8 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bench import hosts
 from bench.archive import FIRST, posts, words, write_mbox
-from bench.deploy import play, seconds
+from bench.deploy import seconds
 from deployment import Deployment
 from e2e import memory
 from e2e.browser import Browser
@@ -285,28 +285,15 @@ def table(title: str, rows: dict[str, tuple[float, float]]) -> None:
         print(f"{name:<40} {ours:>9.2f} {stock:>9.2f} {ours / stock if stock else 0:>7.2f}")
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="bench.web", description=__doc__.splitlines()[0])
-    parser.add_argument("--image", default="kit-trixie", help="image of the host (default: %(default)s)")
-    parser.add_argument("--messages", type=int, default=10_000, help="in the archive (default: %(default)s)")
-    parser.add_argument("--seconds", type=int, default=20, help="each load lasts (default: %(default)s)")
-    parser.add_argument("--lab", help="use a lab that is there, and keep it (default: one of its own)")
-    parser.add_argument("--host", default="ours", help="the host's name in the lab (default: %(default)s)")
-    arguments = parser.parse_args()
-    if arguments.lab:
-        deployment = Deployment.load(arguments.lab)
-    else:
-        deployment = Deployment.up(LAB, {arguments.host: arguments.image})
-        play(deployment, arguments.host)
-    client = Lab.up(deployment.lab.name, {CLIENT: arguments.image}).host(CLIENT)
+def measure(deployment: Deployment, options: argparse.Namespace) -> None:
+    """Measure, and print one table a figure."""
+    client = Lab.up(deployment.lab.name, {CLIENT: options.image}).host(CLIENT)
     client.run("apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y wrk > /dev/null")
-    bench = Bench(deployment, arguments.host, client, arguments.seconds)
+    bench = Bench(deployment, options.host, client, options.seconds)
     MailingList(deployment, bench.site, LIST).configure(
         archive_policy="public", default_nonmember_action="accept", max_num_recipients=0
     )
-    print(f"{bench.host.image}, {arguments.messages} messages, load of the machine {os.getloadavg()[0]:.1f}")
-    print(f"import and index: {bench.fill(arguments.messages):.0f} s")
+    print(f"import and index: {bench.fill(options.messages):.0f} s")
     for name, value in bench.crawl():
         print(f"{name:<40} {value:>9.2f}")
     print(f"{f'{BURST} posts into the archive, s':<40} {bench.burst(BURST):>9.1f}")
@@ -323,9 +310,15 @@ def main() -> int:
     table("memory (PSS), MiB", {unit: (memory_ours.get(unit, 0), memory_stock.get(unit, 0)) for unit in sorted(web)})
     print("PSS by service, ours: " + ", ".join(f"{unit} {size:.0f}" for unit, size in memory_ours.items() if size >= 1))
     print(f"PSS, ours, all of the host: {sum(memory_ours.values()):.0f} MiB")
-    print(f"load of the machine at the end {os.getloadavg()[0]:.1f}")
-    if not arguments.lab:
-        deployment.lab.down()
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = hosts.parser("bench.web", __doc__.splitlines()[0], 10_000)
+    parser.add_argument("--seconds", type=int, default=20, help="each load lasts (default: %(default)s)")
+    options = parser.parse_args()
+    with hosts.deployed(options, LAB) as deployment:
+        measure(deployment, options)
     return 0
 
 
