@@ -46,6 +46,7 @@ def entry(patch: Patch) -> str:
     return "\n".join(
         [
             f"### {patch.name}",
+            "",
             patch.purpose,
             "",
             f"- Without the patch: {patch.fallback}",
