@@ -26,6 +26,8 @@ def test_a_site_with_several_hosts_comes_back_from_one_backup(
     archived(website.browser(), mailing_list.address, "Before")
     mailing_list.settle()
     site.host.run("systemctl start listkit-backup && listkit backup verify --all")
+    site.host.run("systemctl is-enabled listkit-backup-drill.timer && systemctl start listkit-backup-drill")
+    assert "listkit_scratch" not in site.database.run("cd / && runuser -u postgres -- psql -At --list")
     mailing_list.configure(description="As it is now")
     mailing_list.post(author, "Since")
     mailing_list.arrives(author, "Since")

@@ -1,23 +1,29 @@
 """Backups on S3-compatible storage, where the server is that of the tests of Terraform's state."""
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_storage import LOGIN, Storage, serving
+from object_storage import LOGIN, Storage, add_account, serving, set_policy
+from workspace import CONFIGURATION
 
+from listkit.backup import repository as repository_module
 from listkit.backup.errors import BackupError
 from listkit.backup.repository import Repository
 
 BUCKET = "listkit-backup"
+PAGE = CONFIGURATION.parent / "docs/runbooks/backup.md"
+HOST = "ACCESS_KEY_OF_THE_HOST"
+"""As the policy of the page calls its login."""
 CREDENTIALS = "[default]\naws_access_key_id = {AWS_ACCESS_KEY_ID}\naws_secret_access_key = {AWS_SECRET_ACCESS_KEY}\n"
 
 
 @pytest.fixture(scope="module")
 def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """The server, with the bucket of docs/runbooks/backup.md."""
-    with serving(tmp_path_factory.mktemp("storage"), BUCKET) as served:
+    with serving(tmp_path_factory.mktemp("storage"), BUCKET, tmp_path_factory.mktemp("accounts")) as served:
         yield served
 
 
@@ -47,3 +53,27 @@ def test_a_backup_on_s3_is_made_restored_and_checked(storage: Storage, tmp_path:
 def test_another_key_is_refused_with_the_variables_names(storage: Storage, tmp_path: Path):
     with pytest.raises(BackupError, match="refuses access: compare backup_user and backup_user_password"):
         repository(storage, tmp_path / "secrets", AWS_SECRET_ACCESS_KEY="another").snapshots()
+
+
+def test_the_hosts_key_removes_no_backup_where_the_policy_of_the_page_forbids_it(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (policy,) = re.findall(r"```json\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    add_account(storage, HOST, "the-hosts-secret")
+    owner, host = (
+        repository(storage, tmp_path / "owner"),
+        repository(storage, tmp_path / "host", AWS_ACCESS_KEY_ID=HOST, AWS_SECRET_ACCESS_KEY="the-hosts-secret"),
+    )
+    with pytest.raises(BackupError, match="refuses access"):
+        host.snapshots()
+    set_policy(storage, BUCKET, policy)
+    (tmp_path / "data").write_text("Hello")
+    if not (storage.directory / BUCKET / "config").exists():
+        host.create()
+    kept = host.store(tmp_path / "data", "lists.example.org", time.time() - 86_400)
+    with monkeypatch.context() as patched:
+        patched.setattr(repository_module, "PROBE_SECONDS", 5)
+        assert not host.may_remove_backups("lists.example.org")
+    assert kept.snapshot in {snapshot.id for snapshot in owner.snapshots()}
+    assert owner.may_remove_backups("lists.example.org")
+    owner.check("100%")

@@ -15,7 +15,13 @@ FROM (VALUES (:'core_name', :'core_user'), (:'web_name', :'web_user')) AS wanted
 WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = name)
 \gexec
 
--- From another host, the backup reaches both databases with the login of the first one's owner.
+-- From another host, the backup makes databases beside these, to prove that it can be restored.
+SELECT format(statement, rolname), 'SELECT ''created'''
+FROM (VALUES (true, 'ALTER ROLE %I CREATEDB'), (false, 'ALTER ROLE %I NOCREATEDB')) AS wanted (may, statement), pg_roles
+WHERE rolname IN (:'core_user', :'web_user') AND may = (:'core_is_web')::boolean AND may <> rolcreatedb
+\gexec
+
+-- It reaches both databases with the login of the first one's owner.
 SELECT format(statement, :'web_user', :'core_user'), 'SELECT ''created'''
 FROM (VALUES (true, 'GRANT %I TO %I'), (false, 'REVOKE %I FROM %I')) AS wanted (is_member, statement)
 WHERE is_member = (:'core_is_web')::boolean AND is_member <> EXISTS (

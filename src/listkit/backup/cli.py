@@ -4,6 +4,7 @@
     listkit backup list [--json]            show the backups, the oldest first
     listkit backup verify [--all]           compare a seventh of the stored data, or all, with its checksums
     listkit backup drill                    restore the newest backup into scratch databases, and compare
+    listkit backup probe                    try whether the storage lets this host remove a backup
     listkit backup forget                   remove backups older than backup_keep; the storage must allow it
     listkit backup resume                   let mail flow again that a killed backup has paused (systemd does it)
     listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("--all", action="store_true", help="all data, instead of a seventh by weekday")
     verify.set_defaults(run=_verify)
     commands.add_parser("drill", help="restore into scratch databases, and compare").set_defaults(run=_drill)
+    commands.add_parser("probe", help="try whether this host may remove a backup").set_defaults(run=_probe)
     commands.add_parser("forget", help="remove backups older than backup_keep").set_defaults(run=_forget)
     commands.add_parser("resume", help="let paused mail flow again (for systemd)").set_defaults(run=_resume)
     restore = commands.add_parser("restore", help="bring the state back (for playbooks/restore.yml)")
@@ -145,7 +147,18 @@ def _verify(arguments: argparse.Namespace, configuration: Configuration, reposit
 
 def _drill(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
     proof = drill.drill(configuration, repository)
-    print(f"backup {proof.snapshot} can be restored; proven in {proof.seconds:.0f} s")
+    searched = "search was not tried" if proof.searched is None else f"a search finds {proof.searched} posts"
+    print(f"backup {proof.snapshot} can be restored; proven in {proof.seconds:.0f} s; {searched}")
+
+
+def _probe(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    if repository.may_remove_backups(configuration.site):
+        print(
+            "the storage lets this host remove backups: whoever breaks into it can, unless the storage keeps versions. "
+            "docs/runbooks/backup.md#what-each-storage-can-promise"
+        )
+    else:
+        print("the storage refused to remove a backup")
 
 
 def _forget(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:

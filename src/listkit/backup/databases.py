@@ -133,6 +133,11 @@ def execute(database: Database, script: Path) -> None:
         _execute(database, content)
 
 
+def command(database: Database, statement: str) -> None:
+    """Run a statement that can't be in a transaction. Raises BackupError."""
+    _run(_command(database, "psql", "--no-psqlrc", "--quiet", "-vON_ERROR_STOP=1", f"--command={statement}"))
+
+
 def copy_out(database: Database, query: str, out: IO[bytes]) -> None:
     """Write the rows of a query as `COPY … FROM stdin` reads them. Raises BackupError."""
     options = ["--no-psqlrc", "--quiet", "-vON_ERROR_STOP=1", f"--command=COPY ({query}) TO STDOUT"]

@@ -40,11 +40,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Proof:
-    """When a restore was last proven possible, and of which backup."""
+    """When a restore was last proven possible, and of which backup. searched: the posts that a search has found."""
 
     time: float
     snapshot: str
     seconds: float
+    searched: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ from listkit.backup.configuration import SECRETS
 from listkit.backup.errors import BackupError
 
 CACHE = Path("/var/cache/listkit-backup")
-TAG = "listkit"
+TAG, PROBE = "listkit", "listkit-probe"
 FORMAT = "2"
 SHORT = 8
 """Letters of an id that restic shows. Debian 12's says no more about a new backup."""
+PROBE_SECONDS = 20
+"""restic repeats a refused request for minutes."""
 SECONDS_WITHOUT_DATA = 120
 """How long an answer of the storage may take that has no backup's data in it."""
 
@@ -157,6 +159,23 @@ class Repository:
         subset: such as 1/7 or 100%.
         """
         self._restic("check", "--no-lock", f"--read-data-subset={subset}")
+
+    def may_remove_backups(self, host: str) -> bool:
+        """Make a backup of nothing, and try to remove it: return whether the storage lets this login do that.
+
+        Where it doesn't, the attempt's backup stays, without being one of the site's.
+        """
+        with tempfile.TemporaryDirectory() as directory:
+            what = ["--host", host, "--tag", PROBE, directory]
+            lines = self._restic("backup", "--json", *what, timeout=self._patience).splitlines()
+        made = next(m["snapshot_id"] for m in map(json.loads, lines) if m.get("message_type") == "summary")
+        try:
+            self._restic("forget", made, timeout=PROBE_SECONDS)
+        except BackupError:
+            # It was killed, and has left its lock. Whether the backup is still there says more than its reason.
+            self._restic("unlock", timeout=self._patience)
+        left = json.loads(self._restic("snapshots", "--no-lock", "--json", "--tag", PROBE, timeout=self._patience))
+        return made[:SHORT] not in {entry["short_id"] for entry in left}
 
     def forget(self, keep: str) -> None:
         """Remove the backups that are older than that, counted from the newest, and the data that no other needs."""

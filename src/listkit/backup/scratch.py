@@ -25,7 +25,7 @@ CLUSTERS = Path("/var/lib/postgresql")
 """Where Debian's PostgreSQL keeps databases, perhaps on a disk of its own."""
 DATABASE = "listkit_scratch_{}"
 SPACE = 3
-"""How many times the size of the backup must be free, as for a restore."""
+"""How many times the size of the backup must be free, as for a restore. PostgreSQL doesn't show another host's disk."""
 SUPERUSER = "postgres"
 
 
@@ -41,8 +41,6 @@ class Scratch:
 @contextlib.contextmanager
 def restored(configuration: Configuration, repository: Repository, snapshot: str) -> Iterator[Scratch]:
     """Restore a backup for the duration of the block. Raises BackupError, before anything is written if it can."""
-    if not all(database.user for database in configuration.databases.values()):
-        raise BackupError("the databases are not on this host, where they would need others beside them")
     needed = SPACE * repository.size(snapshot)
     for disk in (STATE, CLUSTERS):
         require_room(disk, needed)
@@ -70,15 +68,35 @@ def _clear() -> None:
 @contextlib.contextmanager
 def _database(name: str, database: Database) -> Iterator[Database]:
     """An empty database that belongs to the same user as the live one, for the duration of the block."""
-    scratch = DATABASE.format(name)
-    _as_superuser("dropdb", "--if-exists", scratch)
-    _as_superuser(
-        "createdb", "--template=template0", "--encoding=UTF8", "--locale=C.UTF-8", f"--owner={database.user}", scratch
-    )
+    made = DATABASE.format(name)
+    _drop(database, made)
+    _create(database, made)
     try:
-        yield replace(database, connection=f"{database.connection} dbname={scratch}")
+        yield replace(database, connection=f"{database.connection} dbname={made}")
     finally:
-        _as_superuser("dropdb", "--if-exists", scratch)
+        _drop(database, made)
+
+
+def _create(live: Database, name: str) -> None:
+    if live.user:
+        _as_superuser(
+            "createdb", "--template=template0", "--encoding=UTF8", "--locale=C.UTF-8", f"--owner={live.user}", name
+        )
+        return
+    try:
+        databases.command(live, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    except BackupError as error:
+        raise BackupError(
+            f"{error}. Their users must be allowed to make databases beside them: "
+            "docs/runbooks/backup.md#the-drill-with-a-managed-postgresql"
+        ) from error
+
+
+def _drop(live: Database, name: str) -> None:
+    if live.user:
+        _as_superuser("dropdb", "--if-exists", name)
+    else:
+        databases.command(live, f"DROP DATABASE IF EXISTS {name}")
 
 
 def _as_superuser(*command: str) -> None:

@@ -30,6 +30,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from dataclasses import asdict
 from pathlib import Path
 
 from listkit.common import former_lists
@@ -95,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
         "same-addresses", "show addresses that differ only in case (for listkit upgrade)", _with_django(_same_addresses)
     )
     command.add_argument("--merge", action="store_true", help="merge them")
+    command = add("search-scratch", "index a restored archive, and search it (for listkit backup)", _search_scratch)
+    command.add_argument("database", metavar="DATABASE")
     return parser
 
 
@@ -117,6 +120,17 @@ def _rename_list(options: argparse.Namespace) -> int:
     if os.geteuid() == 0:
         former_lists.add(options.old, options.new)
     return _with_django(_rename_archive)(options)
+
+
+def _search_scratch(options: argparse.Namespace) -> int:
+    become_web_user()
+    # Libraries may print something while they are imported.
+    with redirect_stdout(sys.stderr):
+        from listkit.web import scratch_search
+
+        found = scratch_search.rebuild(options.database)
+    print(json.dumps(asdict(found)))
+    return 0
 
 
 def _with_django(answer: Callable[[argparse.Namespace], object]) -> Callable[[argparse.Namespace], int]:

@@ -17,6 +17,7 @@ import pytest
 from backup_repositories import PASSWORD, repository_at
 
 from lab.commands import wait_for
+from listkit.backup import repository as repository_module
 from listkit.backup.errors import BackupError
 from listkit.backup.repository import NoRepository, Repository, _options
 
@@ -167,6 +168,19 @@ def test_the_hosts_own_login_cannot_destroy_the_past(append_only, data: Path, tm
     assert len(repository.snapshots()) == 2
     repository.restore(kept, tmp_path / "target", data)
     assert (tmp_path / "target" / data.relative_to("/") / "files/post").stat().st_size == 300_000
+
+
+def test_whether_the_hosts_login_may_remove_backups_is_tried(
+    append_only, repository: Repository, data: Path, monkeypatch: pytest.MonkeyPatch
+):
+    adding, _url = append_only
+    for storage, may in ((repository, True), (adding, False)):
+        storage.create()
+        if not may:
+            monkeypatch.setattr(repository_module, "PROBE_SECONDS", 3)
+        stored = storage.store(data, "lists.example.org", time.time())
+        assert storage.may_remove_backups("lists.example.org") is may
+        assert [snapshot.id for snapshot in storage.snapshots()] == [stored.snapshot]
 
 
 def refused(url: str, method: str, path: str) -> bool:

@@ -15,6 +15,7 @@ from listkit.backup.errors import BackupError
 from listkit.backup.manifest import Manifest
 from listkit.backup.record import Record
 from listkit.backup.repository import Snapshot
+from listkit.web.user import SubcommandFailed
 
 LOCAL = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", "list"), Database("b", "www-data"))
 MANAGED = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", ""), Database("b", ""))
@@ -30,6 +31,7 @@ class Host:
         self.free = dict.fromkeys(("state", "postgresql"), ENOUGH)
         self.ran: list[str] = []
         self.loads = True
+        self.makes = True
 
     def disk(self, path: Path) -> SimpleNamespace:
         return SimpleNamespace(free=self.free[path.name])
@@ -49,6 +51,11 @@ class Host:
         self.ran.append(" ".join(command[command.index("--") + 1 :]))
         return SimpleNamespace(returncode=0)
 
+    def command(self, database: Database, statement: str) -> None:
+        if not self.makes and statement.startswith("CREATE"):
+            raise BackupError("PostgreSQL: ERROR:  permission denied to create database")
+        self.ran.append(f"{database.connection}: {statement}")
+
     def load(self, database: Database, _path: Path) -> None:
         if not self.loads:
             raise BackupError("PostgreSQL: the disk is full")
@@ -63,6 +70,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
         (tmp_path / name).mkdir()
     monkeypatch.setattr(scratch.subprocess, "run", made.run)
     monkeypatch.setattr(databases, "load", made.load)
+    monkeypatch.setattr(databases, "command", made.command)
     monkeypatch.setattr(scratch, "CLUSTERS", tmp_path / "postgresql")
     monkeypatch.setattr(shutil, "disk_usage", made.disk)
     monkeypatch.setattr(scratch, "STATE", tmp_path / "state")
@@ -96,7 +104,64 @@ def test_a_disk_that_is_too_small_is_said_and_not_tried(host: Host, monkeypatch:
     assert saved[0].drill_failure and "are needed" in saved[0].drill_failure.reason
 
 
-def test_a_managed_server_is_left_alone(host: Host):
-    with pytest.raises(BackupError, match="not on this host"), scratch.restored(MANAGED, host, "1234abcd"):
+def test_on_another_host_the_databases_users_make_and_remove_them(host: Host):
+    with scratch.restored(MANAGED, host, "1234abcd") as restored:
+        assert restored.databases["web"].connection == "b dbname=listkit_scratch_web"
+        assert host.ran == [
+            "a: DROP DATABASE IF EXISTS listkit_scratch_core",
+            "a: CREATE DATABASE listkit_scratch_core TEMPLATE template0 ENCODING 'UTF8'",
+            "b: DROP DATABASE IF EXISTS listkit_scratch_web",
+            "b: CREATE DATABASE listkit_scratch_web TEMPLATE template0 ENCODING 'UTF8'",
+            "load a dbname=listkit_scratch_core",
+            "load b dbname=listkit_scratch_web",
+        ]
+    assert [command[:3] for command in host.ran[-2:]] == ["b: ", "a: "] and not host.directory.exists()
+
+
+def test_a_server_that_lets_it_make_none_is_named(host: Host):
+    host.makes = False
+    refusal = pytest.raises(BackupError, match=r"permission denied.+the-drill-with-a-managed-postgresql")
+    with refusal, scratch.restored(MANAGED, host, "1234abcd"):
         pass
-    assert host.ran == []
+    assert not host.directory.exists()
+
+
+class TestSearch:
+    @pytest.fixture
+    def restored(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> scratch.Scratch:
+        for name, value in (("SETTINGS", "settings"), ("DEBIAN_VERSION", "13.1\n")):
+            (tmp_path / name).write_text(value)
+        monkeypatch.setattr(drill, "WEB_SETTINGS", tmp_path / "SETTINGS")
+        monkeypatch.setattr(drill, "DEBIAN_VERSION", tmp_path / "DEBIAN_VERSION")
+        return scratch.Scratch(Manifest(0, "lists.example.org", "1", "13.0", False, {}, {}), tmp_path, {})
+
+    def answers(self, monkeypatch: pytest.MonkeyPatch, found: int) -> None:
+        def answer(*words: str) -> str:
+            assert words == ("search-scratch", "listkit_scratch_web")
+            return f'{{"list": "members@example.org", "indexed": 20, "found": {found}}}\n'
+
+        monkeypatch.setattr(drill, "run_as_web_user", answer)
+
+    def test_it_finds_all_posts_or_the_drill_fails(self, restored: scratch.Scratch, monkeypatch: pytest.MonkeyPatch):
+        self.answers(monkeypatch, 20)
+        assert drill._search(restored) == 20
+        self.answers(monkeypatch, 19)
+        with pytest.raises(BackupError, match=r"archive of members@example\.org finds 19 of 20 posts"):
+            drill._search(restored)
+
+    def test_why_it_is_not_possible_is_said(self, restored: scratch.Scratch, monkeypatch: pytest.MonkeyPatch):
+        def fail(*_words: str) -> str:
+            raise SubcommandFailed("no such table")
+
+        monkeypatch.setattr(drill, "run_as_web_user", fail)
+        with pytest.raises(BackupError, match="can't be searched: no such table"):
+            drill._search(restored)
+
+    def test_it_is_not_tried_without_the_web_interface_or_with_another_releases_tables(
+        self, restored: scratch.Scratch, tmp_path: Path
+    ):
+        (tmp_path / "DEBIAN_VERSION").write_text("14.0\n")
+        assert drill._search(restored) is None
+        (tmp_path / "DEBIAN_VERSION").write_text("13.1\n")
+        (tmp_path / "SETTINGS").unlink()
+        assert drill._search(restored) is None
