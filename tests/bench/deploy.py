@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import members, monitoring, outbound
+from bench import members, monitoring, outbound, preflight
 from deployment import Deployment, Site
 from e2e import memory
 from infomaniak import compose
@@ -66,7 +66,7 @@ def post(deployment: Deployment, site: Site, number: int) -> float:
 
 
 def main() -> int:
-    """Measure, and print one line a figure: ours, the baseline's, and their ratio. 1 when a deployment is too slow."""
+    """Measure, and print one line a figure: ours, the baseline's, and their ratio. 1 when a deployment or the preflight is too slow."""
     parser = argparse.ArgumentParser(prog="bench.deploy", description=__doc__.splitlines()[0])
     parser.add_argument("--image", default="kit-trixie", help="image of both hosts (default: %(default)s)")
     image = parser.parse_args().image
@@ -75,7 +75,9 @@ def main() -> int:
     empty = float(bare.run(DISK_MIB))
     before = set(site.host.run("apt-mark showmanual").split())
 
+    looks = [seconds(lambda: play(deployment, "ours", *preflight.words(deployment)))]
     first = seconds(lambda: play(deployment, "ours"))
+    looks.append(seconds(lambda: play(deployment, "ours", *preflight.words(deployment))))
     again = statistics.median(seconds(lambda: play(deployment, "ours")) for _ in range(3))
     install = BARE.format(packages=" ".join(sorted(wanted(site.host, before))))
     stock = seconds(lambda: bare.run(install, timeout=1200))
@@ -94,6 +96,8 @@ def main() -> int:
     for name, ours, theirs in rows:
         print(f"{name:<28} {ours:>9.1f} {theirs:>9.1f} {ours / theirs:>7.2f}")
     print(f"{'post to subscriber, s':<28} {latency:>9.1f}")
+    for when, look in zip(("new host", "deployed host"), looks, strict=True):
+        print(f"{f'preflight, {when}, s':<28} {look:>9.1f}")
     for line in (*outbound.report(site, bare), *members.report(site)):
         print(line)
     # Last: other figures are those of a site without it.
@@ -102,7 +106,7 @@ def main() -> int:
     for line in monitoring.report(site):
         print(line)
     deployment.lab.down()
-    return int(first / stock > MOST_DEPLOY_RATIO)
+    return int(first / stock > MOST_DEPLOY_RATIO or max(looks) > preflight.MOST_SECONDS)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the kit does at the provider, on a deployed host: aliases and their test, another password, the probe."""
+"""What the kit does at the provider, from a deployed host: preflight, aliases and their test, a password, the probe."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ def api(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     with StandInApi(account) as stand_in:
         monkeypatch.setenv("INFOMANIAK_HOST", stand_in.url)
         yield account
+
+
+def test_preflight_finds_nothing_wrong_with_a_host_as_it_should_be(deployment: Deployment, release: str, site: Site):
+    looked = ("Check the DNS", "See whether they have what a deployment needs", "Log in to each mailbox once")
+    dns = {"mail_dns_check": True, "dns_name_servers": [deployment.stand_in.service.address]}
+    said = playbook.deploy(deployment, release, "--tags", "preflight", "-v", fqdn_addresses=[site.web.address], **dns)
+    assert not [name for name in looked if name not in said]
+    summary = said.partition("PLAY [Summarise the run]")[2]
+    assert "DKIM: unknown how" in summary and "Result: the hosts were not checked." in summary
+    assert not [title for title in ("Warnings", "Not done", "Records to add") if title in summary], summary
+    assert MAIL_PASSWORD not in said
+    wrong = playbook.deploy(
+        deployment, release, "--tags", "preflight", "--skip-tags", "never", fqdn_addresses=["192.0.2.1"], **dns
+    )
+    assert f"The name leads to {site.web.address}, and the web interface is at 192.0.2.1" in " ".join(wrong.split())
 
 
 def test_the_aliases_that_a_run_makes_are_tested_and_nothing_stays_of_the_test(
