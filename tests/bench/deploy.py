@@ -66,7 +66,7 @@ def post(deployment: Deployment, site: Site, number: int) -> float:
 
 
 def main() -> int:
-    """Measure, and print one line a figure: ours, the baseline's, and their ratio. 1 when a deployment or the preflight is too slow."""
+    """Measure, and print one line a figure: ours, the baseline's, and their ratio. 1 when something is too slow."""
     parser = argparse.ArgumentParser(prog="bench.deploy", description=__doc__.splitlines()[0])
     parser.add_argument("--image", default="kit-trixie", help="image of both hosts (default: %(default)s)")
     image = parser.parse_args().image

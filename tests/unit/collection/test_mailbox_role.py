@@ -123,6 +123,12 @@ def test_the_plan_is_written_as_csv_with_new_lists_first_and_no_password_is_show
     assert "changed=0" in run(**wanted).output and file.read_text() == content
 
 
+def test_without_a_token_the_summary_has_the_table_and_what_arrived(run):
+    tested = {"rc": 0, "stdout": json.dumps([{"status": "ok", "seen": "for 19 of 19 addresses", "remedy": ""}])}
+    said = summary_of(run(infomaniak_token="", mailbox_round_trip=tested))
+    assert "needs 19 aliases" in said and "Mail arrives for 19 of 19 addresses." in said
+
+
 def test_the_run_goes_on_and_fails_at_its_end(run, api):
     api.account.hostings[HOSTING].alias_limit = 4
     failed = run()

@@ -17,7 +17,9 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import 
     site_address,
 )
 
-ROUND_TRIP = "`sudo listkit check --round-trip` on the host shows whether mail arrives for each of them."
+ROUND_TRIP = (
+    "`ansible-playbook playbook.yml --tags round_trip` shows by test messages whether mail arrives for each of them."
+)
 
 # Lists send from all others, and the service accepts a mailbox's own address and its aliases as senders only.
 RECEIVING_SUB_ADDRESSES = ("join", "leave", "subscribe", "unsubscribe")
