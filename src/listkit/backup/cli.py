@@ -42,6 +42,7 @@ from listkit.common.subcommands import Subcommands
 
 LOCK = Path("/run/listkit-backup.lock")
 MIB = 1024**2
+CHOICE = "the backup's id, or a time (2026-11-29T12:00) for the newest until then; default: the newest"
 
 
 def main(argv: list[str]) -> int:
@@ -80,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("forget", help="remove backups older than backup_keep").set_defaults(run=_forget)
     commands.add_parser("resume", help="let paused mail flow again (for systemd)").set_defaults(run=_resume)
     restore = commands.add_parser("restore", help="bring the state back (for playbooks/restore.yml)")
-    restore.add_argument("--backup", default="latest", help="the backup's id; default: the newest")
+    restore.add_argument("--backup", default="latest", help=CHOICE)
     restore.add_argument("--replace", action="store_true", help="also if this host has lists or messages")
     restore.add_argument(
         "--merge-addresses", action="store_true", help="merge addresses that differ only in case, for Debian 13"
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     restore.set_defaults(run=_restore)
     one = commands.add_parser("restore-list", help="bring one list back, and leave the others")
     one.add_argument("list", metavar="ADDRESS", type=str.lower, help="the list's address: members@example.org")
-    one.add_argument("--backup", default="latest", help="the backup's id; default: the newest")
+    one.add_argument("--backup", default="latest", help=CHOICE)
     one.add_argument("--replace", action="store_true", help="also if the list has members or posts, which are lost")
     one.add_argument("--keep-archive", action="store_true", help="leave the list's archive as it is")
     one.add_argument("--dry-run", action="store_true", help="only say what would be done")

@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from listkit.backup.errors import BackupError
 CACHE = Path("/var/cache/listkit-backup")
 TAG, PROBE = "listkit", "listkit-probe"
 FORMAT = "2"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+"""A local time, to the minute."""
 SHORT = 8
 """Letters of an id that restic shows. Debian 12's says no more about a new backup."""
 PROBE_SECONDS = 20
@@ -97,15 +99,28 @@ class Repository:
         return sorted(found, key=lambda snapshot: snapshot.time)
 
     def find(self, name: str) -> Snapshot:
-        """Return the backup whose id begins so; "latest" is the newest."""
+        """Return the backup whose id begins so; "latest" is the newest, a local time (`TIME`) the newest until then."""
         known = self.snapshots()
         if not known:
             raise BackupError(f"{self._place} has no backup")
+        if TIME.fullmatch(name):
+            return self._newest_until(name, known)
         found = known[-1:] if name == "latest" else [snapshot for snapshot in known if snapshot.id.startswith(name)]
         if len(found) != 1:
             listed = ", ".join(snapshot.id for snapshot in known[-5:])
             raise BackupError(f"{name} is not the id of one backup; the newest are {listed}")
         return found[0]
+
+    def _newest_until(self, time: str, known: Sequence[Snapshot]) -> Snapshot:
+        try:
+            until = datetime.fromisoformat(time).timestamp()
+        except ValueError as error:
+            raise BackupError(f"{time} is not a time, such as 2026-11-29T12:00") from error
+        found = [snapshot for snapshot in known if snapshot.time <= until]
+        if not found:
+            oldest = datetime.fromtimestamp(known[0].time).strftime("%Y-%m-%dT%H:%M")
+            raise BackupError(f"{self._place} has no backup until {time}; the oldest is of {oldest}")
+        return found[-1]
 
     def store(self, directory: Path, host: str, time: float) -> Stored:
         """Store a directory as a new backup."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -95,6 +96,18 @@ def test_ids_that_name_no_backup_are_refused(repository: Repository, data: Path)
     stored = repository.store(data, "lists.example.org", time.time())
     with pytest.raises(BackupError, match=rf"^0000 is not the id of one backup; the newest are {stored.snapshot}$"):
         repository.find("0000")
+
+
+def test_a_time_chooses_the_newest_backup_until_then(repository: Repository, data: Path):
+    repository.create()
+    moments = [datetime(2026, 11, day, 2, 30) for day in (28, 29)]
+    first, second = (repository.store(data, "a.example.org", moment.timestamp()).snapshot for moment in moments)
+    for time_, expected in (("28T02:30", first), ("29T02:29", first), ("29T02:30", second), ("30T00:00", second)):
+        assert repository.find(f"2026-11-{time_}").id == expected
+    with pytest.raises(BackupError, match="has no backup until 2026-11-28T02:29; the oldest is of 2026-11-28T02:30"):
+        repository.find("2026-11-28T02:29")
+    with pytest.raises(BackupError, match="2026-13-01T00:00 is not a time, such as 2026-11-29T12:00"):
+        repository.find("2026-13-01T00:00")
 
 
 def test_old_backups_are_forgotten_counted_from_the_newest(repository: Repository, data: Path):
