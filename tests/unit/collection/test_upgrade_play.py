@@ -19,6 +19,7 @@ MADE = [
     "openstack image delete lists-before-upgrade",
     "openstack server image create --wait --name lists-before-upgrade lists",
 ]
+NO_TYPO = 'case "$*" in *typo*) echo "No server found" >&2; exit 1;; esac'
 REBUILT = "openstack server rebuild --wait --image lists-before-upgrade lists"
 
 
@@ -37,20 +38,19 @@ class Controller:
         (directory / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
         (directory / "inventory").write_text("mailman ansible_connection=local\n")
 
-    def program(self, name: str, status: str = "") -> Path:
-        """Make a program that records how it is called; `status` is the answer to this word, which isn't recorded."""
+    def program(self, name: str, first: str) -> Path:
+        """Make a program that records how it is called, after it has run this shell command."""
         path = self.directory / "bin" / name
         path.parent.mkdir(exist_ok=True)
-        answer = f'if [ "$1" = status ]; then {status}; fi; ' if status else ""
-        path.write_text(f'#!/bin/sh\n{answer}echo "{name} $*" >> {self.record}\n')
+        path.write_text(f'#!/bin/sh\n{first}\necho "{name} $*" >> {self.record}\n')
         path.chmod(0o755)
         return path
 
     def run(self, status: str, *words: str) -> tuple[int, list[str], str]:
         """Run the play; return its exit status, the recorded command lines, and what it printed."""
-        self.program("openstack")
+        self.program("openstack", NO_TYPO)
         variables = {
-            "_upgrade_program": [str(self.program("upgrade", status))],
+            "_upgrade_program": [str(self.program("upgrade", f'[ "$1" != status ] || {{ {status}; }}'))],
             "ansible_python_interpreter": sys.executable,
         }
         path = f"{self.directory / 'bin'}:{os.environ['PATH']}"
@@ -76,7 +76,10 @@ def at(step: str) -> str:
 def test_the_snapshot_is_made_when_mail_has_stopped(controller: Controller):
     status, ran, output = controller.run(at(""), *SERVER)
     assert status == 0, output
-    before, after = ["upgrade check", "upgrade prepare", "upgrade stop"], ["upgrade packages", "upgrade database"]
+    before, after = (
+        ["openstack server show --column=status lists", "upgrade check", "upgrade prepare", "upgrade stop"],
+        ["upgrade packages", "upgrade database"],
+    )
     assert ran == [*before, *MADE, *after]
 
 
@@ -93,6 +96,12 @@ def test_one_command_goes_back(controller: Controller, answer: str, words: tuple
     status, ran, output = controller.run(answer, *BACK, *words)
     assert status == 0, output
     assert ran == expected
+
+
+def test_a_server_that_the_cloud_does_not_have_is_refused_before_anything_changes(controller: Controller):
+    status, ran, output = controller.run(at(""), "-e", "upgrade_server=typo")
+    assert (status, ran) == (2, [])
+    assert "the server typo" in output and "No server found" in output and "Nothing was changed." in output
 
 
 def test_without_a_snapshot_an_unusable_host_is_an_error(controller: Controller):
