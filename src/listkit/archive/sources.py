@@ -7,27 +7,14 @@ to disk. The contents of a file decide what it is; its name only decides whether
 
 from __future__ import annotations
 
-import bz2
-import codecs
-import contextlib
-import gzip
 import io
-import lzma
 import re
-import shutil
-import subprocess
-import tarfile
-import threading
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from listkit.archive import mbox
+from listkit.archive import containers, mbox
 from listkit.archive.mbox import Message
 
 if TYPE_CHECKING:
@@ -35,15 +22,9 @@ if TYPE_CHECKING:
 
 _BEGINNING_OCTETS = 65_536
 _DEEPEST_COMPRESSION = 4
-_TAR_MAGIC = slice(257, 262)
 _MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
 MONTHS = (*_MONTHS, "November", "December")
 _PIPERMAIL_MONTH = re.compile(rf"(\d{{4}})-({'|'.join(MONTHS)})\.txt(?:\.gz)?")
-# zipfile raises the last two for encrypted members and unknown compressions.
-_UNREADABLE = (
-    OSError, EOFError, lzma.LZMAError, zlib.error, zipfile.BadZipFile, tarfile.TarError, NotImplementedError,
-    RuntimeError,
-)  # fmt: skip
 _ONE_MESSAGE = re.compile(r".*\.eml|(?:.*/)?(?:cur|new)/[^/]*")
 # Files that mail programs, Mailman 2 and operating systems keep beside messages.
 _BESIDE_MAIL = re.compile(
@@ -89,7 +70,7 @@ class Source:
             with self.path.open("rb", buffering=0) as file:
                 stream: io.BufferedReader = io.BufferedReader(_Counted(file, self), _BEGINNING_OCTETS)
                 yield from _messages(stream, self.name, 0, is_wanted=self.is_named)
-        except _UNREADABLE as error:
+        except containers.UNREADABLE as error:
             yield self.name, _unreadable(self.name, error)
 
 
@@ -187,7 +168,7 @@ def _messages(stream: io.BufferedReader, name: str, depth: int, *, is_wanted: bo
     """
     beginning = stream.peek()
     is_beside_mail = not is_wanted and _BESIDE_MAIL.fullmatch(Path(name).name)
-    if (opened := _container(beginning)) and depth < _DEEPEST_COMPRESSION and not is_beside_mail:
+    if (opened := containers.opener(beginning)) and depth < _DEEPEST_COMPRESSION and not is_beside_mail:
         yield from _members(opened, stream, name, depth)
     elif is_beside_mail and not beginning.startswith(b"From ") and not mbox.begins_message(beginning):
         return
@@ -204,7 +185,7 @@ def _messages(stream: io.BufferedReader, name: str, depth: int, *, is_wanted: bo
 
 
 def _members(
-    opened: Callable[[IO[bytes]], Opened], stream: io.BufferedReader, name: str, depth: int
+    opened: Callable[[IO[bytes]], containers.Opened], stream: io.BufferedReader, name: str, depth: int
 ) -> Iterator[Found]:
     """Yield what is in the members of a compressed or packed file."""
     is_empty = True
@@ -215,7 +196,7 @@ def _members(
                 for found in _messages(_buffered(read()), inner, depth + 1, is_wanted=not member):
                     is_empty = False
                     yield found
-            except _UNREADABLE as error:
+            except containers.UNREADABLE as error:
                 # Those after it may still be readable.
                 is_empty = False
                 yield inner, _unreadable(inner, error)
@@ -243,7 +224,7 @@ class _Rewound(io.RawIOBase):
                 raise OSError(_reason(self._failure)) from self._failure
             try:
                 data = _some(self._stream, len(view))
-            except _UNREADABLE as error:
+            except containers.UNREADABLE as error:
                 raise OSError(_reason(error)) from error
         view[: len(data)] = data
         return len(data)
@@ -255,7 +236,7 @@ def _buffered(stream: IO[bytes]) -> io.BufferedReader:
     try:
         while len(beginning) < _BEGINNING_OCTETS and (chunk := _some(stream, _BEGINNING_OCTETS - len(beginning))):
             beginning += chunk
-    except _UNREADABLE as error:
+    except containers.UNREADABLE as error:
         failure = error
     buffered: io.BufferedReader = io.BufferedReader(_Rewound(beginning, stream, failure), _BEGINNING_OCTETS)
     buffered.peek()
@@ -265,108 +246,3 @@ def _buffered(stream: IO[bytes]) -> io.BufferedReader:
 def _some(stream: Any, octets: int) -> bytes:
     """Read what can be had at once: `read` drops what it has when the rest can't be read."""
     return (stream.read1 if hasattr(stream, "read1") else stream.read)(octets)
-
-
-# The name of each member, empty where there is only one, and what opens it.
-Members = Iterator[tuple[str, Callable[[], IO[bytes]]]]
-Opened = AbstractContextManager[Members]
-
-
-def _container(beginning: bytes) -> Callable[[IO[bytes]], Opened] | None:
-    """Return what opens a compressed or packed file that begins so."""
-    magics = {
-        b"\x1f\x8b": _single(_gunzip),
-        b"BZh": _single(bz2.BZ2File),
-        b"\xfd7zXZ\x00": _single(lzma.LZMAFile),
-        b"]\x00\x00": _single(lzma.LZMAFile),
-        b"\x28\xb5\x2f\xfd": _zstd,
-        b"PK\x03\x04": _zip,
-        b"PK\x05\x06": _zip,
-        codecs.BOM_UTF16_LE: _single(partial(_Utf8, "utf-16")),
-        codecs.BOM_UTF16_BE: _single(partial(_Utf8, "utf-16")),
-        b"F\0r\0o\0m\0": _single(partial(_Utf8, "utf-16-le")),
-        b"\0F\0r\0o\0m": _single(partial(_Utf8, "utf-16-be")),
-    }
-    if beginning[_TAR_MAGIC] == b"ustar":
-        return _tar
-    return next((opened for magic, opened in magics.items() if beginning.startswith(magic)), None)
-
-
-def _single(decompressor: Callable[[Any], Any]) -> Callable[[IO[bytes]], Opened]:
-    @contextmanager
-    def opened(stream: IO[bytes]) -> Iterator[Members]:
-        with closing(decompressor(stream)) as file:
-            yield iter([("", lambda: file)])
-
-    return opened
-
-
-def _gunzip(stream: IO[bytes]) -> gzip.GzipFile:
-    return gzip.GzipFile(fileobj=stream)
-
-
-@contextmanager
-def _zstd(stream: IO[bytes]) -> Iterator[Members]:
-    """Python has no zstd before 3.14: the program `zstd` reads what `stream` has."""
-    program = shutil.which("zstd")
-    if not program:
-        raise OSError("it is compressed with zstd, and the program zstd is missing; run: apt-get install zstd")
-    with subprocess.Popen([program, "-dcq"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        if process.stdin is None or process.stdout is None:
-            raise OSError("zstd has no pipes")
-        feeder = threading.Thread(target=_feed, args=(stream, process.stdin), daemon=True)
-        feeder.start()
-        unpacked = process.stdout
-        yield iter([("", lambda: unpacked)])
-        # A reader that stopped early must not leave the feeder with a full pipe.
-        process.stdout.close()
-        feeder.join()
-        if process.wait() > 0:
-            raise EOFError
-
-
-def _feed(stream: IO[bytes], pipe: IO[bytes]) -> None:
-    with contextlib.suppress(BrokenPipeError), pipe:
-        shutil.copyfileobj(stream, pipe)
-
-
-@contextmanager
-def _zip(stream: IO[bytes]) -> Iterator[Members]:
-    with zipfile.ZipFile(stream) as archive:
-        names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        yield ((name, partial(archive.open, name)) for name in names)
-
-
-@contextmanager
-def _tar(stream: IO[bytes]) -> Iterator[Members]:
-    with tarfile.open(fileobj=stream, mode="r|") as archive:
-        yield ((info.name, partial(_extracted, archive, info)) for info in archive if info.isfile())
-
-
-def _extracted(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
-    file = archive.extractfile(info)
-    if file is None:
-        raise OSError("it is not a regular file")
-    return file
-
-
-class _Utf8(io.RawIOBase):
-    """A file of another encoding, as UTF-8; editors on Windows save mailboxes as UTF-16."""
-
-    def __init__(self, encoding: str, stream: IO[bytes]) -> None:
-        self._stream, self._ready = stream, b""
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Buffer) -> int:
-        """Fill the buffer; return how many octets there were."""
-        view = memoryview(buffer)
-        while not self._ready and (octets := self._stream.read(len(view))):
-            self._ready = self._decoder.decode(octets).encode("utf-8", "replace")
-        count = min(len(view), len(self._ready))
-        view[:count] = self._ready[:count]
-        self._ready = self._ready[count:]
-        return count

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import email
 import email.message
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -17,8 +15,10 @@ from listkit.bridge.addressee import Addressee
 from listkit.bridge.config import Configuration, Mailbox
 from listkit.bridge.handover import made_message_id, rendered
 from listkit.bridge.identity import content_identity, delivery_id
+from listkit.bridge.in_flight import InFlight
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
+from listkit.bridge.lmtp import MailmanLmtp
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import RECIPIENTS_AT_MOST, DeliveryStatus, Disposition, delivery_status, disposition_of
 from listkit.bridge.routing import Route, route
@@ -31,23 +31,11 @@ from listkit.common.message.cleaning import CleanMessage, clean, text
 from listkit.common.message.header import Header, HeaderTooLarge, envelope_sender, read_header
 from listkit.common.vouching import vouched_author
 
-# Mailman answers after it has parsed and stored the message: minutes for a huge one on a busy host.
-_LMTP_TIMEOUT_SECONDS = 300
+_RELAY_TIMEOUT_SECONDS = 300
 _LONGEST_SUBJECT = 200
 _OWNER = "the site owner"
 # Bounces are counted, and owners read what programs write to them.
 _NO_COMMANDS = frozenset({"owner", "bounces"})
-
-
-class MailmanUnavailable(Exception):
-    """Mailman can't be reached: no message can be delivered for now.
-
-    with_message: the connection broke in the middle of a message, which may itself be the cause.
-    """
-
-    def __init__(self, text: str, *, with_message: bool) -> None:
-        super().__init__(text)
-        self.with_message = with_message
 
 
 @dataclass(slots=True)
@@ -104,28 +92,6 @@ class _Message:
 _Attempt = Callable[[str], tuple[DeliveryStatus, object]]
 
 
-class InFlight:
-    """The deliveries under way in any thread: two mailboxes may hold copies of one message."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._deliveries: set[str] = set()
-
-    @contextlib.contextmanager
-    def claim(self, delivery: str) -> Iterator[bool]:
-        """Yield whether the caller may make the delivery; False while another thread makes it."""
-        with self._lock:
-            ours = delivery not in self._deliveries
-            if ours:
-                self._deliveries.add(delivery)
-        try:
-            yield ours
-        finally:
-            if ours:
-                with self._lock:
-                    self._deliveries.discard(delivery)
-
-
 class DeliveryAgent:
     """Delivers one mailbox's messages."""
 
@@ -144,10 +110,10 @@ class DeliveryAgent:
         self._journal = journal
         self._in_flight = in_flight
         self._metrics = metrics
+        self.mailman = MailmanLmtp(configuration.lmtp, metrics)
         names = configuration.site_owner.local_parts if configuration.site_owner else ()
         domains = set(configuration.domains.values())
         self._owners = frozenset(f"{name}@{domain}" for name in names for domain in domains)
-        self._lmtp: SmtpConnection | None = None
         self.last_accepted = float("-inf")  # when Mailman last accepted a message, by time.monotonic
 
     def handle(self, incoming: Incoming) -> Outcome:
@@ -218,42 +184,13 @@ class DeliveryAgent:
     def report(self, addressee: Addressee, octets: bytes) -> Reply:
         """Send a report of undelivered mail. Raises `MailmanUnavailable` and `SmtpError`."""
         if addressee.address and not addressee.is_author:
-            try:
-                return self.connect().deliver(self._mailbox.account, addressee.address, [octets])
-            except SmtpError:
-                self._drop()
-                raise
+            return self.mailman.deliver(self._mailbox.account, addressee.address, [octets])
         site_owner = self._configuration.site_owner
         if site_owner is None or self._is_read_here(addressee.address or site_owner.address):
             return Reply(550, "there is no site owner outside of this mailbox", "report")
         # Not from the empty sender: the mail service may refuse it, so the relay drops such mail.
         recipient = addressee.address or site_owner.address
         return self._relay(site_owner.relay, self._mailbox.account, recipient, [octets])
-
-    def connect(self) -> SmtpConnection:
-        """Connect to Mailman, unless connected. Raises `MailmanUnavailable`."""
-        # A message may take longer to fetch than Mailman's server waits for a command.
-        if self._lmtp is not None and not self._lmtp.answers():
-            self._drop()
-        if self._lmtp is None:
-            server = self._configuration.lmtp
-            try:
-                self._lmtp = SmtpConnection(server.host, server.port, "LHLO", _LMTP_TIMEOUT_SECONDS)
-            except SmtpError as error:
-                self._metrics.set("mailman_up", 0)
-                raise MailmanUnavailable(str(error), with_message=False) from error
-        return self._lmtp
-
-    def disconnect(self) -> None:
-        """Close the connection to Mailman until it is needed again."""
-        if self._lmtp is not None:
-            self._lmtp.close()
-            self._lmtp = None
-
-    def _drop(self) -> None:
-        if self._lmtp is not None:
-            self._lmtp.drop()
-            self._lmtp = None
 
     def _route(self, header: Header, seen: float) -> tuple[Route, bool]:
         """Route a message; the second value is False when unknown addresses may belong to lists."""
@@ -328,18 +265,7 @@ class DeliveryAgent:
     def _hand_over(self, message: _Message, recipient: str, delivery: str) -> Reply:
         made_id = made_message_id(message.identity, self._mailbox.domain)
         blocks = rendered(message.clean, message.incoming.spool, delivery, made_id)
-        lmtp = self.connect()
-        try:
-            reply = lmtp.deliver(envelope_sender(message.header), recipient, blocks)
-        except BaseException as error:
-            # In the middle of DATA the next command would become part of the message.
-            self._drop()
-            if not isinstance(error, SmtpError):
-                raise
-            self._metrics.set("mailman_up", 0)
-            raise MailmanUnavailable(str(error), with_message=True) from error
-        self._metrics.set("mailman_up", 1)
-        return reply
+        return self.mailman.deliver(envelope_sender(message.header), recipient, blocks)
 
     def _decide(self, message: _Message, recipient: str, reply: Reply, outcome: Outcome) -> DeliveryStatus:
         exists: bool | None = None
@@ -390,7 +316,7 @@ class DeliveryAgent:
     @staticmethod
     def _relay(relay: Endpoint, sender: str, recipient: str, blocks: Iterable[bytes]) -> Reply:
         """Send a message through the local relay. Raises `SmtpError`."""
-        connection = SmtpConnection(relay.host, relay.port, "EHLO", _LMTP_TIMEOUT_SECONDS)
+        connection = SmtpConnection(relay.host, relay.port, "EHLO", _RELAY_TIMEOUT_SECONDS)
         try:
             reply = connection.deliver(sender, recipient, blocks)
         except BaseException:

@@ -17,9 +17,10 @@ from typing import IO
 from listkit.bridge.addressee import Addressee
 from listkit.bridge.backlog import Backlog
 from listkit.bridge.context import MailboxContext, MessageRef
-from listkit.bridge.delivery import DeliveryAgent, Incoming, MailmanUnavailable, Outcome
+from listkit.bridge.delivery import DeliveryAgent, Incoming, Outcome
 from listkit.bridge.imap import CommandRefused, Imap
 from listkit.bridge.imap_connection import ImapError
+from listkit.bridge.lmtp import MailmanUnavailable
 from listkit.bridge.moves import MoveBatch, PendingMoves
 from listkit.bridge.policy import CRASHES_ALLOWED, REFUSED_FETCHES_ALLOWED, Disposition, is_poison
 from listkit.bridge.reports import AUTOMATIC

@@ -14,8 +14,9 @@ from email.utils import format_datetime, localtime, make_msgid
 
 from listkit.bridge.addressee import Addressee
 from listkit.bridge.context import MailboxContext
-from listkit.bridge.delivery import DeliveryAgent, MailmanUnavailable
+from listkit.bridge.delivery import DeliveryAgent
 from listkit.bridge.journal import Refusal
+from listkit.bridge.lmtp import MailmanUnavailable
 from listkit.bridge.smtp import Reply, SmtpError
 from listkit.common.answers import HEADER, Answer
 

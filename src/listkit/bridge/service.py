@@ -9,7 +9,8 @@ import time
 
 from listkit.bridge.config import Configuration
 from listkit.bridge.context import MailboxContext
-from listkit.bridge.delivery import DeliveryAgent, InFlight
+from listkit.bridge.delivery import DeliveryAgent
+from listkit.bridge.in_flight import InFlight
 from listkit.bridge.journal import NAME as JOURNAL
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists

@@ -64,7 +64,7 @@ class Session:
             server.logout()
             raise
         finally:
-            self._agent.disconnect()
+            self._agent.mailman.disconnect()
             server.close()
 
     def _await_permission_to_log_in(self, *, restarted: bool) -> None:

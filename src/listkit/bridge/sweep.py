@@ -7,8 +7,9 @@ import time
 
 from listkit.bridge.backlog import Backlog, epoch_seconds
 from listkit.bridge.context import MailboxContext, MessageRef
-from listkit.bridge.delivery import DeliveryAgent, MailmanUnavailable
+from listkit.bridge.delivery import DeliveryAgent
 from listkit.bridge.imap import Imap, Selected
+from listkit.bridge.lmtp import MailmanUnavailable
 from listkit.bridge.moves import MoveBatch, PendingMoves
 from listkit.bridge.processing import MessageProcessor
 from listkit.bridge.retries import MailmanRetry, RetryQueue
@@ -92,7 +93,7 @@ class FolderSweep:
         try:
             if due:
                 # Before anything is fetched: it would be in vain while Mailman is down.
-                self._agent.connect()
+                self._agent.mailman.connect()
             for ref in due:
                 waiting -= self._processor.process(server, ref, seen, batch)
                 self._backlog.set_waiting(ref.folder, waiting)
@@ -101,7 +102,7 @@ class FolderSweep:
         except MailmanUnavailable as error:
             wait = self._mailman.failed()
             log.warning("%s: Mailman accepts no mail (%s); next attempt in %.1f s", self._context.account, error, wait)
-        self._agent.disconnect()
+        self._agent.mailman.disconnect()
 
     def _in_order(self, selected: Selected, uids: list[int]) -> list[MessageRef]:
         """The messages that are due: oldest first, but after all others what failed, or was handled at a crash."""

@@ -73,7 +73,7 @@ class MailboxWorker:
                 with contextlib.suppress(Stopping):
                     self._context.sleep(self._wait_after(error, failures))
         self._context.gauge("up", 0)
-        self._agent.disconnect()
+        self._agent.mailman.disconnect()
 
     def _publish_figures(self) -> None:
         """Publish every figure before anything has succeeded: a missing one raises no alarm."""

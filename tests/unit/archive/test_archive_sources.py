@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from listkit.archive import sources
+from listkit.archive import containers, sources
 from listkit.archive.sources import SourceError
 
 CASES = Path(__file__).with_name("cases")
@@ -72,7 +72,7 @@ def test_zstd_is_read(tmp_path):
 
 
 def test_without_the_program_zstd_the_error_says_how_to_get_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources.shutil, "which", lambda name: None)
+    monkeypatch.setattr(containers.shutil, "which", lambda name: None)
     file = tmp_path / "a.mbox.zst"
     file.write_bytes(b"\x28\xb5\x2f\xfd" + b"x" * 100)
     assert "apt-get install zstd" in read(file)[1][0]

@@ -12,9 +12,11 @@ from bridge_stand_ins import Mailman
 
 from listkit.bridge import known_lists
 from listkit.bridge.config import Configuration, Mailbox, Rest, SiteOwner
-from listkit.bridge.delivery import DeliveryAgent, Incoming, InFlight, MailmanUnavailable
+from listkit.bridge.delivery import DeliveryAgent, Incoming
+from listkit.bridge.in_flight import InFlight
 from listkit.bridge.journal import Journal
 from listkit.bridge.known_lists import KnownLists
+from listkit.bridge.lmtp import MailmanUnavailable
 from listkit.bridge.metrics import Metrics
 from listkit.bridge.policy import Disposition
 from listkit.common import former_lists, round_trip
@@ -79,7 +81,7 @@ class Bench:
 def bench(tmp_path):
     one = Bench(tmp_path)
     yield one
-    one.agent.disconnect()
+    one.agent.mailman.disconnect()
     one.mailman.close()
     one.relay.close()
 
@@ -208,7 +210,7 @@ def test_without_mailman_nothing_is_decided(bench):
 
 def test_a_connection_that_mailman_closed_meanwhile_is_no_fault_of_the_next_message(bench):
     bench.handle(post("news@example.org", body="one"))
-    bench.agent._lmtp._sock.shutdown(socket.SHUT_RDWR)
+    bench.agent.mailman._connection._sock.shutdown(socket.SHUT_RDWR)
     assert bench.handle(post("news@example.org", body="two")).disposition is Disposition.PROCESSED
 
 

@@ -23,7 +23,7 @@ DAY = 86_400
 def bench(tmp_path):
     one = Bench(tmp_path)
     yield one
-    one.agent.disconnect()
+    one.agent.mailman.disconnect()
     one.mailman.close()
     one.relay.close()
 

@@ -1,4 +1,4 @@
-"""What the archive and the web interface hold about a person, and its erasure. Needs Django to be loaded.
+"""A person's part in the archives.
 
 The archive is changed a batch of posts at a time. Each batch leaves the search index before it is changed in the
 database: after a crash in between, the index lacks these posts, and the job queue adds them again.
@@ -6,18 +6,17 @@ database: after a crash in between, the index lacks these posts, and the job que
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from listkit.person.finding import Finding, Held
+from listkit.person.finding import Finding
 from listkit.person.identity import REMOVED_NAME, Person
 from listkit.person.redaction import Redactor, needles, without_signature
 from listkit.web import search_index
+from listkit.web.people.filters import ROWS_AT_ONCE, any_contains
 
 INDEX_WAIT_SECONDS = 600.0
-BATCH_POSTS = 200
 PERSONAL_FILES = (
     "application/pgp-keys",
     "application/pgp-signature",
@@ -29,30 +28,6 @@ PERSONAL_FILES = (
 )
 """Types of attachments that say who the author is: signatures, keys and business cards."""
 _ID_CHARACTERS, _SUBJECT_CHARACTERS = 255, 512
-
-
-def find(person: Person) -> Held:
-    """Return what is held about a person, also under the other addresses of their account."""
-    account = Accounts(person)
-    person = person.also(account.addresses())
-    account, archive = Accounts(person), Archive(person)
-    return Held(
-        findings=(*account.findings(), *archive.findings()),
-        addresses=person.addresses,
-        names=frozenset({*account.names(), *archive.names()}),
-        shared_names=frozenset(archive.shared_names()),
-        obstacles=tuple(account.obstacles()),
-    )
-
-
-def erase(person: Person) -> None:
-    """Erase a person. Raises IndexBusy."""
-    from django.core.cache import caches
-
-    Archive(person).erase()
-    Accounts(person).erase()
-    for name in ("default", "posts"):
-        caches[name].clear()
 
 
 class Archive:
@@ -78,7 +53,7 @@ class Archive:
 
     def findings(self) -> Iterator[Finding]:
         """Yield the posts of the person, what is attached to them, and others' posts that name the person."""
-        for post in self._own().select_related("mailinglist").order_by("date").iterator(BATCH_POSTS):
+        for post in self._own().select_related("mailinglist").order_by("date").iterator(ROWS_AT_ONCE):
             yield Finding("post", _described(post), {"text": post.content, "message_id": post.message_id})
         for attachment in self._unreadable():
             yield Finding("file", f"{attachment.name} ({attachment.content_type}) of {_described(attachment.email)}")
@@ -174,7 +149,7 @@ class Archive:
 
         fields = ("subject", "content", "sender_name", "message_id", "in_reply_to")
         for row in (
-            Email.objects.filter(_any_contains(self._person, fields)).values("id", *fields).iterator(BATCH_POSTS)
+            Email.objects.filter(any_contains(self._person, fields)).values("id", *fields).iterator(ROWS_AT_ONCE)
         ):
             if any(self._redactor.is_in(row[name]) for name in fields):
                 yield row["id"]
@@ -185,23 +160,9 @@ class Archive:
             for attachment in found.iterator(1):
                 if self._redactor.is_in_octets(attachment.get_content()):
                     yield attachment.email_id
-        for attachment in Attachment.objects.filter(_any_contains(self._person, ("name",))).defer("content"):
+        for attachment in Attachment.objects.filter(any_contains(self._person, ("name",))).defer("content"):
             if self._redactor.is_in(attachment.name):
                 yield attachment.email_id
-
-
-def _any_contains(person: Person, fields: Iterable[str]) -> Any:
-    """Return a filter for rows that may name the person; it finds too many."""
-    from django.db.models import Q
-
-    found = Q(pk__in=[])
-    for field in fields:
-        for parts in needles(person):
-            here = Q()
-            for part in parts:
-                here &= Q(**{f"{field}__icontains": part})
-            found |= here
-    return found
 
 
 def _posts(numbers: Iterable[int]) -> Iterable[Any]:
@@ -216,117 +177,5 @@ def _described(post: Any) -> str:
 
 def _batches(numbers: Iterable[int]) -> Iterator[list[int]]:
     waiting = iter(numbers)
-    while batch := list(islice(waiting, BATCH_POSTS)):
+    while batch := list(islice(waiting, ROWS_AT_ONCE)):
         yield batch
-
-
-class Accounts:
-    """A person's accounts of the web interface, and what else Django knows of them."""
-
-    def __init__(self, person: Person) -> None:
-        from allauth.account.models import EmailAddress
-        from django.contrib.auth import get_user_model
-        from django.db.models.functions import Lower
-
-        self._person, self._redactor = person, Redactor(person)
-        claims = EmailAddress.objects.annotate(lower=Lower("email")).filter(lower__in=person.addresses)
-        users = get_user_model().objects
-        mine = {claim.user_id for claim in claims if claim.verified or not _confirmed(claim.user)}
-        mine.update(
-            user.pk
-            for user in users.annotate(lower=Lower("email")).filter(lower__in=person.addresses)
-            if not _confirmed(user) - person.addresses
-        )
-        self._users = list(users.filter(pk__in=mine).order_by("pk"))
-        self._strangers_claims = [claim for claim in claims if claim.user_id not in mine]
-
-    def addresses(self) -> set[str]:
-        """Return all addresses that the owners of these accounts have confirmed."""
-        return {address for user in self._users for address in _confirmed(user)}
-
-    def names(self) -> set[str]:
-        """Return the names of these accounts."""
-        return {user.get_full_name() for user in self._users if user.get_full_name()}
-
-    def obstacles(self) -> Iterator[str]:
-        """Yield why the person can't be erased."""
-        for user in self._users:
-            if user.is_superuser or user.is_staff:
-                yield (
-                    f"the web account {user.username} is an administrator's: remove the status in"
-                    " /mailman3/admin/, or set another mailman_user and mailman_email, then run it again"
-                )
-
-    def findings(self) -> Iterator[Finding]:
-        """Yield what is held."""
-        from allauth.account.models import EmailAddress
-        from allauth.socialaccount.models import SocialAccount
-
-        for user in self._users:
-            emails = sorted(EmailAddress.objects.filter(user=user).values_list("email", flat=True))
-            details = {
-                "name": user.get_full_name(),
-                "addresses": emails,
-                "joined": str(user.date_joined),
-                "last_login": str(user.last_login or ""),
-                "time_zone": user.mailman_profile.timezone if hasattr(user, "mailman_profile") else "",
-                "external": list(SocialAccount.objects.filter(user=user).values("provider", "uid", "extra_data")),
-                "votes": user.votes.count(),
-                "tags": user.tagging_set.count(),
-                "favourites": user.favorites.count(),
-                "threads_read": user.lastviews.count(),
-            }
-            name = f" ({user.get_full_name()})" if user.get_full_name() else ""
-            last = f"{user.last_login:%Y-%m-%d}" if user.last_login else "never"
-            text = (
-                f"{user.username}{name}, since {user.date_joined:%Y-%m-%d}, last login: {last},"
-                f" {details['votes']} votes, {details['tags']} tags, {details['favourites']} favourites"
-            )
-            yield Finding("account", text, details)
-        for claim in self._strangers_claims:
-            yield Finding("account", f"{claim.email}, which another account has entered and not confirmed")
-        if sessions := sum(1 for _ in self._sessions()):
-            yield Finding("session", f"{sessions} sessions")
-        for record in self._records():
-            yield Finding("record", str(record)[:200])
-
-    def erase(self) -> None:
-        """Delete everything."""
-        for session in list(self._sessions()):
-            session.delete()
-        for record in list(self._records()):
-            record.delete()
-        for claim in self._strangers_claims:
-            claim.delete()
-        for user in self._users:
-            user.delete()
-
-    def _sessions(self) -> Iterator[Any]:
-        from django.contrib.sessions.models import Session
-
-        numbers = {str(user.pk) for user in self._users}
-        for session in Session.objects.iterator(BATCH_POSTS):
-            values = session.get_decoded()
-            if values.get("_auth_user_id") in numbers or self._redactor.is_in(json.dumps(values, ensure_ascii=False)):
-                yield session
-
-    def _records(self) -> Iterator[Any]:
-        """Yield the entries of the administration's log, and the failed jobs, that name the person."""
-        from django.contrib.admin.models import LogEntry
-        from django_q.models import Task
-
-        fields = ("object_repr", "change_message")
-        for entry in LogEntry.objects.filter(_any_contains(self._person, fields)):
-            if any(self._redactor.is_in(getattr(entry, name)) for name in fields):
-                yield entry
-        for task in Task.objects.iterator(BATCH_POSTS):
-            if self._redactor.is_in(f"{task.args} {task.kwargs} {task.result}"):
-                yield task
-
-
-def _confirmed(user: Any) -> set[str]:
-    """Return the addresses of an account, in lower case, that belong to its owner for certain."""
-    from allauth.account.models import EmailAddress
-
-    known = EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True)
-    return set(map(str.lower, known))
