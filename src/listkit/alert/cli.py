@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
 from listkit.alert import changes, delivery, message
 from listkit.alert.configuration import Destination, Page, load
@@ -20,8 +21,12 @@ from listkit.status import publishing
 from listkit.status import report as reports
 from listkit.status.report import LastCanary, Report
 
-CONFIRMATION_SECONDS = 60.0
+CONFIRMATION_SECONDS = 45.0
 """A problem that has ended by then was a restart. With the timer's interval, an alert comes within five minutes."""
+DEPLOYMENT = Path("/run/listkit-deployment")
+"""A file that is there while Ansible changes this host, and restarts what it changes."""
+MOST_DEPLOYMENT_SECONDS = 1800
+"""An older file is that of a run which was interrupted."""
 DONE, FAILED = 0, 1
 
 
@@ -47,6 +52,7 @@ def main(argv: list[str]) -> int:
 
 def report(destination: Destination, confirmation_seconds: float) -> None:
     """Run the checks, write metrics and status page, and send what has changed. Raises DeliveryError and OSError."""
+    was_deployed = _is_deployed()
     last = reports.load()
     findings = look(last.problems if last else set(), confirmation_seconds)
     now = time.time()
@@ -56,8 +62,11 @@ def report(destination: Destination, confirmation_seconds: float) -> None:
         reports.save(current)
         _publish(destination.page, current)
     finally:
-        # That a disk is full is news, too.
-        _send(destination, findings, now)
+        # That a disk is full is news, too. A service that was restarted meanwhile is not.
+        if destination.url and not was_deployed and not _is_deployed():
+            _send_news(destination, findings, now)
+        if destination.heartbeat:
+            delivery.beat(destination.heartbeat)
 
 
 def _last_canary() -> LastCanary | None:
@@ -76,11 +85,12 @@ def _publish(page: Page | None, current: Report) -> None:
         publishing.publish(page.site, current, [] if page.has_core else [publishing.core_report()])
 
 
-def _send(destination: Destination, findings: list[tuple[str, Finding]], now: float) -> None:
-    if destination.url:
-        _send_news(destination, findings, now)
-    if destination.heartbeat:
-        delivery.beat(destination.heartbeat)
+def _is_deployed() -> bool:
+    """Whether Ansible changes this host; its run ends with the checks."""
+    try:
+        return time.time() - DEPLOYMENT.stat().st_mtime < MOST_DEPLOYMENT_SECONDS
+    except FileNotFoundError:
+        return False
 
 
 def _send_news(destination: Destination, findings: list[tuple[str, Finding]], now: float) -> None:

@@ -16,6 +16,11 @@ from listkit.common.endpoints import CORE_REST
 PASSWORD_FILE = Path("/etc/listkit/secrets/rest_password")
 TIMEOUT_SECONDS = 10.0
 _LARGEST_ANSWER_BYTES = 16 * 1_048_576
+_HANDLERS = (
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPErrorProcessor,
+    urllib.request.HTTPDefaultErrorHandler,
+)
 
 
 class RestError(Exception):
@@ -48,8 +53,11 @@ class RestClient:
         self.url = url.rstrip("/")
         self._authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._timeout_seconds = timeout_seconds
-        # A proxy from the environment is for the internet; it would see the password.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        # No proxy: that of the environment is for the internet, and would see the password. No TLS either, whose
+        # certificates take longer to load than a request.
+        self._opener = urllib.request.OpenerDirector()
+        for handler in _HANDLERS:
+            self._opener.add_handler(handler())
 
     @classmethod
     def of_this_host(cls, timeout_seconds: float = TIMEOUT_SECONDS) -> RestClient:

@@ -5,6 +5,7 @@ import http.server
 import json
 import os
 import threading
+import time
 
 import pytest
 
@@ -168,6 +169,23 @@ class TestRuns:
         self.findings, self.later = [finding()], [finding(status=Status.OK)]
         self.run()
         assert self.web.texts == []
+
+    def test_nothing_is_reported_while_ansible_changes_the_host_unless_it_was_interrupted(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(cli, "DEPLOYMENT", tmp_path / "deployment")
+        cli.DEPLOYMENT.touch()
+        self.findings = [finding()]
+        self.run()
+        assert [method for method, *_ in self.web.requests] == ["GET"]
+        assert 'check="Postfix"} 2' in self.metrics.read_text()
+        # It ends between the look and the message.
+        monkeypatch.setattr(cli.time, "sleep", lambda _: cli.DEPLOYMENT.unlink(missing_ok=True))
+        self.findings = [finding("DNS")]
+        self.run()
+        assert self.web.texts == []
+        cli.DEPLOYMENT.touch()
+        os.utime(cli.DEPLOYMENT, (time.time() - cli.MOST_DEPLOYMENT_SECONDS,) * 2)
+        self.run()
+        assert len(self.web.texts) == 1
 
     def test_what_was_not_accepted_is_sent_at_the_next_run(self):
         self.findings, self.web.status = [finding()], 500

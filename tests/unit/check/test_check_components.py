@@ -130,7 +130,7 @@ class TestHanging:
         monkeypatch.setattr(web.subprocess, "run", too_long)
         finding = the(web.check_archive())
         assert (finding.name, finding.status) == ("search index", Status.UNKNOWN)
-        assert "25 s" in finding.seen and "`sudo listkit archive status`" in finding.remedy
+        assert "20 s" in finding.seen and "`sudo listkit archive status`" in finding.remedy
 
 
 class TestLinks:
