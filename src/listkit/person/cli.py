@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Iterator
 
@@ -48,12 +49,13 @@ def main(argv: list[str]) -> int:
 
 def _show(found: Search, *, as_json: bool) -> int:
     print(report.as_json(found) if as_json else "\n".join(report.held(found)))
-    _hint(found, "show")
+    _hint(found, ["show"])
     return DONE if found.findings else NOT_DONE
 
 
 def _erase(found: Search, parts: list[Part], unfinished: Unfinished, options: argparse.Namespace) -> int:
-    _hint(found, "erase")
+    flags = [f"--{name.replace('_', '-')}" for name in ("dry_run", "bans", "journal") if getattr(options, name)]
+    _hint(found, ["erase", *flags])
     if found.obstacles:
         for obstacle in found.obstacles:
             _say(f"not erased: {obstacle}")
@@ -85,20 +87,19 @@ def _limits() -> Iterator[str]:
     yield "Texts that name you in another way: a first name alone, a telephone number, a picture."
 
 
-def _hint(found: Search, command: str) -> None:
+def _hint(found: Search, command: list[str]) -> None:
     """Say what the operator has to know, on standard error: the report is for the person."""
-    people = " ".join(sorted(found.person.addresses))
-    named = "".join(f' --name "{name}"' for name in sorted(found.person.names))
-    if not (host.has_core() and host.has_web()):
-        other, what = ("Mailman's core", "the rest") if host.has_web() else ("the web interface", "the archive")
-        _say(f"on the host with {other}, for {what}: sudo listkit person {command} {people}{named}")
+    named = [word for name in sorted(found.person.names) for word in ("--name", name)]
+    words = shlex.join(["listkit", "person", *command, *sorted(found.person.addresses), *named])
+    for other in host.other_hosts():
+        _say(f"this host doesn't have everything; run on {other}: sudo {words}")
     if found.unused_names:
         names = ", ".join(sorted(found.unused_names))
         _say(
             f"not replaced in texts, because others have them, too, or they are a single word: {names}; add --name if a"
             " name is this person's only"
         )
-    if command == "erase":
+    if "erase" in command:
         _say("a run of the playbook adds an address again that the inventory has in members, members_from or owners")
 
 

@@ -18,6 +18,7 @@ from listkit.person.files import ELSEWHERE, OF_DEBIAN, OF_OTHER_PARTS, naming
 from listkit.person.finding import Finding, Held
 from listkit.person.identity import Person
 from listkit.person.redaction import Redactor
+from listkit.upgrade import clusters
 from listkit.web import deployment
 from listkit.web.user import SubcommandFailed, run_as_web_user
 
@@ -67,6 +68,21 @@ def has_core() -> bool:
 def has_web() -> bool:
     """Whether the web interface is on this host, and with it the archive."""
     return deployment.CONFIGURATION.exists()
+
+
+def has_database() -> bool:
+    """Whether a PostgreSQL server is on this host, and with it its logs."""
+    return any(clusters.CONFIGURATION.glob("*/*/postgresql.conf"))
+
+
+def other_hosts() -> Iterator[str]:
+    """Yield the site's other hosts, in words, each with what only it has."""
+    if not has_core():
+        yield "the host with Mailman's core, for memberships, held messages, queues and mailboxes"
+    if not has_web():
+        yield "the host with the web interface, for the account and the archive"
+    if not has_database():
+        yield "the host with the database, unless others run it, for its logs"
 
 
 def _site_addresses(person: Person) -> Held:

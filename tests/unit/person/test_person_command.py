@@ -65,6 +65,7 @@ def site(monkeypatch, tmp_path):
     monkeypatch.setattr(host, "unfinished_directory", lambda: tmp_path / "person")
     monkeypatch.setattr(host, "has_core", lambda: True)
     monkeypatch.setattr(host, "has_web", lambda: True)
+    monkeypatch.setattr(host, "has_database", lambda: True)
     monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
     return site
 
@@ -131,14 +132,29 @@ def test_a_part_that_cannot_be_read_stops_erasing_before_anything_changes(site, 
     assert "the database is away; nothing was changed" in capsys.readouterr().err and site.members
 
 
-@pytest.mark.parametrize(("missing", "what"), [("has_web", "the web interface"), ("has_core", "Mailman's core")])
-def test_on_a_site_with_several_hosts_the_command_for_the_other_one_is_printed(
-    site, monkeypatch, capsys, missing, what
+@pytest.mark.parametrize(
+    ("present", "others"),
+    [
+        ("has_core", ["the host with the web interface, for", "the host with the database, unless"]),
+        ("has_web", ["the host with Mailman's core, for", "the host with the database, unless"]),
+        ("has_database", ["the host with Mailman's core, for", "the host with the web interface, for"]),
+    ],
+)
+def test_on_a_site_with_several_hosts_the_command_for_each_other_one_is_printed(
+    site, monkeypatch, capsys, present, others
 ):
-    monkeypatch.setattr(host, missing, lambda: False)
+    for name in {"has_core", "has_web", "has_database"} - {present}:
+        monkeypatch.setattr(host, name, lambda: False)
+    cli.main(["erase", "--dry-run", "--bans", ANA])
+    hints = [line for line in capsys.readouterr().err.splitlines() if "sudo" in line]
+    command = f"sudo listkit person erase --dry-run --bans {WORK} {ANA} --name 'Ana Lopez'"
+    assert len(hints) == 2 and all(line.endswith(command) for line in hints)
+    assert all(f"run on {other}" in line for other, line in zip(others, hints, strict=True))
+
+
+def test_on_a_site_with_one_host_there_is_no_other_command(site, capsys):
     cli.main(["show", ANA])
-    hints = capsys.readouterr().err
-    assert what in hints and f'sudo listkit person show {WORK} {ANA} --name "Ana Lopez"' in hints
+    assert "sudo" not in capsys.readouterr().err
 
 
 def test_a_text_that_is_not_an_address_is_refused(site, capsys):
