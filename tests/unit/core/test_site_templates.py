@@ -16,9 +16,9 @@ NAMES = {"display_name": "News", "listname": "news@example.org", "owner_email": 
 PARTS = {"short_listname": "news", "domain": "example.org"}
 
 
-def expanded(language: str, name: str) -> str:
-    """A text with all placeholders replaced; it fails for one that Mailman doesn't know."""
-    return Template((TEMPLATES / language / name).read_text()).substitute(NAMES, **PARTS)
+def expanded(language: str, name: str, **more: str) -> str:
+    """A text with all placeholders replaced, and `more`; it fails for one that Mailman doesn't know."""
+    return Template((TEMPLATES / language / name).read_text()).substitute(NAMES, **PARTS, **more)
 
 
 def test_the_languages():
@@ -43,3 +43,11 @@ def test_the_goodbye_message_names_the_owners(language):
     text = expanded(language, "list:user:notice:goodbye.txt")
     assert '"News"' in text or "« News »" in text
     assert "  news-owner@example.org\n" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notice_of_a_held_post_names_the_post_the_reason_and_the_owners(language):
+    text = expanded(language, "list:user:notice:hold.txt", subject="Plums", reasons="    Too large")
+    assert '"News"' in text or "« News »" in text
+    for part in ("    Plums\n", "\n    Too large\n", "  news-owner@example.org\n"):
+        assert part in text
