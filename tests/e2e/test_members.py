@@ -17,6 +17,7 @@ pytestmark = pytest.mark.lab
 BULK, PLAIN = "3.1", "3.0"
 """Versions of Mailman's REST API; the older one has no plugins, and so no bulk resource."""
 TEMPLATES = "/var/lib/listkit/templates"
+COST_OF_ONE = "  1 welcome message will be sent: 2 % of the 50 messages that may leave in a day"
 FIRST_SYNC_SECONDS, REPEATED_SYNC_SECONDS = 60, 2
 
 
@@ -53,10 +54,18 @@ def noisy_list(mailing_list: MailingList, owner: str) -> MailingList:
 def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, noisy_list, owner, tmp_path, version):
     ana, ben, cem = (person(name) for name in ("Ana", "ben", "cem"))
     first = [
-        {"address": ana, "display_name": "Ana Lopez", "delivery_mode": "mime_digests"},
+        {
+            "address": ana,
+            "display_name": "Ana Lopez",
+            "delivery_mode": "mime_digests",
+            "moderation_action": "accept",
+        },
         {"address": ben, "delivery_status": "by_user"},
     ]
-    second = [ana.upper(), {"address": ben, "delivery_status": "enabled", "display_name": "Ben"}]
+    second = [
+        ana.upper(),
+        {"address": ben, "delivery_status": "enabled", "display_name": "Ben", "moderation_action": "hold"},
+    ]
     output = playbook.run_tasks(
         deployment,
         release,
@@ -77,14 +86,29 @@ def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, 
         playbook.expectation("removed.rosters | map(attribute='removed') | list == [1, 1]", "still is not changed"),
     )
     assert "failed=0" in output, output
-    assert f"{ana}, Ana Lopez, mime_digests" in output
+    assert f"{ana}, Ana Lopez, mime_digests, accept" in output
     assert sorted(noisy_list.members()) == sorted([ana.lower(), ben])
     roster = noisy_list.rest("GET", f"lists/{noisy_list.address}/roster/owner")["entries"]
     assert len(roster) == 1
     shown = noisy_list.member(ben)
-    assert (shown["display_name"], shown["delivery_mode"]) == ("Ben", "regular")
+    assert (shown["display_name"], shown["delivery_mode"], shown["moderation_action"]) == ("Ben", "regular", "hold")
+    assert noisy_list.member(ana.lower())["moderation_action"] == "accept"
     assert noisy_list.rest("GET", f"lists/{noisy_list.address}/config")["admin_notify_mchanges"] is True
     assert mail_of(noisy_list, ana, ben, cem, owner) == []
+
+    dora = person("dora")
+    wanted = {"entries": [dora], "welcome": True, "daily_limit": 50}
+    output = playbook.run_tasks(
+        deployment,
+        release,
+        tmp_path,
+        task(noisy_list, version, "welcomed", members=wanted),
+        task(noisy_list, version, "again", members=wanted),
+        playbook.expectation("again is not changed", f"'{COST_OF_ONE}' in welcomed.rosters[0].plan"),
+    )
+    assert "failed=0" in output, output
+    (welcome,) = mail_of(noisy_list, dora)
+    assert welcome.startswith("Welcome to the") and mail_of(noisy_list, owner, ben) == []
 
 
 def members(mailing_list: MailingList, command: str, people: str = "", *options: str):
@@ -95,22 +119,24 @@ def members(mailing_list: MailingList, command: str, people: str = "", *options:
 
 
 def test_people_move_in_and_out_on_the_host(noisy_list, owner):
-    eve, people = person("eve"), [person(f"p{number}") for number in range(600)]
+    eve, people, others = person("eve"), *([person(f"p{number}") for number in range(1000)] for _ in range(2))
     noisy_list.rest("POST", f"lists/{noisy_list.address}/bans", email="^eve-")
     done = members(noisy_list, "import", "\n".join(["address", *people, eve]))
-    assert done.returncode == 1 and re.search(rf"1 of 601 changes failed; .*\n  {eve}  is banned", done.stderr)
-    assert "█ 601 of 601" in done.stderr and len(noisy_list.members()) == 600
+    assert done.returncode == 1 and re.search(rf"1 of 1001 changes failed; .*\n  {eve}  is banned", done.stderr)
+    assert "█ 1001 of 1001" in done.stderr and len(noisy_list.members()) == 1000
     exported = members(noisy_list, "export").stdout
-    assert len(exported.splitlines()) == 601
+    assert len(exported.splitlines()) == 1001
     assert "0 to add, 0 to change, 0 to remove" in members(noisy_list, "sync", exported).stdout
     half = "\n".join(exported.splitlines()[:300])
     refused = members(noisy_list, "sync", half)
-    assert refused.returncode == 2 and "more than 25 %" in refused.stderr and len(noisy_list.members()) == 600
-    assert members(noisy_list, "sync", half, "--max-removals", "301").returncode == 0
-    assert len(noisy_list.members()) == 299
+    assert refused.returncode == 2 and "more than 25 %" in refused.stderr and len(noisy_list.members()) == 1000
+    # 1,000 join, and 1,000 leave.
+    assert members(noisy_list, "sync", "\n".join(others), "--max-removals", "1000").returncode == 0
+    assert sorted(noisy_list.members()) == sorted(others)
     bad = members(noisy_list, "sync", f"{half}\nnone@\n")
-    assert bad.returncode == 2 and "line 301: 'none@" in bad.stderr and len(noisy_list.members()) == 299
-    assert mail_of(noisy_list, owner, *people[:5], *people[-5:]) == []
+    assert bad.returncode == 2 and "line 301: 'none@" in bad.stderr and len(noisy_list.members()) == 1000
+    noisy_list.settle()
+    assert not {owner, eve, *people, *others} & noisy_list.deployment.stand_in.counts().keys()
 
 
 @pytest.mark.every_release("core")

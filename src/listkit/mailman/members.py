@@ -3,7 +3,8 @@
 Mailman's own interface subscribes one person with each request. Here, up to a thousand people are one transaction. The
 requests and answers are described in the collection listkit.mailman3, in `membership/bulk.py`.
 
-No mail is sent: the events for which Mailman writes to members and owners don't occur.
+No mail is sent, except a welcome message where the request asks for it: the events for which Mailman writes to members
+and owners don't occur.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
+from mailman.app.notifications import send_welcome_message
 from mailman.config import config
 from mailman.interfaces.action import Action
 from mailman.interfaces.address import IEmailValidator
@@ -63,11 +65,20 @@ class People:
                 "display_name": row.display_name,
                 "delivery_mode": (row.delivery_mode or DeliveryMode.regular).name,
                 "delivery_status": (row.delivery_status or DeliveryStatus.enabled).name,
+                "moderation_action": row.moderation_action.name if self._own_moderation(row) else None,
             }
             for row in rows[:PAGE]
         ]
         cursor = str(rows[PAGE - 1].id) if len(rows) > PAGE else None
         okay(response, json.dumps({"entries": entries, "next": cursor}))
+
+    def _own_moderation(self, row) -> bool:
+        """Whether it isn't the list's default. Owners and moderators have no moderation that could be changed."""
+        return row.moderation_action is not None and not self._is_administrators
+
+    @property
+    def _is_administrators(self) -> bool:
+        return self._role in (MemberRole.owner, MemberRole.moderator)
 
     def _page(self, after):
         """Return the query for the page after a member's number, and for one person more if there are any.
@@ -81,6 +92,7 @@ class People:
         return (
             select(
                 Member.id,
+                Member.moderation_action,
                 address.email,
                 address._original.label("original"),
                 func.coalesce(
@@ -110,17 +122,18 @@ class People:
     def on_post(self, request, response):
         """Add, change and remove people; answer with those for whom it failed."""
         body = request.media or {}
+        welcome = body.pop("welcome", False)
         if sum(map(len, body.values())) > LARGEST_REQUEST:
             bad_request(response, f"at most {LARGEST_REQUEST} people in one request")
             return
         failed = [
-            *_all_or_each(body.get("add", ()), self._add, lambda item: item["email"]),
+            *_all_or_each(body.get("add", ()), lambda items: self._add(items, welcome), lambda item: item["email"]),
             *_all_or_each(body.get("change", ()), self._change, lambda item: item["email"]),
             *_all_or_each(body.get("remove", ()), self._remove, str),
         ]
         okay(response, json.dumps({"failed": failed}))
 
-    def _add(self, items: Sequence[dict]) -> Iterator[Failed]:
+    def _add(self, items: Sequence[dict], welcome: bool) -> Iterator[Failed]:
         present = self._present([item["email"].lower() for item in items])
         refusal = self._refusals()
         accepted = {}
@@ -134,6 +147,8 @@ class People:
         if self._role is MemberRole.member:
             for nonmember in _members(self._list.list_id, MemberRole.nonmember, list(accepted)).values():
                 nonmember.unsubscribe()
+            for member in self._present(list(accepted)).values() if welcome else ():
+                send_welcome_message(self._list, member, member.preferred_language)
 
     def _subscribe(self, items: Mapping[str, dict], address_ids: Mapping[str, int]) -> None:
         """Make people with known addresses members. Both mappings are by address in lower case."""
@@ -144,16 +159,17 @@ class People:
             }
             for item in items.values()
         ]
-        is_administrator = self._role in (MemberRole.owner, MemberRole.moderator)
         new_people.insert_members(
             {
                 "list_id": self._list.list_id,
                 "role": self._role,
-                "moderation_action": Action.accept if is_administrator else None,
+                "moderation_action": Action.accept if self._is_administrators else _moderation_action(item),
                 "address_id": address_ids[key],
                 "preferences_id": preferences_id,
             }
-            for key, preferences_id in zip(items, new_people.insert_preferences(preferences), strict=True)
+            for (key, item), preferences_id in zip(
+                items.items(), new_people.insert_preferences(preferences), strict=True
+            )
         )
 
     def _refusals(self) -> Callable[[str], str | None]:
@@ -218,6 +234,13 @@ def _set(member: Member, item: dict) -> None:
         member.preferences.delivery_mode = DeliveryMode[item["delivery_mode"]]
     if "delivery_status" in item:
         member.preferences.delivery_status = DeliveryStatus[item["delivery_status"]]
+    if "moderation_action" in item:
+        member.moderation_action = _moderation_action(item)
+
+
+def _moderation_action(item: Mapping) -> Action | None:
+    """Return what happens to a person's posts; None: the list's default."""
+    return Action[item["moderation_action"]] if "moderation_action" in item else None
 
 
 def _gone(email: str) -> Failed:

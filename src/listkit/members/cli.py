@@ -1,7 +1,8 @@
 """`listkit members`: import, export or synchronise the people on a list.
 
 `import` adds people and changes their properties, `sync` also removes those who aren't in the file. Both print the plan
-first. `export` prints a CSV file that both read. `scheduled` runs the declared syncs. No mail is sent.
+first. `export` prints a CSV file that both read. `scheduled` runs the declared syncs. Without `--welcome`, no mail is
+sent.
 
 Exit status: 0 done, 1 Mailman refused some of the people, or a declared sync failed, 2 nothing was changed.
 """
@@ -16,7 +17,7 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.membership import
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import ROLES
 
 from listkit.common.configuration import ConfigurationError
-from listkit.common.rest import NotFound, RestError
+from listkit.common.rest import NotFound, RestError, Unreachable
 from listkit.common.subcommands import Subcommands
 from listkit.members import schedule
 from listkit.members.importing import Failure, Import, bring, find, read
@@ -40,6 +41,8 @@ def main(argv: list[str]) -> int:
         reason = str(error)
         for name, option in OPTIONS.items():
             reason = reason.replace(name, option)
+    except Unreachable as error:
+        reason = f"{error}; look at systemctl status mailman3"
     except (ConfigurationError, RestError) as error:
         reason = str(error)
     except OSError as error:
@@ -74,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
             help="default: %(default)s",
         )
         command.add_argument("--dry-run", action="store_true", help="only print the plan")
+        command.add_argument("--welcome", action="store_true", help="send the list's welcome message to new members")
     exporter.add_argument("file", metavar="FILE", nargs="?", default=STANDARD_STREAM, help="default: standard output")
     return parser
 
@@ -82,7 +86,7 @@ def import_people(options: argparse.Namespace) -> int:
     """Bring the people in a file to the list; return the exit status."""
     data = sys.stdin.buffer.read() if options.file == STANDARD_STREAM else Path(options.file).read_bytes()
     source = "standard input" if options.file == STANDARD_STREAM else options.file
-    names = ("role", "exact", "max_removals", "allow_empty", "dry_run")
+    names = ("role", "exact", "max_removals", "allow_empty", "dry_run", "welcome")
     how = Import(options.list, **{name: getattr(options, name) for name in names})
     return bring(read(data, options.format, source), source, how)
 

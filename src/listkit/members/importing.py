@@ -9,12 +9,19 @@ from dataclasses import dataclass
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership import files
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.bulk import BulkRoster
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import BadEntries, Entry
-from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import ROLE_NOUNS, make_plan, refusal
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import (
+    ROLE_NOUNS,
+    Mail,
+    make_plan,
+    refusal,
+)
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.sync import carry_out, table
 
+from listkit.budget import accounts
 from listkit.common.rest import RestClient
 from listkit.members.progress import Progress
 
+DAY_SECONDS = 86_400
 TIMEOUT_SECONDS = 120.0
 """A thousand people take seconds, and more on a busy host."""
 
@@ -25,7 +32,10 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Import:
-    """How people are brought to the list `address`. exact: all others are removed."""
+    """How people are brought to the list `address`.
+
+    exact: all others are removed. welcome: new members get the list's welcome message.
+    """
 
     address: str
     role: str = "member"
@@ -33,6 +43,7 @@ class Import:
     max_removals: int | None = None
     allow_empty: bool = False
     dry_run: bool = False
+    welcome: bool = False
 
 
 def read(data: bytes, form: str, source: str) -> list[Entry]:
@@ -51,7 +62,8 @@ def bring(wanted: Sequence[Entry], source: str, how: Import) -> int:
         raise Failure(f"{source} has no entries, so all {everyone} would be removed; if it is meant: allow_empty: true")
     roster, current = find(how.address, how.role)
     try:
-        plan = make_plan(how.address, how.role, current, wanted, exact=how.exact)
+        mail = Mail(how.welcome, _daily_limit(how.address) if how.welcome else None)
+        plan = make_plan(how.address, how.role, current, wanted, exact=how.exact, mail=mail)
     except ValueError as error:
         raise Failure(str(error)) from error
     print("\n".join(plan.lines()), flush=True)
@@ -63,6 +75,12 @@ def bring(wanted: Sequence[Entry], source: str, how: Import) -> int:
     if failures:
         print(f"{len(failures)} of {plan.size} changes failed; all others are done\n{table(failures)}", file=sys.stderr)
     return int(bool(failures))
+
+
+def _daily_limit(address: str) -> int:
+    """Return how many messages the list's account may send in a day. Raises ConfigurationError."""
+    limits = accounts.load().account_of(address).limits
+    return int(limits.recipients * DAY_SECONDS / limits.window)
 
 
 def find(address: str, role: str) -> tuple[BulkRoster, list[Entry]]:

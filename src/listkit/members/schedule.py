@@ -94,6 +94,7 @@ def _sync(table: Table) -> Sync:
             exact=table.flag("exact", default=False),
             max_removals=table.integer("max_removals", 0, 1_000_000) if "max_removals" in table else None,
             allow_empty=table.flag("allow_empty", default=False),
+            welcome=table.flag("welcome", default=False),
         ),
         file=file,
         command=() if file else table.texts("command", pattern=r"(?s).*", example="/usr/local/bin/crm"),

@@ -16,14 +16,9 @@ PASSWORD = "the-rest-password"
 PREFIX = "/3.1/"
 BULK_PAGE = 10_000
 """As in `listkit.mailman.members`."""
-SHOWN = ("display_name", "delivery_mode", "delivery_status")
-# Without all of these, Mailman asks somebody before it subscribes a person, or sends a welcome message.
-PRE_APPROVED = {
-    "pre_verified": "true",
-    "pre_confirmed": "true",
-    "pre_approved": "true",
-    "send_welcome_message": "false",
-}
+SHOWN = ("display_name", "delivery_mode", "delivery_status", "moderation_action")
+# Without all of these, Mailman asks somebody before it subscribes a person.
+PRE_APPROVED = {"pre_verified": "true", "pre_confirmed": "true", "pre_approved": "true"}
 
 
 def recorded_config(version: str = "3.3.10") -> dict[str, Any]:
@@ -40,6 +35,7 @@ class MailmanDouble:
     bulk: whether it has the plugin's resource `members`.
     renamed: by the former address of a list, the one that the plugin's resource `renaming` gave it.
     refused: by address, why it can't be subscribed.
+    welcomed: who got a welcome message.
     """
 
     def __init__(self, version: str = "3.3.10"):
@@ -54,6 +50,7 @@ class MailmanDouble:
         self.new_list: dict[str, Any] = {"dmarc_mitigate_action": "no_mitigation"}
         self.bulk = False
         self.refused: dict[str, str] = {}
+        self.welcomed: list[str] = []
         self.renamed: dict[str, str] = {}
         self.requests: list[str] = []
         self.held: dict[str, int] = {}
@@ -275,6 +272,7 @@ class MailmanDouble:
             if item["email"].lower() in self.refused:
                 failed.append({"email": item["email"], "reason": self.refused[item["email"].lower()]})
             else:
+                self.welcomed += [item["email"]] if fields.get("welcome") else []
                 people[f"{role} {item.pop('email').lower()}"] = item
         for item in fields.get("change", []):
             people[f"{role} {item.pop('email')}"].update(item)
@@ -291,11 +289,13 @@ class MailmanDouble:
 
     def _member(self, method, parts, fields, options):
         if parts == ["find"]:
+            address = options["list_id"].replace(".", "@", 1)
             found = [
-                {"email": key.split()[1]}
-                for key, properties in self.people[options["list_id"].replace(".", "@", 1)].items()
+                {"email": key.split()[1], "member_id": f"{address}+{key}".replace(" ", "+")}
+                for key, properties in self.people[address].items()
                 if key.startswith(f"{options['role']} ")
-                and properties.get("delivery_status") == options["delivery_status"]
+                and options.get("delivery_status") in (None, properties.get("delivery_status"))
+                and options.get("subscriber") in (None, key.split()[1])
             ]
             return _page(found, options)
         if method in ("DELETE", "PATCH"):
@@ -314,6 +314,8 @@ class MailmanDouble:
         expected = PRE_APPROVED if role == "member" else {}
         if {key: value for key, value in properties.items() if key in PRE_APPROVED} != expected:
             return 202, {"token": "0123"}
+        # The list's own setting decides if it is missing.
+        self.welcomed += [email] if role == "member" and properties.get("send_welcome_message") != "false" else []
         kept = {key: value for key, value in properties.items() if key in SHOWN}
         self.people.setdefault(address, {})[f"{role} {email}"] = kept
         return 201, {}

@@ -104,13 +104,21 @@ def test_the_modules_options_of_inline_members():
         "members_state": "exact",
         "allow_empty": False,
         "max_removals": 3,
+        "members_welcome": True,
         "settings": {"advertised": False},
         "subscription": "closed",
     }
-    assert module_options(declared) == {
+    assert module_options(declared, 1440) == {
         "name": "news",
         "owners": ["ana@example.org"],
-        "members": {"entries": ["ben@example.org"], "state": "exact", "allow_empty": False, "max_removals": 3},
+        "members": {
+            "entries": ["ben@example.org"],
+            "state": "exact",
+            "allow_empty": False,
+            "max_removals": 3,
+            "welcome": True,
+            "daily_limit": 1440,
+        },
         "settings": {"advertised": False, "subscription_policy": "moderate"},
     }
     assert module_options({"name": "news"}) == {"name": "news"}
@@ -129,13 +137,19 @@ def test_members_from_a_file_and_from_a_command(tmp_path):
 
 def test_members_that_a_timer_brings_are_the_hosts_affair():
     source = {"file": "/srv/only-on-the-host.csv", "format": "csv", "every": "weekly"}
-    declared = {"name": "News", "members_from": source, "members_state": "exact", "max_removals": 3}
+    declared = {
+        "name": "News",
+        "members_from": source,
+        "members_state": "exact",
+        "max_removals": 3,
+        "members_welcome": True,
+    }
     assert problems(declared) == []
     assert module_options(declared) == {"name": "News"}
     gone = {**declared, "name": "old", "state": "absent"}
     here = {"name": "here", "members_from": {"command": ["crm"]}}
     assert member_syncs([declared, gone, here, {"name": "plain"}], "example.org") == [
-        {"list": "news@example.org", "exact": True, "max_removals": 3, **source}
+        {"list": "news@example.org", "exact": True, "max_removals": 3, "welcome": True, **source}
     ]
 
 
@@ -152,9 +166,14 @@ def test_a_command_that_fails(command, message):
 
 
 def test_through_ansible(playbooks):
-    lists = [{"name": "news", "members_from": {"command": ["echo", "ana@example.org"]}}]
-    shown = {"ansible.builtin.debug": {"msg": "{{ lookup('listkit.kit.mailing_lists', lists) }}"}}
-    output = playbooks.run([shown], variables={"lists": lists}).output
-    assert "ana@example.org" in output and "members:" in output, output
+    lists = [{"name": "news", "members_from": {"command": ["echo", "ana@example.org"]}, "members_welcome": True}]
+    accounts = [{"address": "mailman@example.org", "limit": 60, "lists": ["news@example.org"]}]
+    options = "domain='example.org', daily_limits=accounts | listkit.kit.daily_limits(3600)"
+    shown = {"ansible.builtin.debug": {"msg": f"{{{{ lookup('listkit.kit.mailing_lists', lists, {options}) }}}}"}}
+    output = playbooks.run([shown], variables={"lists": lists, "accounts": accounts}).output
+    assert "ana@example.org" in output and "daily_limit: 1440" in output, output
     lists[0]["members_from"]["command"] = ["false"]
-    assert "news: members_from.command: false ended with 1" in playbooks.run([shown], variables={"lists": lists}).output
+    assert (
+        "news: members_from.command: false ended with 1"
+        in playbooks.run([shown], variables={"lists": lists, "accounts": accounts}).output
+    )

@@ -165,7 +165,7 @@ def test_texts_get_the_placeholders_of_mailman_3(described):
     assert [what for what, _reason in found.left_out].count("digest_footer") == 2
 
 
-def test_what_only_some_members_have_is_reported(described):
+def test_what_only_some_members_have_is_imported_or_reported(described):
     members = {"ana@example.org": 0, "ben@example.org": 0}
     found = described(
         members=members,
@@ -173,12 +173,18 @@ def test_what_only_some_members_have_is_reported(described):
         language={"ana@example.org": "de", "ben@example.org": "fr"},
         topics_enabled=1,
     )
+    assert [entry.moderation_action for entry in found.members] == ["hold", None]
     told = dict(found.left_out)
-    assert told["moderation"] == "these members are moderated; set it in the web interface: ana@example.org"
     assert "Mailman 3 has no topics" in told["topics_enabled"]
     assert [reason[0] for what, reason in found.left_out if what == "members' options"] == ["1", "1", "1"]
-    announcements = described(members=members, default_member_moderation=1, user_options={"ana@example.org": 128})
-    assert "may post without moderation; set it in the web interface: ben@example.org" in str(announcements.left_out)
+    announcements = described(
+        members=members,
+        default_member_moderation=1,
+        member_moderation_action=2,
+        user_options={"ana@example.org": 128},
+    )
+    assert announcements.settings["default_member_action"] == "discard"
+    assert [entry.moderation_action for entry in announcements.members] == [None, "defer"]
 
 
 def test_a_tree_with_the_archives(described, tmp_path):

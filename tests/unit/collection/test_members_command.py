@@ -9,6 +9,7 @@ import sys
 import pytest
 from mailman_double import PASSWORD, MailmanDouble, recorded_config
 
+from listkit.budget import accounts
 from listkit.common.rest import RestClient
 from listkit.members import cli, schedule
 from listkit.members.progress import Progress
@@ -57,15 +58,16 @@ def test_sync_removes_those_who_are_not_in_the_file(mailman, run):
 
 def test_what_is_exported_can_be_imported(mailman, run, tmp_path, capsys):
     mailman.people[LIST]["member Zoe@example.org"] = {"delivery_status": "by_user"}
+    mailman.people[LIST]["member ben@example.org"]["moderation_action"] = "hold"
     assert cli.main(["export", LIST, str(tmp_path / "people.csv")]) == 0
     exported = (tmp_path / "people.csv").read_text()
     assert exported == (
-        "address,display_name,delivery_mode,delivery_status\n"
-        "ben@example.org,Ben,regular,enabled\nZoe@example.org,,regular,by_user\n"
+        "address,display_name,delivery_mode,delivery_status,moderation_action\n"
+        "ben@example.org,Ben,regular,enabled,hold\nZoe@example.org,,regular,by_user,\n"
     )
     assert "0 to add, 0 to change, 0 to remove" in run("sync", exported)[1]
     assert cli.main(["export", LIST, "--role", "owner"]) == 0
-    assert capsys.readouterr().out.splitlines()[1:] == ["ben@example.org,,regular,enabled"]
+    assert capsys.readouterr().out.splitlines()[1:] == ["ben@example.org,,regular,enabled,"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,12 @@ def test_a_list_or_a_file_that_does_not_exist(mailman, tmp_path, capsys):
     assert capsys.readouterr().err == f"listkit members: {tmp_path / 'none.csv'}: No such file or directory\n"
 
 
+def test_a_mailman_that_does_not_answer(mailman, run):
+    mailman.close()
+    status, _output, errors = run("import", "ana@example.org\n")
+    assert status == 2 and mailman.url in errors and errors.endswith("refused; look at systemctl status mailman3\n")
+
+
 def test_standard_input(mailman, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ana@example.org\n")))
     assert cli.main(["import", LIST, "-"]) == 0 and "member ana@example.org" in mailman.people[LIST]
@@ -140,6 +148,32 @@ def syncs(mailman, monkeypatch, tmp_path, capsys):
         return status, capsys.readouterr().err
 
     return run
+
+
+@pytest.fixture
+def budget(monkeypatch, tmp_path):
+    """An account for the list that may send to 60 recipients in an hour."""
+    configured = {
+        "window": 3600,
+        "queue_lifetime": 432000,
+        "list_domains": ["example.org"],
+        "sub_addresses": ["bounces"],
+        "answers": {"per_recipient": 2, "per_list_and_hour": 10},
+        "accounts": [{"address": "mailman@example.org", "limit": 60, "reserve": 6, "strangers": 6, "lists": []}],
+    }
+    (tmp_path / "budget.json").write_text(json.dumps(configured))
+    monkeypatch.setattr(accounts, "CONFIGURATION", tmp_path / "budget.json")
+
+
+@pytest.mark.usefixtures("budget")
+def test_a_wanted_welcome_is_sent_and_its_cost_is_in_the_plan(mailman, run, syncs):
+    status, output, _errors = run("import", "ana@example.org\n", "--welcome", "--dry-run")
+    cost = "  1 welcome message will be sent: 0 % of the 1440 messages that may leave in a day\n"
+    assert status == 0 and cost in output and mailman.welcomed == []
+    assert run("import", "ana@example.org\n", "--welcome")[0] == 0 and mailman.welcomed == ["ana@example.org"]
+    assert run("import", "cem@example.org\n")[0] == 0 and mailman.welcomed == ["ana@example.org"]
+    assert syncs({**command("print('dora@example.org')"), "welcome": True}) == (0, "")
+    assert mailman.welcomed == ["ana@example.org", "dora@example.org"]
 
 
 def command(program):

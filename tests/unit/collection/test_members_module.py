@@ -67,9 +67,25 @@ def test_adds_and_changes_without_mail_and_a_second_run_writes_nothing(mailman, 
     }
     (outcome,) = results["rosters"]
     assert (outcome["added"], outcome["changed"], outcome["removed"]) == (1, 1, 0)
-    assert mailman.lists[LIST]["admin_notify_mchanges"] is True
+    assert mailman.lists[LIST]["admin_notify_mchanges"] is True and mailman.welcomed == []
     mailman.writes.clear()
     assert converge(members={"entries": entries})[0] == [] and mailman.writes == []
+
+
+def test_moderation_of_single_people(mailman, converge):
+    subscribe(mailman, "ben@example.org")
+    mailman.people[LIST]["owner eve@example.org"] = {"moderation_action": "accept"}
+    entries = [
+        {"address": "ana@example.org", "moderation_action": "accept"},
+        {"address": "ben@example.org", "moderation_action": "Hold"},
+    ]
+    changes, _results = converge(members={"entries": entries}, owners={"entries": ["eve@example.org"]})
+    people = mailman.people[LIST]
+    assert people["member ana@example.org"] == {"moderation_action": "accept"}
+    assert people["member ben@example.org"] == {"moderation_action": "hold"}
+    assert changes[0].after == {"members": ["ana@example.org, accept", "ben@example.org, regular, enabled, hold"]}
+    assert converge(members={"entries": [*entries]})[0] == []
+    assert converge(members={"entries": ["ana@example.org", "ben@example.org"]})[0] == [], "it stays"
 
 
 def test_check_mode_writes_nothing_and_predicts_the_same(mailman, converge):
@@ -79,6 +95,20 @@ def test_check_mode_writes_nothing_and_predicts_the_same(mailman, converge):
     assert mailman.writes == []
     assert converge(members=option) == predicted
     assert list(mailman.people[LIST]) == ["member ben@example.org", "member ana@example.org"]
+
+
+def test_wanted_mail_is_in_the_plan_with_what_it_costs(mailman, converge):
+    subscribe(mailman, "ben@example.org")
+    entries = ["ben@example.org", *(f"p{number}@example.com" for number in range(5))]
+    wanted = {"entries": entries, "welcome": True, "daily_limit": 2}
+    _changes, results = converge(members=wanted, check=True)
+    cost = "250 % of the 2 messages that may leave in a day; the last leaves after 2 days"
+    assert results["rosters"][0]["plan"][1] == f"  5 welcome messages will be sent: {cost}" and mailman.welcomed == []
+    assert converge(members=wanted)[1] == results
+    assert mailman.welcomed == entries[1:]
+    assert converge(members=wanted)[0] == [] and mailman.welcomed == entries[1:]
+    with pytest.raises(ValueError, match="owners: welcome: Mailman has a welcome message for members only"):
+        converge(owners={"entries": ["ana@example.org"], "welcome": True})
 
 
 def test_each_role_is_for_itself(mailman, converge):
@@ -201,7 +231,7 @@ def test_thousands_need_few_requests(mailman, converge):
 
 @pytest.mark.parametrize("mailman", ["plain"], indirect=True)
 def test_a_mailman_that_goes_away_ends_the_run(mailman, converge, monkeypatch):
-    def add(_self, _entry):
+    def add(_self, _entry, _welcome):
         raise rest.Unreachable("Mailman doesn't answer")
 
     monkeypatch.setattr(plain_roster.PlainRoster, "_add", add)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership import files, sync
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import BadEntries, Entry, parse
-from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import make_plan, refusal
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import Mail, make_plan, refusal
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.sync import Failure
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +41,10 @@ def test_inline_entries():
         ({"address": "ana@example.org", "name": "Ana"}, "'name' is unknown; known are address, display_name"),
         ({"address": "ana@example.org", "delivery_mode": "weekly"}, "delivery_mode: 'weekly' is not one of regular"),
         ({"address": "ana@example.org", "delivery_status": "off"}, "delivery_status: 'off' is not one of enabled"),
+        (
+            {"address": "ana@example.org", "moderation_action": "no"},
+            "moderation_action: 'no' is not one of accept, defer",
+        ),
         ({"address": "ana@example.org", "display_name": "A\nB"}, "characters that can't be printed"),
         ({"display_name": "Ana"}, "'' is not a full e-mail address"),
     ],
@@ -155,6 +159,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"], incl
             NAMES.map(lambda name: name.strip() or None),
             st.sampled_from([None, "regular", "mime_digests"]),
             st.sampled_from([None, "enabled", "by_bounces"]),
+            st.sampled_from([None, "hold"]),
         ),
         unique_by=lambda entry: entry.key,
     )
@@ -183,11 +188,28 @@ def test_present_adds_and_changes_and_leaves_others():
     )
 
 
+@pytest.mark.parametrize(
+    ("messages", "limit", "words"),
+    [
+        (1, None, "1 welcome message will be sent"),
+        (72, 1440, "72 welcome messages will be sent: 5 % of the 1440 messages that may leave in a day"),
+        (1441, 1440, "100 % of the 1440 messages that may leave in a day; the last leaves after 1 day"),
+    ],
+)
+def test_the_cost_of_mail(messages, limit, words):
+    assert Mail(True, limit).cost(messages).endswith(words)
+
+
 def test_exact_removes_and_a_second_time_does_nothing():
     current = [Entry("Ana@example.org", "Ana", "regular", "enabled"), BEN]
     plan = make_plan(LIST, "member", current, [ANA], exact=True)
     assert plan.remove == [BEN] and not plan.add and not plan.change
     assert not make_plan(LIST, "member", current[:1], [ANA], exact=True)
+
+
+def test_owners_have_no_moderation():
+    with pytest.raises(ValueError, match="moderation_action is for members and nonmembers, not for owners"):
+        make_plan(LIST, "owner", [], [Entry("ana@example.org", moderation_action="hold")], exact=False)
 
 
 def test_the_lists_own_address_is_refused():
@@ -238,7 +260,7 @@ class Recorder:
         self.calls.append((what, len(addresses)))
         return [Failure(address, "refused") for address in addresses if address in self.refused]
 
-    def add(self, entries):
+    def add(self, entries, *, welcome):
         return self._record("add", [entry.address for entry in entries])
 
     def change(self, pairs):

@@ -16,6 +16,15 @@ options:
     type: list
     elements: list
     required: true
+  domain:
+    description: The site's domain, which completes names without C(@).
+    type: str
+    default: ""
+  daily_limits:
+    description: How many messages may leave in a day, by the list's address, for the plans of lists whose new members
+      get a welcome message.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -34,6 +43,7 @@ _list:
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.listkit.kit.plugins.plugin_utils.declared_lists import module_options
+from ansible_collections.listkit.mailman3.plugins.module_utils.addresses import list_address
 
 
 class LookupModule(LookupBase):
@@ -43,6 +53,10 @@ class LookupModule(LookupBase):
         """Return the options of each list."""
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            return [[module_options(declared) for declared in lists] for lists in terms]
+            domain, limits = self.get_option("domain"), self.get_option("daily_limits")
+            return [
+                [module_options(item, limits.get(list_address(str(item["name"]), domain))) for item in lists]
+                for lists in terms
+            ]
         except (OSError, ValueError) as error:
             raise AnsibleLookupError(str(error)) from error

@@ -16,7 +16,10 @@ ROSTER_KEYS = {
     "members_state": "state",
     "allow_empty": "allow_empty",
     "max_removals": "max_removals",
+    "members_welcome": "welcome",
 }
+# Those that a timer's sync has, too.
+_SYNC_KEYS = ("allow_empty", "max_removals", "members_welcome")
 MEMBERS_FROM = "members_from"
 SUBSCRIPTION_POLICIES = {"open": "open", "confirm": "confirm", "moderate": "moderate", "closed": "moderate"}
 SUBSCRIPTION = "subscription"
@@ -28,8 +31,11 @@ class CommandFailed(ValueError):
     """The command with a list's members failed; the text has the list, the command and what it printed."""
 
 
-def module_options(declared: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of one list. Reads the file, or runs the command, with its members. Raises CommandFailed."""
+def module_options(declared: Mapping[str, Any], daily_limit: int | None = None) -> dict[str, Any]:
+    """Return the options of one list. Reads the file, or runs the command, with its members. Raises CommandFailed.
+
+    daily_limit: how many messages of the list may leave in a day.
+    """
     own = {*ROSTER_KEYS, MEMBERS_FROM, SUBSCRIPTION}
     options = {key: value for key, value in declared.items() if key not in own}
     if SUBSCRIPTION in declared:
@@ -37,7 +43,8 @@ def module_options(declared: Mapping[str, Any]) -> dict[str, Any]:
         options["settings"] = {**(declared.get("settings") or {}), "subscription_policy": policy}
     if "members" in declared or (MEMBERS_FROM in declared and not is_scheduled(declared)):
         roster = {option: declared[key] for key, option in ROSTER_KEYS.items() if key in declared}
-        options["members"] = roster | _content(declared["name"], declared.get(MEMBERS_FROM))
+        limit = {"daily_limit": daily_limit} if roster.get("welcome") and daily_limit else {}
+        options["members"] = roster | limit | _content(declared["name"], declared.get(MEMBERS_FROM))
     return options
 
 
@@ -52,9 +59,9 @@ def member_syncs(lists: Iterable[Mapping[str, Any]], domain: str) -> list[dict[s
 
 
 def _sync(declared: Mapping[str, Any], domain: str) -> dict[str, Any]:
-    guard = {key: declared[key] for key in ("allow_empty", "max_removals") if key in declared}
+    options = {ROSTER_KEYS[key]: declared[key] for key in _SYNC_KEYS if key in declared}
     exact = declared.get("members_state") == "exact"
-    return {"list": list_address(declared["name"], domain), "exact": exact, **declared[MEMBERS_FROM], **guard}
+    return {"list": list_address(declared["name"], domain), "exact": exact, **declared[MEMBERS_FROM], **options}
 
 
 def _content(name: str, source: Mapping[str, Any] | None) -> dict[str, str]:

@@ -16,8 +16,11 @@ suboptions:
   entries:
     description:
       - The people, each an address, C(Name <address>), or a dictionary of C(address), C(display_name), C(delivery_mode)
-        (V(regular), V(mime_digests), V(plaintext_digests) or V(summary_digests)) and C(delivery_status) (V(enabled),
-        V(by_user), V(by_moderator) or V(by_bounces)). Properties that aren't given are left unchanged.
+        (V(regular), V(mime_digests), V(plaintext_digests) or V(summary_digests)), C(delivery_status) (V(enabled),
+        V(by_user), V(by_moderator) or V(by_bounces)) and C(moderation_action). Properties that aren't given are left
+        unchanged.
+      - C(moderation_action) is what happens to a member's or nonmember's posts instead of the list's default, one of
+        V(accept), V(defer) (the other rules decide), V(hold), V(reject) and V(discard).
       - One of C(entries), C(file) and C(content) is required.
     type: list
     elements: raw
@@ -30,7 +33,7 @@ suboptions:
   format:
     description:
       - Format of C(file) or C(content).
-      - V(csv) has a header with C(address) and optionally C(display_name), C(delivery_mode) and C(delivery_status).
+      - V(csv) has a header with C(address) and optionally the other properties of C(entries).
         V(google) is an export of Google Groups, V(sympa) a dump of Sympa's subscribers, and V(mailman) has an address,
         or C(Name <address>), in each line, as Mailman 2 and 3 print them.
       - V(detect) finds it out from the first line.
@@ -43,6 +46,14 @@ suboptions:
     default: false
   max_removals:
     description: How many people V(exact) may remove, instead of 25 % and 20.
+    type: int
+  welcome:
+    description: Whether new members get the list's welcome message. The plan has the number of messages.
+    type: bool
+    default: false
+  daily_limit:
+    description: How many messages may leave in a day. The plan then says how much of that the welcome messages need,
+      and how long it takes.
     type: int
 """
 
@@ -58,7 +69,7 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 notes:
-  - No mail is sent, neither to new or removed members nor to the owners.
+  - No mail is sent to removed members and owners, nor to new members unless O(ignore:welcome=true).
   - An address that isn't valid refuses the whole. The error names its place and value.
   - O(ignore:state=exact) stops before anything is written if it would remove more than 25 % or more than 20 people from
     a roster of 10 or more. The error has the whole plan, and the O(ignore:max_removals) that allows it.

@@ -97,5 +97,5 @@ class LiveList:
 
 
 def _shortest(entry: Entry) -> str | dict[str, str]:
-    unusual = {name: value for name, value in entry.properties().items() if value != _USUAL[name]}
+    unusual = {name: value for name, value in entry.properties().items() if value != _USUAL.get(name)}
     return {"address": entry.address, **unusual} if unusual else entry.address

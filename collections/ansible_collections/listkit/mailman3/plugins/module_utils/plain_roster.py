@@ -10,13 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import quote
 
-from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import DELIVERY_STATUSES, Entry
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import (
+    DELIVERY_STATUSES,
+    MODERATED_ROLES,
+    Entry,
+)
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.sync import Failure
 from ansible_collections.listkit.mailman3.plugins.module_utils.rest import Api, RestError, Unreachable, segment
 
 PAGE = 1000
-_FIELDS = "fields=email&fields=display_name&fields=member_id&fields=delivery_mode"
+_FIELDS = "fields=email&fields=display_name&fields=member_id&fields=delivery_mode&fields=moderation_action"
 # The exceptions: a roster has no field for the delivery status.
 _DISABLED = [status for status in DELIVERY_STATUSES if status != "enabled"]
 
@@ -34,7 +39,8 @@ class PlainRoster:
         """See Roster."""
         found: dict[str, Entry] = {}
         for item in self._pages(f"lists/{self._list_id}/roster/{self._role}?{_FIELDS}"):
-            entry = Entry(item["email"], item.get("display_name") or None, item["delivery_mode"], "enabled")
+            action = item.get("moderation_action") if self._role in MODERATED_ROLES else None
+            entry = Entry(item["email"], item.get("display_name") or None, item["delivery_mode"], "enabled", action)
             found[entry.key] = entry
             self._member_ids[entry.key] = item["member_id"]
         for status in _DISABLED if found else ():
@@ -53,21 +59,26 @@ class PlainRoster:
                 return
             page += 1
 
-    def add(self, entries: Sequence[Entry]) -> list[Failure]:
+    def add(self, entries: Sequence[Entry], *, welcome: bool = False) -> list[Failure]:
         """See Roster."""
         with self._without_owners_notices():
-            return _each(entries, self._add, lambda entry: entry.address)
+            return _each(entries, lambda entry: self._add(entry, welcome), lambda entry: entry.address)
 
-    def _add(self, entry: Entry) -> None:
+    def _add(self, entry: Entry, welcome: bool) -> None:
         fields = {"list_id": self._list_id, "subscriber": entry.address, "role": self._role, **entry.properties()}
+        action = fields.pop("moderation_action", None)
         if self._role == "member":
-            # Without these, Mailman would ask the person or the owners, and send a welcome message.
+            # Without these, Mailman would ask the person or the owners, and decide on its own about a welcome message.
             fields |= {"pre_verified": "true", "pre_confirmed": "true", "pre_approved": "true"}
-            fields["send_welcome_message"] = "false"
+            fields["send_welcome_message"] = str(welcome).lower()
         self._api.post("members", fields)
         if entry.display_name:
             # Mailman ignores the name of an address that it knows already.
             self._api.patch(f"addresses/{segment(entry.key)}", {"display_name": entry.display_name})
+        if action:
+            query = f"list_id={self._list_id}&role={self._role}&subscriber={quote(entry.key)}&fields=member_id"
+            for item in self._api.entries(f"members/find?{query}"):
+                self._api.patch(f"members/{item['member_id']}", {"moderation_action": action})
 
     def change(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[Failure]:
         """See Roster."""
@@ -79,6 +90,9 @@ class PlainRoster:
         name = fields.pop("display_name", None)
         if name is not None:
             self._api.patch(f"addresses/{segment(old.key)}", {"display_name": name})
+        action = fields.pop("moderation_action", None)
+        if action is not None:
+            self._api.patch(f"members/{self._member_ids[old.key]}", {"moderation_action": action})
         if fields:
             self._api.patch(f"members/{self._member_ids[old.key]}/preferences", fields)
 

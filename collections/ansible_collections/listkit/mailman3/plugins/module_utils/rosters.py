@@ -14,7 +14,9 @@ from ansible_collections.listkit.mailman3.plugins.module_utils.membership import
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.bulk import BulkRoster
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import BadEntries, Entry, parse
 from ansible_collections.listkit.mailman3.plugins.module_utils.membership.plan import (
+    NO_MAIL,
     ROLE_NOUNS,
+    Mail,
     Plan,
     make_plan,
     refusal,
@@ -32,6 +34,8 @@ ARGUMENTS = {
     "format": {"type": "str", "choices": [files.DETECT, *files.FORMATS], "default": files.DETECT},
     "allow_empty": {"type": "bool", "default": False},
     "max_removals": {"type": "int"},
+    "welcome": {"type": "bool", "default": False},
+    "daily_limit": {"type": "int"},
 }
 SOURCES = ("entries", "file", "content")
 
@@ -49,6 +53,7 @@ class Declared:
     entries: Sequence[Entry]
     exact: bool = False
     max_removals: int | None = None
+    mail: Mail = NO_MAIL
 
     @classmethod
     def of(cls, address: str, role: str, option: Mapping[str, Any]) -> Declared:
@@ -68,7 +73,10 @@ class Declared:
         if exact and not entries and not option.get("allow_empty"):
             reason = f"is empty, and state: exact would remove all {ROLE_NOUNS[role]}"
             raise ValueError(f"{where}: {given[0]} {reason}; if it is meant: allow_empty: true")
-        return cls(address, role, entries, exact, option.get("max_removals"))
+        welcome = bool(option.get("welcome"))
+        if welcome and role != "member":
+            raise ValueError(f"{where}: welcome: Mailman has a welcome message for members only; leave welcome out")
+        return cls(address, role, entries, exact, option.get("max_removals"), Mail(welcome, option.get("daily_limit")))
 
 
 def _entries(source: str, option: Mapping[str, Any]) -> list[Entry]:
@@ -134,7 +142,7 @@ def plan_all(api: Api, declared: Iterable[Declared], *, new_lists: bool = False)
         if found is None and not new_lists and not isinstance(api, EmptyApi):
             raise ValueError(missing_list(item.address))
         roster, current = found or (None, [])
-        plan = make_plan(item.address, item.role, current, item.entries, exact=item.exact)
+        plan = make_plan(item.address, item.role, current, item.entries, exact=item.exact, mail=item.mail)
         refusals.append(refusal(plan, item.max_removals))
         planned.append(Planned(plan, roster))
     if any(refusals):

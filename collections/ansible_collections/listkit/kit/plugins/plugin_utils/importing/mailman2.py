@@ -233,8 +233,7 @@ def _archive_policy(config: Config) -> str:
 
 def _add_posting_rules(listed: Description, config: Config) -> None:
     moderated = config.number("default_member_moderation")
-    action = _MEMBER_ACTIONS.get(round(config.number("member_moderation_action")), "hold")
-    listed.set("default_member_action", action if moderated else "defer")
+    listed.set("default_member_action", _member_action(config) if moderated else "defer")
     for action in _NONMEMBERS:
         name = f"{action}_these_nonmembers"
         senders = [sender.strip() for sender in config.texts(name)]
@@ -243,6 +242,11 @@ def _add_posting_rules(listed: Description, config: Config) -> None:
     # Mailman 2.1 accepts the list's name at any domain.
     aliases = [alias if alias.startswith("^") else f"^{alias}" for alias in config.texts("acceptable_aliases")]
     listed.set("acceptable_aliases", [f"^{re.escape(listed.name)}@", *map(str.strip, aliases)])
+
+
+def _member_action(config: Config) -> str:
+    """Return what happens to the posts of moderated members."""
+    return _MEMBER_ACTIONS.get(round(config.number("member_moderation_action")), "hold")
 
 
 def _is_sender(listed: Description, name: str, sender: str) -> bool:
@@ -334,6 +338,7 @@ def _members(config: Config) -> Iterator[Located]:
     regular, digests = config.by_address("members"), config.by_address("digest_members")
     names, options = config.by_address("usernames"), config.by_address("user_options")
     statuses = config.by_address("delivery_status")
+    moderated = bool(config.number("default_member_moderation"))
     for address in sorted({**regular, **digests}):
         spelt = regular.get(address) or digests.get(address)
         entry = {
@@ -348,6 +353,9 @@ def _members(config: Config) -> Iterator[Located]:
         number = status[0] if isinstance(status, tuple) and status else 0
         if number in _DELIVERY_STATUSES:
             entry["delivery_status"] = _DELIVERY_STATUSES[number]
+        if bool(_bits(options.get(address)) & _MODERATED) != moderated:
+            # As Mailman's own import does, for those who differ from the list.
+            entry["moderation_action"] = "defer" if moderated else _member_action(config)
         yield "of Mailman 2", entry
 
 
@@ -357,11 +365,6 @@ def _bits(value: Any) -> int:
 
 def _report_member_options(listed: Description, config: Config) -> None:
     options = {entry.key: _bits(config.by_address("user_options").get(entry.key)) for entry in listed.members}
-    usual = bool(config.number("default_member_moderation"))
-    differing = [address for address, bits in options.items() if bool(bits & _MODERATED) != usual]
-    if differing:
-        what = "may post without moderation" if usual else "are moderated"
-        listed.leave_out("moderation", f"these members {what}; set it in the web interface: {', '.join(differing)}")
     for bit, what in (
         (_NOT_OWN_POSTS, "don't get their own posts"),
         (_ACKNOWLEDGE, "get a receipt for each post"),

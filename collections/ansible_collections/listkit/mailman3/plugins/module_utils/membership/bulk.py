@@ -2,9 +2,11 @@
 """A roster through the resource `members` of a Mailman plugin, with many people in each request.
 
     GET  plugins/listkit/members/LIST_ID/ROLE?after=CURSOR
-         {"entries": [{"email", "display_name", "delivery_mode", "delivery_status"}, …], "next": CURSOR or null}
+         {"entries": [{"email", "display_name", "delivery_mode", "delivery_status", "moderation_action"}, …],
+          "next": CURSOR or null}; moderation_action is null if it is the list's default
     POST plugins/listkit/members/LIST_ID/ROLE
-         {"add": [entry, …], "change": [entry, …], "remove": [email, …]}; each key is optional
+         {"add": [entry, …], "change": [entry, …], "remove": [email, …], "welcome": true}; each key is optional, and
+         without `welcome`, new members get no message
          {"failed": [{"email", "reason"}, …]}
 
 Mailman's own interface adds one person with each request, and has no other way.
@@ -59,9 +61,9 @@ class BulkRoster:
             cursor = page["next"]
         return found
 
-    def add(self, entries: Sequence[Entry]) -> list[Failure]:
+    def add(self, entries: Sequence[Entry], *, welcome: bool = False) -> list[Failure]:
         """See Roster."""
-        return self._post({"add": [to_json(entry) for entry in entries]})
+        return self._post({"add": [to_json(entry) for entry in entries], **({"welcome": True} if welcome else {})})
 
     def change(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[Failure]:
         """See Roster."""
@@ -78,7 +80,13 @@ class BulkRoster:
 
 def from_json(item: dict[str, Any]) -> Entry:
     """Return a person of Mailman's; one without a name has none to keep."""
-    return Entry(item["email"], item.get("display_name") or None, item["delivery_mode"], item["delivery_status"])
+    return Entry(
+        item["email"],
+        item.get("display_name") or None,
+        item["delivery_mode"],
+        item["delivery_status"],
+        item.get("moderation_action"),
+    )
 
 
 def to_json(entry: Entry) -> dict[str, str]:

@@ -15,6 +15,10 @@ ROLES = ("member", "owner", "moderator", "nonmember")
 DELIVERY_MODES = ("regular", "mime_digests", "plaintext_digests", "summary_digests")
 # "unknown" comes from imports of Mailman 2; it isn't delivered to.
 DELIVERY_STATUSES = ("enabled", "by_user", "by_moderator", "by_bounces", "unknown")
+# What happens to a person's posts instead of the list's default; "defer" lets the other rules decide.
+MODERATION_ACTIONS = ("accept", "defer", "hold", "reject", "discard")
+# The roles that have one. Owners and moderators post freely.
+MODERATED_ROLES = ("member", "nonmember")
 # Other names of the usual kind of digest.
 _DIGESTS = {"digest": "mime_digests", "digests": "mime_digests"}
 
@@ -32,6 +36,7 @@ class Entry:
     display_name: str | None = None
     delivery_mode: str | None = None
     delivery_status: str | None = None
+    moderation_action: str | None = None
 
     @property
     def key(self) -> str:
@@ -44,6 +49,7 @@ class Entry:
             "display_name": self.display_name,
             "delivery_mode": self.delivery_mode,
             "delivery_status": self.delivery_status,
+            "moderation_action": self.moderation_action,
         }
         return {name: value for name, value in values.items() if value is not None}
 
@@ -53,7 +59,7 @@ class Entry:
         return {name: value for name, value in self.properties().items() if before.get(name) != value}
 
 
-PROPERTIES = ("address", "display_name", "delivery_mode", "delivery_status")
+PROPERTIES = ("address", "display_name", "delivery_mode", "delivery_status", "moderation_action")
 
 
 class BadEntries(ValueError):
@@ -120,6 +126,7 @@ def _entry(fields: Mapping[str, str]) -> Entry:
         name or None,
         _one_of("delivery_mode", _DIGESTS.get(mode, mode), DELIVERY_MODES),
         _one_of("delivery_status", fields.get("delivery_status", "").lower(), DELIVERY_STATUSES),
+        _one_of("moderation_action", fields.get("moderation_action", "").lower(), MODERATION_ACTIONS),
     )
 
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Files with members: read in several formats, written as CSV.
 
-`csv`       a header with the columns `address`, `display_name`, `delivery_mode` and `delivery_status`, in any order;
-            separated by commas, semicolons or tabs
+`csv`       a header with the columns `address`, `display_name`, `delivery_mode`, `delivery_status` and
+            `moderation_action`, in any order; separated by commas, semicolons or tabs
 `google`    the members of a Google group, exported from Google Groups or from the admin console
 `sympa`     Sympa's dump of subscribers: a block of lines `email …`, `gecos …`, `reception …` for each
 `mailman`   an address, or `Name <address>`, in each line: `list_members --fullnames` of Mailman 2, and

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import Entry
+from ansible_collections.listkit.mailman3.plugins.module_utils.membership.entries import MODERATED_ROLES, Entry
 
 GUARDED_SIZE = 10
 """Rosters with fewer people may lose any number of them."""
@@ -17,12 +17,36 @@ ROLE_NOUNS = {"member": "members", "owner": "owners", "moderator": "moderators",
 
 
 @dataclass(frozen=True)
+class Mail:
+    """The mail about a change. welcome: whether new members get the list's welcome message.
+
+    daily_limit: how many messages may leave in a day; None if that isn't known.
+    """
+
+    welcome: bool = False
+    daily_limit: int | None = None
+
+    def cost(self, messages: int) -> str:
+        """Return in words how many messages will be sent, and how much of the limit and of the time they need."""
+        counted = f"{messages} welcome message{'' if messages == 1 else 's'} will be sent"
+        if not self.daily_limit:
+            return counted
+        share = f"{messages / self.daily_limit * 100:.0f} % of the {self.daily_limit} messages that may leave in a day"
+        days = (messages - 1) // self.daily_limit
+        return f"{counted}: {share}" + (f"; the last leaves after {days} day{'' if days == 1 else 's'}" if days else "")
+
+
+NO_MAIL = Mail()
+
+
+@dataclass(frozen=True)
 class Plan:
     """The changes to one roster of one list.
 
     current: how many people it has now.
     change: pairs of a person before, and the same person afterwards.
     last_owner: who would be the last owner to be removed, and stays.
+    mail: the messages that it causes.
     """
 
     address: str
@@ -32,6 +56,7 @@ class Plan:
     change: Sequence[tuple[Entry, Entry]] = ()
     remove: Sequence[Entry] = ()
     last_owner: Entry | None = None
+    mail: Mail = NO_MAIL
 
     def __bool__(self) -> bool:
         return bool(self.add or self.change or self.remove)
@@ -56,6 +81,8 @@ class Plan:
             f"{self.address}: {self.current} {ROLE_NOUNS[self.role]}; {len(self.add)} to add,"
             f" {len(self.change)} to change, {len(self.remove)} to remove{kept}"
         )
+        if self.mail.welcome and self.add:
+            yield f"  {self.mail.cost(len(self.add))}"
         yield from (f"  + {describe(entry)}" for entry in self.add)
         yield from (f"  ~ {describe(old)} -> {describe(new)}" for old, new in self.change)
         yield from (f"  - {describe(entry)}" for entry in self.remove)
@@ -66,16 +93,27 @@ def describe(entry: Entry) -> str:
     return ", ".join([entry.address, *entry.properties().values()])
 
 
-def make_plan(address: str, role: str, current: Iterable[Entry], wanted: Iterable[Entry], *, exact: bool) -> Plan:
+def make_plan(
+    address: str,
+    role: str,
+    current: Iterable[Entry],
+    wanted: Iterable[Entry],
+    *,
+    exact: bool,
+    mail: Mail = NO_MAIL,
+) -> Plan:
     """Return what makes the roster of `role` on the list `address` have the people `wanted`.
 
     exact: those who aren't wanted are removed; without it, they stay.
-    Raises ValueError when the list's own address is wanted, which Mailman refuses.
+    Raises ValueError when the list's own address is wanted, which Mailman refuses, or moderation where there is none.
     """
     present = {entry.key: entry for entry in current}
     declared = {entry.key: entry for entry in wanted}
     if address.lower() in declared and role != "nonmember":
         raise ValueError(f"{address}: the list's own address can't be a {role}")
+    moderated = [entry.address for entry in declared.values() if entry.moderation_action]
+    if moderated and role not in MODERATED_ROLES:
+        raise ValueError(f"{address}: {moderated[0]}: moderation_action is for members and nonmembers, not for {role}s")
     change = [(present[key], _merged(present[key], new)) for key, new in declared.items() if key in present]
     remove = [present[key] for key in sorted(present.keys() - declared.keys())] if exact else []
     last_owner = None
@@ -89,6 +127,7 @@ def make_plan(address: str, role: str, current: Iterable[Entry], wanted: Iterabl
         change=sorted(((old, new) for old, new in change if old != new), key=lambda pair: pair[0].key),
         remove=remove,
         last_owner=last_owner,
+        mail=mail,
     )
 
 

@@ -30,8 +30,8 @@ class Roster(Protocol):
     def read(self) -> list[Entry]:
         """Return everyone on it, with all properties."""
 
-    def add(self, entries: Sequence[Entry]) -> list[Failure]:
-        """Add people, without mail to them or to the owners."""
+    def add(self, entries: Sequence[Entry], *, welcome: bool = False) -> list[Failure]:
+        """Add people, without mail to the owners, or to them unless `welcome`."""
 
     def change(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[Failure]:
         """Change people's properties: each pair is a person before and afterwards."""
@@ -48,7 +48,7 @@ def carry_out(plan: Plan, roster: Roster, progress: Callable[[int], None] = lamb
     failures: list[Failure] = []
     done = 0
     for added in _batches(plan.add):
-        failures += roster.add(added)
+        failures += roster.add(added, welcome=plan.mail.welcome)
         progress(done := done + len(added))
     for changed in _batches(plan.change):
         failures += roster.change(changed)
