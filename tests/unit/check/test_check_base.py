@@ -1,11 +1,13 @@
 """The host's own checks."""
 
 import os
+import re
 import subprocess
 
 import pytest
 from check_stand_ins import all_of, the
 
+from listkit.check import probes
 from listkit.check.components import base
 from listkit.check.finding import Status
 from listkit.check.settings import Host
@@ -77,13 +79,28 @@ class TestSecrets:
 
 class TestDisks:
     def test_there_is_room(self, tmp_path):
-        assert the(base.check_disks({tmp_path: "", tmp_path / "none": ""}, least=1)).status is Status.OK
+        finding = the(base.check_disks({tmp_path: "", tmp_path.parent: "", tmp_path / "none": ""}, least=1))
+        assert finding.status is Status.OK
+        # Both are on one disk.
+        assert re.fullmatch(rf"free: \d+ MiB on {tmp_path}", finding.seen)
 
     def test_each_full_one_is_named_with_the_way_to_make_room(self, tmp_path):
         full = {tmp_path: "`apt-get clean`", tmp_path.parent: "`du`", tmp_path / "none": ""}
         findings = all_of(base.check_disks(full, least=2**60))
         assert [finding.remedy for finding in findings] == ["`apt-get clean`", "`du`"]
         assert str(tmp_path) in findings[0].seen
+
+    def test_the_largest_directories_on_a_full_one_are_named(self, tmp_path, programs, monkeypatch):
+        for number in range(5):
+            (tmp_path / f"d{number}").mkdir()
+            (tmp_path / f"d{number}/x").write_bytes(b"x" * (number + 1) * 1024**2)
+        finding = the(base.check_disks({tmp_path: "`du`"}, least=2**60))
+        assert finding.seen.endswith(
+            f"; the largest: {tmp_path}/d4 6 MiB, {tmp_path}/d3 5 MiB, {tmp_path}/d2 4 MiB"
+        ) or finding.seen.endswith(f"; the largest: {tmp_path}/d4 5 MiB, {tmp_path}/d3 4 MiB, {tmp_path}/d2 3 MiB")
+        monkeypatch.setattr(probes, "TIMEOUT_SECONDS", 0.2)
+        programs.add("du", "exec sleep 60")
+        assert "the largest" not in the(base.check_disks({tmp_path: "`du`"}, least=2**60)).seen
 
     def test_a_disk_without_inodes_is_full(self, tmp_path, monkeypatch):
         disk = os.statvfs(tmp_path)

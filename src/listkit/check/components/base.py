@@ -6,6 +6,7 @@ import ctypes
 import ipaddress
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from listkit.check.settings import Host, Settings
 from listkit.check.units import services_with_replaced_files
 
 LEAST_FREE_BYTES = 512 * 1024**2
+MOST_DIRECTORIES = 3
+"""To name on a full disk."""
 REMEDIES = {
     Path("/"): "`apt-get clean`; `du -xh --max-depth=2 / | sort -h | tail` shows the largest ones",
     Path("/var/log"): "`journalctl --vacuum-size=50M`; `du -xh /var/log | sort -h | tail` shows the largest ones",
@@ -58,20 +61,38 @@ def checks(settings: Settings) -> list[Check]:
 
 def check_disks(remedies: dict[Path, str] = REMEDIES, least: int = LEAST_FREE_BYTES) -> Iterator[Finding]:
     """There is room, for bytes and for files."""
-    full = {
-        directory: reason for directory in remedies if directory.exists() and (reason := _shortage(directory, least))
-    }
+    present = [directory for directory in remedies if directory.exists()]
+    full = {directory: reason for directory in present if (reason := _shortage(directory, least))}
     for directory, reason in full.items():
-        yield Finding.critical("disks", f"{directory}: {reason}", remedies[directory])
+        yield Finding.critical("disks", f"{directory}: {reason}{_largest(directory)}", remedies[directory])
     if not full:
-        yield Finding.ok("disks", f"at least {least // 1024**2} MiB free everywhere")
+        # Most of them are on the same disk.
+        disks = {directory.stat().st_dev: directory for directory in reversed(present)}
+        free = ", ".join(f"{_free_bytes(disk) // 1024**2} MiB on {disk}" for disk in reversed(disks.values()))
+        yield Finding.ok("disks", f"free: {free}")
+
+
+def _free_bytes(directory: Path) -> int:
+    disk = os.statvfs(directory)
+    return disk.f_bavail * disk.f_frsize
 
 
 def _shortage(directory: Path, least: int) -> str:
+    if (free := _free_bytes(directory)) < least:
+        return f"{free // 1024**2} MiB free, less than {least // 1024**2} MiB"
     disk = os.statvfs(directory)
-    if disk.f_bavail * disk.f_frsize < least:
-        return f"{disk.f_bavail * disk.f_frsize // 1024**2} MiB free, less than {least // 1024**2} MiB"
     return "no inode free for another file" if disk.f_files and disk.f_favail == 0 else ""
+
+
+def _largest(directory: Path) -> str:
+    """Name the largest directories in it, to append to a finding; "" if that takes too long to find out."""
+    try:
+        lines = output("du", "-xm", "--max-depth=1", str(directory)).splitlines()
+    except subprocess.TimeoutExpired:
+        return ""
+    sizes = [(int(size), path) for size, _, path in (line.partition("\t") for line in lines) if path != str(directory)]
+    largest = sorted(sizes, reverse=True)[:MOST_DIRECTORIES]
+    return f"; the largest: {', '.join(f'{path} {size} MiB' for size, path in largest)}" if largest else ""
 
 
 def check_memory(meminfo: Path = Path("/proc/meminfo"), least: int = LEAST_AVAILABLE_BYTES) -> Iterator[Finding]:
