@@ -83,7 +83,7 @@ def rotate(folder: Path, api: StandInApi, logins: MailLogins, hosts: dict, envir
     first.pop("pre_tasks")
     # Here, each site has its own, so they come from the inventory and not from the command line.
     options = {name: first["vars"].pop(name) for name in ("rotate_account", "rotate_file", "rotate_into", "rotate_old")}
-    (trial,) = (task for task in first["tasks"] if task["name"] == "Try it")
+    (trial,) = (task for task in first["tasks"] if task["name"] == "Test the new password")
     trial["block"][0]["listkit.infomaniak.mail_login_info"] |= {
         "port": logins.submission_port,
         "imap_port": logins.imap_port,
