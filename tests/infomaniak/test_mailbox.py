@@ -103,7 +103,7 @@ def test_removed_aliases_are_refused(stand_in, mailbox):
     assert client.rcpt("shortlived@customer.test")[0] == 550
 
 
-def test_idle_tells_of_new_mail(stand_in, imap):
+def test_idle_reports_new_mail(stand_in, imap):
     client = imap()
     assert "IDLE" in client.capabilities
     client.select("INBOX")
@@ -113,7 +113,7 @@ def test_idle_tells_of_new_mail(stand_in, imap):
     assert client.readline() == b"* 1 EXISTS\r\n"
 
 
-def test_a_connection_that_hibernates_tells_of_new_mail_at_once(stand_in, imap):
+def test_a_connection_that_hibernates_reports_new_mail_at_once(stand_in, imap):
     stand_in.set("idle", "hibernate")
     client = imap()
     client.select("INBOX")

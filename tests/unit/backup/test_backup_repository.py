@@ -118,7 +118,7 @@ def test_old_backups_are_forgotten_counted_from_the_newest(repository: Repositor
     assert [snapshot.id for snapshot in repository.snapshots()] == ids[1:]
 
 
-def test_a_missing_repository_is_told_from_a_wrong_password(repository: Repository, tmp_path: Path):
+def test_a_missing_repository_is_distinguished_from_a_wrong_password(repository: Repository, tmp_path: Path):
     with pytest.raises(NoRepository):
         repository.snapshots()
     repository.create()
@@ -156,7 +156,7 @@ def test_a_lost_pack_is_found(repository: Repository, data: Path, tmp_path: Path
         repository.check("1/7")
 
 
-def test_a_storage_that_is_away_is_told_without_its_password(tmp_path: Path):
+def test_a_storage_that_is_away_is_reported_without_its_password(tmp_path: Path):
     url = "rest:http://127.0.0.1:1/listkit/"
     full = "rest:http://user:not-for-logs@127.0.0.1:1/listkit/"
     repository = repository_at(url, tmp_path / "away", patience=3, backup_repository=full)

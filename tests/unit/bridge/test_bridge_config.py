@@ -63,7 +63,7 @@ def test_passwords_do_not_show(files, tmp_path):
     "keep_days",
     [{"processed": 0, "delivered": 0}, {"processed": 90, "delivered": 0}, {"processed": 90, "delivered": 120}],
 )
-def test_deliveries_may_be_remembered_for_ever(files, keep_days):
+def test_deliveries_may_be_remembered_indefinitely(files, keep_days):
     load_without_passwords(files({**GOOD, "keep_days": keep_days}))
 
 
@@ -111,7 +111,7 @@ def test_a_wrong_value_is_named_with_an_example(files, key, value, expected):
     assert re.search("for example: |known keys: ", str(error.value))
 
 
-def test_all_problems_are_told_at_once(files):
+def test_all_problems_are_reported_at_once(files):
     with pytest.raises(ConfigurationError) as error:
         load_without_passwords(files({"mailboxes": [], "poll_seconds": 0, "imap": {}}))
     assert len(str(error.value).splitlines()) >= 5

@@ -153,7 +153,7 @@ def test_login_without_sasl_quotes_the_password():
     assert r'LOGIN "mailman@example.org" "a\"b\\c"' in server.commands
 
 
-def test_a_refused_login_is_told_from_a_lost_connection(server):
+def test_a_refused_login_is_distinguished_from_a_lost_connection(server):
     server.before = lambda name, _: "NO [AUTHENTICATIONFAILED] no" if name == "AUTHENTICATE" else None
     with pytest.raises(LoginRefused, match="AUTHENTICATIONFAILED"):
         logged_in(server)
@@ -337,7 +337,7 @@ def test_folder_names_outside_ascii_are_written_in_modified_utf_7(server, name, 
     assert f'CREATE "{written}"' in server.commands
 
 
-def test_the_next_uid_of_a_folder_is_told_where_the_server_tells_it(server):
+def test_the_next_uid_of_a_folder_is_known_where_the_server_reports_it(server):
     server.put(b"one")
     assert logged_in(server).select("INBOX").uidnext == 2
     server.tells_uidnext = False
@@ -404,7 +404,7 @@ def test_an_idle_that_the_server_ends_is_over(server, wake):
     assert server.commands[-1] == "UID SEARCH ALL"
 
 
-def test_a_refused_fetch_is_told_from_a_lost_connection():
+def test_a_refused_fetch_is_distinguished_from_a_lost_connection():
     with pytest.raises(CommandRefused, match="UID FETCH: NO"):
         next(scripted(b"%T NO [SERVERBUG] oops\r\n").slices(1))
     with pytest.raises(ImapError) as lost:

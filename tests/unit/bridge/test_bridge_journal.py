@@ -77,7 +77,7 @@ def test_failed_logins_are_remembered_until_one_goes_well(path):
     assert len(journal.failed_logins("b@example.org")) == 1
 
 
-def test_refusals_of_several_mailboxes_are_told_together(path):
+def test_refusals_of_several_mailboxes_are_reported_together(path):
     journal = Journal(path)
     moments = [Timestamp("b", n, n) for n in range(4)]
     for mailbox, timestamp in zip(("a", "b", "c", "a"), moments, strict=True):

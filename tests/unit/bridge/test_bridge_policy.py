@@ -151,7 +151,7 @@ def test_what_a_reply_means(code, exists, times_550, expected):
     ("hang_ups", "others_accepted", "given_up"),
     [(0, True, False), (9, True, False), (10, True, True), (10, False, False), (99, False, False), (100, False, True)],
 )
-def test_a_message_that_mailman_cannot_bear_is_not_tried_for_ever(hang_ups, others_accepted, given_up):
+def test_a_message_that_mailman_fails_at_is_not_tried_indefinitely(hang_ups, others_accepted, given_up):
     assert is_poison(hang_ups, others_accepted=others_accepted) is given_up
 
 

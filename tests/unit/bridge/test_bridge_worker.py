@@ -296,7 +296,7 @@ def test_mailman_away_and_back(site):
     assert site.value("waiting_messages") == 0
 
 
-def test_a_connection_that_breaks_at_every_third_message_still_gets_on(site):
+def test_a_connection_that_breaks_at_every_third_message_still_makes_progress(site):
     fetches = []
 
     def before(name, arguments):
@@ -452,7 +452,7 @@ def test_the_oldest_message_s_age_is_reported_while_mailman_accepts_no_connectio
     ]
 
 
-def test_a_server_that_tells_of_news_at_each_idle_causes_no_haste(site):
+def test_a_server_that_reports_news_at_each_idle_causes_no_haste(site):
     site.server.always_tells = True
     site.start()
     wait_until(lambda: "IDLE" in site.server.commands)
@@ -485,7 +485,7 @@ def test_a_folder_that_cannot_be_selected_any_more_causes_no_haste(site, patient
     assert patient() < 5
 
 
-def test_a_message_that_mailman_cannot_bear_does_not_hold_up_the_others(site):
+def test_a_message_that_mailman_fails_at_does_not_hold_up_the_others(site):
     site.mailman.answer = lambda taken: None if b"<1@" in taken.content else "250 Ok"
     site.server.put(news(1))
     site.server.put(news(2))
@@ -585,7 +585,7 @@ def test_every_figure_is_there_before_anything_went_well(site, monkeypatch):
     assert "last_contact" not in prometheus.render(site.metrics.snapshot())
 
 
-def test_a_refused_login_is_told_from_the_start(site, monkeypatch):
+def test_a_refused_login_is_reported_from_the_start(site, monkeypatch):
     site.journal.login_refused(site.journal.begin_login(ACCOUNT, Timestamp.now()))
     gate = threading.Event()
     monkeypatch.setattr(imap, "connect", lambda *_: gate.wait(SECONDS))
@@ -634,7 +634,7 @@ def test_a_wrong_certificate_stops_delivery_and_names_what_was_expected(site, mo
     assert site.server.commands == []
 
 
-def test_a_certificate_that_is_good_again_is_told_although_the_login_is_refused(site, monkeypatch):
+def test_a_certificate_that_is_good_again_is_reported_although_the_login_is_refused(site, monkeypatch):
     connect, bad = imap.connect, [CertificateRefused("the expected name")]
 
     def refuse_once(*where):
@@ -719,7 +719,7 @@ def test_what_is_not_now_is_not_asked_for_at_once(site, patient, caplog):
     assert 2 * DAY_SECONDS - 60 <= oldest_waiting(site) <= 2 * DAY_SECONDS + 60
 
 
-def test_a_message_s_way_is_told_in_one_line(site, caplog):
+def test_a_message_s_way_is_logged_in_one_line(site, caplog):
     with caplog.at_level(logging.INFO):
         site.server.put(news(1))
         site.server.put(post("x", to="nobody@example.org", message_id="<2@exämple.com>"))
@@ -745,7 +745,7 @@ def test_deliveries_are_forgotten_after_a_time(site, monkeypatch):
 @pytest.mark.parametrize(
     "verb", ["CAPABILITY", "CREATE", "SELECT", "UID SEARCH", "UID FETCH", "UID MOVE", "IDLE", "STATUS"]
 )
-def test_a_connection_lost_anywhere_is_made_anew(site, verb):
+def test_a_connection_lost_anywhere_is_made_again(site, verb):
     lost = []
 
     def hang_up_twice(name, _arguments):
@@ -978,7 +978,7 @@ def test_a_message_that_is_gone_is_no_error(site):
     wait_until(lambda: len(site.mailman.taken) == 1)
 
 
-def test_a_message_that_is_listed_and_not_handed_out_is_no_secret_and_causes_no_haste(
+def test_a_message_that_is_listed_and_not_handed_out_is_reported_and_causes_no_haste(
     site, patient, caplog, monkeypatch
 ):
     site.set_intervals(message=Backoff(first=0.4, longest=900))
@@ -993,7 +993,7 @@ def test_a_message_that_is_listed_and_not_handed_out_is_no_secret_and_causes_no_
     wait_until(lambda: site.mailman.taken)
 
 
-def test_a_move_that_breaks_the_connection_leaves_no_message_in_hand_and_none_unsaid(site, caplog):
+def test_a_move_that_breaks_the_connection_leaves_no_message_unfinished_and_none_unlogged(site, caplog):
     def break_once(name, _arguments):
         if name == "UID MOVE":
             site.server.before = lambda *_: None

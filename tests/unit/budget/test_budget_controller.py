@@ -300,7 +300,7 @@ def test_many_messages_that_the_filter_refuses_do_not_stop_a_notice_for_long(wor
     assert confirmation not in world.postfix.messages
 
 
-def test_a_message_that_is_always_told_to_come_back_does_not_stop_the_others(world):
+def test_a_message_that_is_always_deferred_does_not_stop_the_others(world):
     poison = world.post(10)
     world.refuse(BUSY, poison)
     for _ in range(5):

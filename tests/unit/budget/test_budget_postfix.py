@@ -134,7 +134,7 @@ def test_a_message_that_is_gone_is_left_out(postfix):
     assert queue.unreadable == set()
 
 
-def test_a_message_that_cannot_be_read_is_left_out_and_told_once(postfix, caplog):
+def test_a_message_that_cannot_be_read_is_left_out_and_reported_once(postfix, caplog):
     spool, command = postfix
     for name in "ABC":
         queue_file(spool / "hold" / name)

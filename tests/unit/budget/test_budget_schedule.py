@@ -137,7 +137,7 @@ def foreseen(waiting, charges=(), now=0.0, start=None):
     return predict_releases(waiting, charges, LIMITS, now, now if start is None else start)
 
 
-def test_each_list_is_told_when_its_next_message_may_go():
+def test_the_next_release_of_each_list_is_reported():
     waiting = [post("1"), post("2"), post("3", list_address="b@example.org"), notice("4", "c@example.org")]
     full = [sent(150, "x@example.org"), Charge(100, "x@example.org", Kind.POST, spent_at=500)]
     # Of a, which had as little as b, the older post goes first. Room for the second of both comes with the next charge.
@@ -148,13 +148,13 @@ def test_each_list_is_told_when_its_next_message_may_go():
     }
 
 
-def test_a_list_whose_messages_were_refused_is_told_their_next_try_and_all_wait_for_a_pause_to_end():
+def test_the_next_release_of_refused_messages_is_their_next_try_and_all_wait_for_a_pause_to_end():
     waiting = [post("1", not_before=700), post("2", list_address="b@example.org")]
     assert foreseen(waiting) == {"b@example.org": 0, "a@example.org": 700}
     assert foreseen(waiting, start=800) == {"a@example.org": 800, "b@example.org": 800}
 
 
-def test_a_list_whose_turn_comes_after_many_others_is_told_nothing():
+def test_a_list_whose_turn_comes_after_many_others_has_no_next_release():
     waiting = [notice(f"{number:04}") for number in range(150)] + [post("9")]
     assert foreseen(waiting) == {"a@example.org": 0}
     many = [notice(f"{number:04}") for number in range(150)] + [post("9", list_address="b@example.org")]
@@ -185,7 +185,7 @@ histories = st.lists(
 @given(
     st.lists(messages, max_size=12, unique_by=lambda message: message.queue_id), histories, st.sampled_from([0, 2000])
 )
-def test_every_list_is_told_a_moment_that_comes(waiting, charges, start):
+def test_every_next_release_comes(waiting, charges, start):
     found = foreseen(waiting, charges, now=1000, start=1000 + start)
     assert found.keys() == {message.list for message in waiting}
     assert all(1000 + start <= moment < math.inf for moment in found.values())

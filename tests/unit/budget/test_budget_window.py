@@ -32,7 +32,7 @@ def test_a_charge_counts_until_its_window_is_over():
     assert used(history, LIMITS, now=1010.001) == 0
 
 
-def test_a_message_on_its_way_counts_for_ever():
+def test_a_message_on_its_way_counts_indefinitely():
     assert used([charge(100, spent_at=None)], LIMITS, now=1e9) == 100
 
 

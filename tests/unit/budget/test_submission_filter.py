@@ -132,7 +132,7 @@ def test_a_forwarded_message_is_looked_into():
     assert objections(message_from_bytes(outer.as_bytes()), 100, RULES)
 
 
-def test_a_message_that_is_too_large_is_told_by_how_much():
+def test_a_message_that_is_too_large_is_reported_with_the_excess():
     (reason,) = objections(message(), 2 * 1024 * 1024, RULES)
     assert "2.0 MB" in reason
     assert "0.9 MB" in reason

@@ -137,7 +137,7 @@ Some challenges have failed.
     assert refusal.value.names == [NAME]
 
 
-def test_an_unexpected_error_is_told_without_the_chatter():
+def test_an_unexpected_error_is_reported_without_the_chatter():
     said = """Saving debug log to /var/lib/listkit/acme/logs/letsencrypt.log
 An unexpected error occurred:
 Account "http://acme.example/my-account/1" not found.

@@ -126,7 +126,7 @@ def test_nothing_has_changed_once_the_web_server_has_it(store):
     assert not lifecycle.ensure(configuration, store, time.time()).changed
 
 
-def test_what_nginx_is_told_changes_without_a_new_certificate(store, authority, web_server, monkeypatch):
+def test_the_header_for_nginx_changes_without_a_new_certificate(store, authority, web_server, monkeypatch):
     put_issued(authority())
     lifecycle.renew(letsencrypt(), store, time.time())
     monkeypatch.setattr(certificate_store, "NGINX_TRUST", "# none\n")
@@ -410,7 +410,7 @@ class TestWhatCertbotLeftHalfWritten:
         assert status.wanted
         assert not status.temporary
 
-    def test_it_is_asked_for_anew(self, store, halves, answers, authority):
+    def test_it_is_requested_again(self, store, halves, answers, authority):
         answers.prepared.append(new := authority())
         assert lifecycle.renew(letsencrypt(), store, time.time()) == 0
         assert store.installed() == new
@@ -432,7 +432,9 @@ class TestAWebServerThatRefuses:
             assert lifecycle.renew(Configuration("selfsigned", NAMES), store, time.time()) == 0
         assert web_server.reloads == 1
 
-    def test_it_is_told_beside_the_authoritys_refusal(self, store, answers, web_server, places, monkeypatch, capsys):
+    def test_it_is_reported_beside_the_authoritys_refusal(
+        self, store, answers, web_server, places, monkeypatch, capsys
+    ):
         web_server.refuses = True
         answers.prepared.append(CertificateError("rateLimited"))
         monkeypatch.setattr(configuration, "CONFIGURATION", places / "certificate.json")

@@ -129,7 +129,7 @@ def test_without_a_token_the_summary_has_the_table_and_what_arrived(run):
     assert "needs 19 aliases" in said and "Mail arrives for 19 of 19 addresses." in said
 
 
-def test_the_run_goes_on_and_fails_at_its_end(run, api):
+def test_the_run_continues_and_fails_at_its_end(run, api):
     api.account.hostings[HOSTING].alias_limit = 4
     failed = run()
     assert failed.returncode == 2

@@ -83,7 +83,7 @@ def archive(tmp_path):
         server.shutdown()
 
 
-def test_ports_are_told_apart(open_port, closed_port, blocked_port):
+def test_ports_are_reported_apart(open_port, closed_port, blocked_port):
     assert readiness_info.unreachable("127.0.0.1", open_port, 5) is None
     assert "nothing listens there" in readiness_info.unreachable("127.0.0.1", closed_port, 5)
     assert "the cloud's security group" in readiness_info.unreachable("127.0.0.1", blocked_port, 0.2)

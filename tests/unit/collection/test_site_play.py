@@ -108,7 +108,7 @@ def test_a_wrong_value_stops_the_run_before_a_host_is_called(inventory, argument
     assert not inventory.host_was_called
 
 
-def test_what_an_ini_inventory_makes_of_values_is_told(inventory):
+def test_values_that_an_ini_inventory_changes_are_reported(inventory):
     settings = """\
 mail_password=12345678901
 mailman_password=the-web-password-1

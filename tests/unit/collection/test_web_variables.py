@@ -27,7 +27,7 @@ def test_right_values_pass(playbooks):
     assert run.returncode == 0, run.output
 
 
-def test_numbers_that_leave_no_room_are_told(playbooks):
+def test_numbers_that_leave_no_room_are_refused(playbooks):
     numbers = {name: 0 for name, option in OPTIONS.items() if option["type"] == "int" and name not in THE_OPERATORS}
     run = playbooks.run(VALIDATE, variables=VALUES | numbers)
     assert run.returncode == 2
@@ -53,7 +53,7 @@ def test_numbers_that_leave_no_room_are_told(playbooks):
         ("web_time_zone", "Europe", "is Europe, which this host doesn't know"),
     ],
 )
-def test_a_wrong_value_is_told(playbooks, name, wrong, problem):
+def test_a_wrong_value_is_refused(playbooks, name, wrong, problem):
     run = playbooks.run(VALIDATE, variables=VALUES | {name: wrong})
     assert run.returncode == 2
     assert f"{name} {problem}" in told(run), run.output

@@ -116,7 +116,7 @@ def certificate(name: str, days: int) -> tuple[str, str]:
         ("127.0.0.2", 30, "IP address mismatch"),
     ],
 )
-def test_certificates_that_are_not_valid_are_told_apart(tmp_path: Path, name: str, days: int, reason: str):
+def test_reasons_why_a_certificate_is_not_valid_are_distinguished(tmp_path: Path, name: str, days: int, reason: str):
     public, private = certificate(name, days)
     (tmp_path / "server.pem").write_text(public + private)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -76,7 +76,7 @@ def test_the_caller_of_sudo_owns_the_cache(monkeypatch):
     assert places.cache() == Path("~root/.cache/listkit-lab").expanduser()
 
 
-def test_a_failing_command_tells_what_it_said():
+def test_a_failing_command_reports_its_output():
     with pytest.raises(LabError, match=r"ended with 3:\nout\nerr"):
         run("sh", "-c", "echo out; echo err >&2; exit 3")
 
@@ -101,7 +101,7 @@ def test_a_long_wait_looks_less_and_less_often(monkeypatch):
     assert 1.9 < pauses[-1] < 2
 
 
-def test_waiting_on_a_host_goes_on_while_it_reboots(cache, monkeypatch):
+def test_waiting_on_a_host_continues_while_it_reboots(cache, monkeypatch):
     host = Host("mine", "mailman", "kit-trixie", 0, Network(0), cache / "mailman")
     statuses, commands_run = iter([255, 124, 0]), []
 

@@ -99,7 +99,7 @@ class TestPages:
             parser.feed(text)
             assert (parser.open, parser.loaded) == ([], []), name
 
-    def test_a_canary_that_is_lost_is_told(self, publish):
+    def test_a_canary_that_is_lost_is_reported(self, publish):
         assert "has not come back" in publish(own(OK, canary=LastCanary(NOW - 60, None)))["public/en"]
         assert "test message" not in publish(own(OK))["public/en"]
 

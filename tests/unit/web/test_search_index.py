@@ -53,7 +53,7 @@ def site(monkeypatch):
     return site
 
 
-def test_the_difference_is_told_in_both_directions_and_the_newest_missing_post_comes_first():
+def test_the_difference_is_reported_in_both_directions_and_the_newest_missing_post_comes_first():
     found = search_index.compare(stored=[1, 4, 9_000, 3], indexed=[3, 2, 10_000])
     assert found == search_index.Difference(missing=(9_000, 4, 1), surplus=(2, 10_000))
     assert search_index.compare([], []) == search_index.Difference((), ())
