@@ -33,7 +33,8 @@ CREATE DATABASE mailman3web OWNER "www-data" TEMPLATE template0 ENCODING 'UTF8';
 
 def up(deployment: Deployment) -> None:
     """Make the service, its names and its authority, and write what the operator adds to the inventory."""
-    deployment.lab.add({"postgresql": "kit-trixie"})
+    # Not newer than the host's pg_dump, which makes the backups.
+    deployment.lab.add({"postgresql": "kit-bookworm"})
     host = deployment.lab.host("postgresql")
     place = deployment.lab.directory / "postgresql"
     _serve(host, *certificates.make(place, NAME))

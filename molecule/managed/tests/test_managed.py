@@ -7,6 +7,8 @@ from e2e import playbook
 from lab import Host
 from managed_database import OTHER_NAME, PASSWORD
 
+AS_SUPERUSER = "cd / && runuser -u postgres -- psql -qAt"
+MAY_CREATE = 'ALTER ROLE list CREATEDB; ALTER ROLE "www-data" CREATEDB;'
 CLIENTS = "SELECT DISTINCT usename, ssl FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE usename <> 'postgres'"
 
 
@@ -21,8 +23,22 @@ def test_there_is_no_postgresql_on_the_host(machine):
 
 def test_mailman_and_the_web_interface_use_the_service_through_tls(deployment: Deployment):
     database = deployment.lab.host("postgresql")
-    clients = database.run("cd / && runuser -u postgres -- psql -qAt", stdin=CLIENTS).split()
+    clients = database.run(AS_SUPERUSER, stdin=CLIENTS).split()
     assert sorted(clients) == ["list|t", "www-data|t"]
+
+
+def test_the_databases_are_backed_up_and_the_backup_is_proven_where_the_service_allows_it(
+    deployment: Deployment, node: Host
+):
+    database = deployment.lab.host("postgresql")
+    node.run("systemctl start listkit-backup && listkit backup verify --all")
+    refused = node.try_run("listkit backup drill")
+    assert refused.returncode == 1 and "docs/runbooks/backup.md#the-drill-with-a-managed-postgresql" in refused.stderr
+    try:
+        database.run(AS_SUPERUSER, stdin=MAY_CREATE)
+        assert "can be restored" in node.run("listkit backup drill")
+    finally:
+        database.run(AS_SUPERUSER, stdin=MAY_CREATE.replace("CREATEDB", "NOCREATEDB"))
 
 
 def test_nobody_else_reads_the_databases_password(node: Host, machine):
