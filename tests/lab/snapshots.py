@@ -23,7 +23,7 @@ def take(lab: Lab, key: str) -> None:
     """Keep the lab as it is under this key; its hosts reboot. Older snapshots of it that nothing uses are removed."""
     target = _directory(lab.name, key)
     partial = target.with_name(f"{target.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(partial, ignore_errors=True)  # it is there only if an earlier attempt was interrupted
     hosts = lab.hosts
     with ThreadPoolExecutor() as pool:
         list(pool.map(Host.stop, hosts.values()))

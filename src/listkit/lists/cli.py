@@ -104,7 +104,7 @@ def rename_list(options: argparse.Namespace) -> None:
     _copy_texts(old, new)
     if _exists(rest, old):
         rest.post_json(f"plugins/listkit/renaming/{_list_id(old)}", {"to": new})
-    shutil.rmtree(TEMPLATES / _list_id(old), ignore_errors=True)
+    shutil.rmtree(TEMPLATES / _list_id(old), ignore_errors=True)  # most lists have no texts of their own
     _rename_archive(old, new)
     print(_remaining_steps(old, new))
 

@@ -48,4 +48,4 @@ def publish(site: str, own: Report, others: list[Part]) -> None:
 
 def withdraw() -> None:
     """Remove the pages of a site that has none any more."""
-    shutil.rmtree(ROOT, ignore_errors=True)
+    shutil.rmtree(ROOT, ignore_errors=True)  # most sites never had any

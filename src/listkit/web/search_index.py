@@ -172,7 +172,7 @@ def compact() -> None:
     path = _path()
     new, old = path.with_name(f"{path.name}.new"), path.with_name(f"{path.name}.old")
     for leftover in (new, old):
-        shutil.rmtree(leftover, ignore_errors=True)
+        shutil.rmtree(leftover, ignore_errors=True)  # it is there only if an earlier attempt was interrupted
     # It is missing if an earlier attempt ended between the two names.
     create(path)
     database = xapian.Database(str(path))

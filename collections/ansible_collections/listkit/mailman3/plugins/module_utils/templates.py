@@ -125,7 +125,7 @@ class Templates:
     def remove_all(self) -> None:
         """Remove every template. Mailman would give those of a removed list to a new list with its address."""
         self._api.delete(self._uris)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)  # most lists have no texts of their own
 
     def _set(self, templates: Mapping[str, Template]) -> None:
         uris = {}
