@@ -73,10 +73,14 @@ class Measured:
 
     def backup(self, *options: str) -> Cost:
         """Make a backup; return what it added to the repository."""
+        before = self._stored()
         lasted = self.run(" ".join(("listkit backup now --accept-smaller", *options)))
         made = json.loads(self._host.run(f"cat {RECORD}"))["made"]
         self.pause_seconds = max(self.pause_seconds, made["pause_seconds"])
-        return Cost(lasted.seconds, made["stored_bytes"])
+        return Cost(lasted.seconds, self._stored() - before)
+
+    def _stored(self) -> int:
+        return int(self._host.run(f"mkdir -p {REPOSITORY} && du -sb {REPOSITORY} | cut -f1"))
 
     def plain(self) -> Cost:
         """Do what a guide says: dump everything, and pack the files."""

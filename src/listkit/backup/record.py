@@ -17,7 +17,7 @@ PATH = STATE / NAME
 class Made:
     """A backup: when its state is of, where it is, its name there, sizes in bytes, and durations in seconds.
 
-    stored_bytes: by how much the repository grew.
+    stored_bytes: by how much the repository grew, as `repository.Stored` has it.
     """
 
     time: float

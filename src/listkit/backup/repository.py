@@ -63,7 +63,10 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Stored:
-    """What `Repository.store` has stored: all the bytes of the backup, and those that the repository lacked."""
+    """What `Repository.store` has stored: all the bytes of the backup, and by how many the repository grew.
+
+    Debian 12's restic counts the latter before it compresses them.
+    """
 
     snapshot: str
     total_bytes: int
@@ -130,7 +133,8 @@ class Repository:
         what = ["--host", host, "--tag", TAG, "--time", moment, "--one-file-system", str(directory)]
         lines = self._restic("backup", "--json", *same, *what).splitlines()
         summary = next(message for message in map(json.loads, lines) if message.get("message_type") == "summary")
-        return Stored(summary["snapshot_id"][:SHORT], summary["total_bytes_processed"], summary["data_added"])
+        grown = summary.get("data_added_packed", summary["data_added"])
+        return Stored(summary["snapshot_id"][:SHORT], summary["total_bytes_processed"], grown)
 
     def read(self, snapshot: str, path: Path) -> str:
         """Return the content of one small file of a backup."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import os
 import re
 import socket
@@ -221,6 +222,15 @@ def test_ssh_logs_in_with_the_kits_key_and_known_host(place: str, login: str):
 
 def test_s3_is_asked_with_paths_and_not_with_names_of_buckets():
     assert [*_options("s3:https://s3.example.org/bucket", Path("/"))] == ["-o", "s3.bucket-lookup=path"]
+
+
+@pytest.mark.parametrize(("told", "grown"), [({}, 900), ({"data_added_packed": 300}, 300)])
+def test_the_growth_of_the_repository_is_that_of_its_files_if_restic_tells_it(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, told: dict[str, int], grown: int
+):
+    summary = {"message_type": "summary", "snapshot_id": "1234abcdef", "total_bytes_processed": 900, "data_added": 900}
+    monkeypatch.setattr(repository, "_restic", lambda *_words, **_options: json.dumps(summary | told))
+    assert repository.store(Path("/srv"), "lists.example.org", 0).stored_bytes == grown
 
 
 def test_an_error_in_json_is_shown_as_text(repository: Repository):
