@@ -26,6 +26,7 @@ COMMANDS = {
     "repost": Command("listkit.trace.cli", "have the bridge deliver a message again", "repost"),
     "restart": Command("listkit.restart", "restart services that run files which an update has replaced"),
     "trace": Command("listkit.trace.cli", "follow a message through the site"),
+    "trace-server": Command("listkit.trace.cli", "follow messages for another host of the site (for systemd)", "serve"),
     "upgrade": Command("listkit.upgrade.cli", "upgrade this host from Debian 12 to 13 (for Ansible)"),
     "version": Command("listkit.version", "show the version; with --json, also Debian's packages"),
     "web": Command("listkit.web.cli", "manage the web interface and its archive"),

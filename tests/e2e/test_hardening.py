@@ -148,6 +148,8 @@ limits = {line.split()[0]: 25 for line in running.splitlines()}
 limits |= {line.split()[0].replace("@.", "@daily."): 20 for line in own.splitlines()}
 # It reads every file, pauses processes, and becomes the databases' users: that alone counts 1.0.
 limits |= {unit: 30 for unit in limits if unit.startswith("listkit-backup")}
+# It becomes Postfix's user to change the queue, and logs in to the mailbox.
+limits |= {unit: 24 for unit in limits if unit.startswith("listkit-trace")}
 # It looks at all that root sees, and at the clock.
 limits |= {unit: 33 for unit in limits if unit.startswith("listkit-alert")}
 assert len(limits) > 2, limits

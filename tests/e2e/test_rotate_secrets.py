@@ -17,6 +17,7 @@ OF_EVERY_SITE = ("archiver_key", "django_secret_key", "rest_password")
 OF_A_SPLIT_SITE = (
     "database_core_password",
     "database_web_password",
+    "trace_key",
     "tunnel_core_database",
     "tunnel_core_web",
     "tunnel_web_database",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 
 import pytest
 
@@ -26,8 +27,11 @@ def copies(stand_in: StandIn, address: str, about: str) -> int:
     return sum(about in mail["Subject"] for mail in stand_in.received(address))
 
 
+@pytest.mark.split
 @pytest.mark.every_release("core")
 def test_a_post_is_followed_to_its_reader_and_one_that_is_held_is_found(mailing_list: MailingList):
+    # On a split site, the host of the web interface asks that of core.
+    web = mailing_list.site.web
     host, author, stranger, reader = mailing_list.site.host, person("author"), person("stranger"), person("reader")
     about = subject()
     mailing_list.add(author, reader)
@@ -37,8 +41,8 @@ def test_a_post_is_followed_to_its_reader_and_one_that_is_held_is_found(mailing_
     # Its sender hears it before Postfix logs it.
     accepted = f"accepted by the provider for .*{reader}"
     host.wait_until(f"listkit trace {reader} | grep -q '{accepted}'", "the answer in the log", DELIVERY_SECONDS)
-    for text in (posted["Message-ID"], author, reader, about.lower()):
-        message = trace(host, text, about)
+    for asked, text in ((host, posted["Message-ID"]), (web, author), (host, reader), (web, about.lower())):
+        message = trace(asked, text, about)
         assert message["message_id"] == posted["Message-ID"]
     said = [f"{event['component']}: {event['text']}" for event in message["events"]]
     for part in (
@@ -58,20 +62,34 @@ def test_a_post_is_followed_to_its_reader_and_one_that_is_held_is_found(mailing_
     [waiting] = [event["text"] for event in message["events"] if event["waiting"]]
     assert waiting.startswith(f"waits for a moderator of {mailing_list.address}: ")
 
-    assert host.try_run("listkit trace nothing@example.test").returncode == 1
+    assert [one.try_run("listkit trace nothing@example.test").returncode for one in (host, web)] == [1, 1]
 
     # Both of the author's posts match.
     mailing_list.post(author, another := subject())
     mailing_list.arrives(reader, another)
-    refused = host.try_run(f"listkit release {author}")
+    refused = web.try_run(f"listkit release {author}")
     assert refused.returncode == 1 and "name one by its Message-ID" in refused.stdout
-    host.run(f"listkit release '{held}'")
+    web.run(f"listkit release '{held}'")
     mailing_list.arrives(reader, held)
-    host.run(f"listkit repost '{posted['Message-ID']}'")
+    web.run(f"listkit repost '{posted['Message-ID']}'")
     stand_in = mailing_list.deployment.stand_in
     stand_in.wait_for_mail(reader, where=lambda mail: copies(stand_in, reader, about) == 2)
 
     mailing_list.post(stranger, unwanted := subject())
     stand_in.wait(mailing_list.held, "the post to be held", DELIVERY_SECONDS)
-    host.run(f"listkit discard '{unwanted}'")
+    web.run(f"listkit discard '{unwanted}'")
     assert mailing_list.held() == []
+
+
+@pytest.mark.split
+def test_a_message_on_hold_is_deleted_from_the_host_of_the_web_interface(mailing_list: MailingList):
+    site, message_id = mailing_list.site, f"<{secrets.token_hex(4)}@on-hold.test>"
+    found = f"listkit trace '{message_id}' | grep -q 'waits (hold)'"
+    site.host.run("systemctl stop listkit-budget")
+    try:
+        site.host.run(f"sendmail {person()}", stdin=f"Subject: On hold\nMessage-ID: {message_id}\n\nx\n")
+        site.web.wait_until(found, "the message on hold", DELIVERY_SECONDS)
+        assert ": deleted" in site.web.run(f"listkit discard '{message_id}'")
+        assert site.host.try_run(found).returncode
+    finally:
+        site.host.run("systemctl start listkit-budget")

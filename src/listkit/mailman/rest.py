@@ -30,8 +30,15 @@ class Root:
 
         return Renaming.find(segments), []
 
+    def trace(self, context, segments):
+        """`trace`"""
+        from listkit.mailman.tracing import Trace
+
+        return Trace(), []
+
     # As `mailman.rest.helpers.child` does.
     renaming.__matcher__ = "renaming"  # type: ignore[attr-defined]  # Mailman looks it up on the function
     members.__matcher__ = "members"  # type: ignore[attr-defined]  # Mailman looks it up on the function
     report.__matcher__ = "report"  # type: ignore[attr-defined]  # as above
     person.__matcher__ = "person"  # type: ignore[attr-defined]  # as above
+    trace.__matcher__ = "trace"  # type: ignore[attr-defined]  # as above

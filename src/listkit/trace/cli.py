@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from listkit.trace import deciding, report
+from listkit.trace import deciding, remote, report, serving
 from listkit.trace.event import Query
 from listkit.trace.place import Place
 from listkit.trace.sources import sources
@@ -31,6 +31,8 @@ def main(argv: list[str]) -> int:
     if cause := _problem("trace"):
         print(cause, file=sys.stderr)
         return UNKNOWN
+    if not CORE.exists():
+        return remote.ask("trace", argv)
     query = Query(options.text)
     found = _search(query, options.days, options.most)
     print(report.as_json(found) if options.json else "\n".join(report.as_text(found, query)))
@@ -60,6 +62,12 @@ def repost(argv: list[str]) -> int:
     return _decide("repost", description, deciding.repost, argv)
 
 
+def serve(_argv: list[str]) -> int:
+    """Run these commands for another host of the site; return the exit status."""
+    serving.serve_systemd({"trace": main, "release": release, "discard": discard, "repost": repost})
+    return 0
+
+
 def _decide(name: str, description: str, decision: Callable[[Place], str], argv: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog=f"listkit {name}",
@@ -71,6 +79,8 @@ def _decide(name: str, description: str, decision: Callable[[Place], str], argv:
     if cause := _problem(name):
         print(cause, file=sys.stderr)
         return deciding.FAILED
+    if not CORE.exists():
+        return remote.ask(name, argv)
     query = Query(options.text)
     found = _search(query, options.days, MOST)
     for failure in found.failures:
@@ -86,8 +96,11 @@ def _problem(command: str) -> str:
     """Return why messages can't be followed by this user, or on this host; empty if they can."""
     if os.geteuid():
         return f"only root can read the logs: `sudo listkit {command} …`"
-    if not CORE.exists():
-        return f"Mailman's core does not run on this host; run `listkit {command}` on the core's host"
+    if not CORE.exists() and not remote.KEY.exists():
+        return (
+            f"Mailman's core does not run on this host, which can't ask it; run `listkit {command}` on the core's host,"
+            " or on that of the web interface"
+        )
     return ""
 
 

@@ -72,7 +72,7 @@ def test_a_host_gets_only_the_secrets_that_it_needs():
     components = topology.components_of(SPLIT, ADDRESSES, "a")
     assert topology.needed_secrets(components, "a") == []
     assert topology.needed_secrets(components, "b") == [
-        {"host": "a", "names": ["rest_password", "archiver_key", "tunnel_core_web"]}
+        {"host": "a", "names": ["rest_password", "archiver_key", "trace_key", "tunnel_core_web"]}
     ]
     assert topology.needed_secrets(components, "c") == [
         {"host": "a", "names": ["database_core_password", "tunnel_core_database"]},

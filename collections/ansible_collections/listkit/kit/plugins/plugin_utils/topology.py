@@ -67,6 +67,7 @@ CONNECTIONS = (
 SHARED = (
     Shared("rest_password", CORE, WEB),
     Shared("archiver_key", CORE, WEB),
+    Shared("trace_key", CORE, WEB),
     Shared("database_core_password", CORE, DATABASE),
     Shared("database_web_password", WEB, DATABASE),
     Shared("tunnel_core_web", CORE, WEB),
