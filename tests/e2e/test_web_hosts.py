@@ -28,6 +28,12 @@ url = general["base_url"].rstrip("/") + "/api/mailman/urls?" + urllib.parse.urle
 request = urllib.request.Request(url, headers={"Authorization": "Token " + general["api_key"]})
 print(urllib.request.urlopen(request, timeout=60).read().decode())
 """
+_WELCOME = """
+from mailman.interfaces.template import ITemplateLoader
+from zope.component import getUtility
+for code in ("en", "fr"): print(getUtility(ITemplateLoader).get("list:user:notice:welcome", m, language=code))
+
+"""
 _TAKE_OUT = """
 def act(fqdn, mail_domain):
     from django.contrib.sites.models import Site
@@ -75,13 +81,13 @@ def second(deployment: Deployment, release: str, site: Site) -> Iterator[Second]
     """The host with a second web host; afterwards it is what it was."""
     made = Second(site)
     variables = {"mailman_web_hosts": {made.domain: made.fqdn}, "fqdn_former": [former_name(site)]}
-    playbook.deploy(deployment, release, "--tags", "web,certificate", **variables)
+    playbook.deploy(deployment, release, "--tags", "core,web,certificate", **variables)
     rest.call(site, "POST", "domains", mail_host=made.domain)
     try:
         yield made
     finally:
         rest.call(site, "DELETE", f"domains/{made.domain}")
-        playbook.deploy(deployment, release, "--tags", "web,certificate")
+        playbook.deploy(deployment, release, "--tags", "core,web,certificate")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +106,12 @@ def letter(site: Site, second: Second) -> Iterator[str]:
 
 def test_one_certificate_has_all_names(site: Site, second: Second):
     assert parse(WebSite.of(site).certificate.encode()).names == {site.fqdn, second.fqdn, former_name(site)}
+
+
+def test_the_welcome_message_of_a_list_names_its_own_web_host(site: Site, second: Second, letter: str):
+    for address, fqdn in ((letter, second.fqdn), (f"members@{site.domain}", site.fqdn)):
+        texts = site.host.run(f"mailman shell -l {address} 2>&1", stdin=_WELCOME)
+        assert texts.count(f"  https://{fqdn}/\n") == 2, texts
 
 
 @pytest.mark.usefixtures("second")
