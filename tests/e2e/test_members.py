@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import secrets
 import shlex
 import time
 
@@ -109,6 +111,77 @@ def test_the_modules_do_what_they_predict_and_send_no_mail(deployment, release, 
     assert "failed=0" in output, output
     (welcome,) = mail_of(noisy_list, dora)
     assert welcome.startswith("Welcome to the") and mail_of(noisy_list, owner, ben) == []
+
+
+def module(name: str, register: str, /, **options: object) -> dict:
+    """A task that runs a module of the collection. It may fail, and predicts in check mode if it is called so."""
+    return {
+        f"listkit.mailman3.{name}": options,
+        "register": register,
+        "check_mode": register == "predicted",
+        "ignore_errors": register == "refused",
+    }
+
+
+@pytest.mark.every_release("core")
+def test_each_module_creates_changes_predicts_and_removes(deployment, release, tmp_path):
+    domain = f"m{secrets.token_hex(3)}.test"
+    address, footer = f"news@{domain}", "list:member:regular:footer"
+    people = [f"p{number}@{domain}" for number in range(12)]
+    of_list = {"list": address}
+    text = {**of_list, "name": footer, "templates_directory": TEMPLATES}
+    rule = {**of_list, "header": "X-Spam-Flag", "pattern": "yes"}
+    steps = [
+        (
+            "domain",
+            {"name": domain, "description": "One"},
+            {"name": domain, "description": "Two", "owners": people[:1]},
+        ),
+        (
+            "mailing_list",
+            {"name": address, "owners": people[:1], "settings": {"advertised": False}},
+            {"name": address, "description": "News", "settings": {"max_message_size": 99}, "bans": [f"eve@{domain}"]},
+        ),
+        ("ban", {**of_list, "addresses": ["^.*@spam[.]example$"]}, {**of_list, "addresses": [f"mallory@{domain}"]}),
+        ("header_match", {**rule, "action": "hold"}, {**rule, "action": "discard"}),
+        ("template", {**text, "content": "One\n"}, {**text, "content": "Two\n"}),
+        ("members", {**of_list, "members": {"entries": people}}, {**of_list, "moderators": {"entries": people[:2]}}),
+    ]
+    tasks = []
+    for name, first, second in steps:
+        tasks += (module(name, register, **first) for register in ("predicted", "made", "again"))
+        tasks.append(
+            playbook.expectation("predicted is changed and predicted.diff == made.diff", "again is not changed")
+        )
+        tasks += (module(name, register, **second) for register in ("changed", "again"))
+        tasks.append(playbook.expectation("changed is changed", "again is not changed"))
+    few = {"members": {"entries": people[:4], "state": "exact"}}
+    nowhere = {"api_url": "http://127.0.0.1:9/3.1", "api_wait": 0}
+    refusals = [
+        ("members", {**of_list, **few}, "8 of 12 members (67 %) would be removed, more than 25 %"),
+        ("members", {**of_list, "members": {"entries": ["ana@"]}}, "entries[#1]: 'ana@' is not a full e-mail address"),
+        ("members", {"list": f"none@{domain}", **few}, f"none@{domain}: there is no such list"),
+        ("mailing_list", {"name": address, "settings": {"max_mesage_size": 9}}, "max_message_size"),
+        ("mailing_list", {"name": address, "state": "absent"}, "would remove 12 members and 0 held messages"),
+        ("mailing_lists_info", nowhere, "answer at http://127.0.0.1:9/3.1: "),
+        ("mailing_lists_info", nowhere, "look at systemctl status mailman3"),
+    ]
+    for name, options, reason in refusals:
+        tasks.append(module(name, "refused", **options))
+        tasks.append(playbook.expectation("refused is failed", f"{json.dumps(reason)} in refused.msg"))
+    tasks += [
+        module("members_info", "people", **of_list),
+        module("mailing_lists_info", "found"),
+        playbook.expectation(
+            "people.rosters.members | length == 12", f"{address!r} in found.lists | map(attribute='name')"
+        ),
+        *(module("mailing_list", register, name=address, state="absent", force=True) for register in ("gone", "again")),
+        playbook.expectation("gone is changed", "again is not changed"),
+        *(module("domain", register, name=domain, state="absent") for register in ("gone", "again")),
+        playbook.expectation("gone is changed", "again is not changed"),
+    ]
+    output = playbook.run_tasks(deployment, release, tmp_path, *tasks)
+    assert "failed=0" in output, output[-4000:]
 
 
 def members(mailing_list: MailingList, command: str, people: str = "", *options: str):
