@@ -1,7 +1,6 @@
 """The command runs as the user that the database knows, and refuses in words what it can't do."""
 
 import os
-import pwd
 from types import SimpleNamespace
 
 import pytest
@@ -10,23 +9,20 @@ from test_archive_importing import CASES, FakeArchive
 from listkit.archive import cli, store
 from listkit.archive.importing import Import
 from listkit.web import search_index
-
-WEB_USER = SimpleNamespace(pw_uid=33, pw_gid=33, pw_dir="/var/www")
+from listkit.web.user import NotAllowed
 
 
 @pytest.fixture
-def calls(monkeypatch):
-    """What was asked of the system, in order."""
-    calls = []
-    monkeypatch.setattr(pwd, "getpwnam", lambda name: WEB_USER)
-    monkeypatch.setenv("HOME", "/root")
-    for name in ("setgroups", "setgid", "setuid", "execv"):
-        monkeypatch.setattr(os, name, lambda *arguments, name=name: calls.append((name, *arguments)))
-    return calls
+def web_user(monkeypatch):
+    """The command runs as the user that the database knows already."""
+    monkeypatch.setattr(cli, "become_web_user", lambda: None)
 
 
-def test_another_user_is_refused(calls, monkeypatch, capsys):
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+def test_another_user_is_refused(monkeypatch, capsys):
+    def refuse():
+        raise NotAllowed("run it as root or www-data")
+
+    monkeypatch.setattr(cli, "become_web_user", refuse)
     assert cli.main(["status"]) == 2
     assert "run it as root or www-data" in capsys.readouterr().err
 
@@ -40,9 +36,8 @@ def test_another_user_is_refused(calls, monkeypatch, capsys):
     ],
 )
 def test_what_cannot_be_imported_is_refused_before_django_is_loaded(
-    calls, monkeypatch, capsys, tmp_path, arguments, problem
+    web_user, monkeypatch, capsys, tmp_path, arguments, problem
 ):
-    monkeypatch.setattr(os, "geteuid", lambda: 33)
     monkeypatch.setattr(os, "nice", lambda increment: 0)
     monkeypatch.setattr(cli, "_load_django", lambda: pytest.fail("Django was loaded"))
     assert cli.main(["import", *arguments, str(tmp_path)]) == 2
@@ -53,7 +48,7 @@ class TestAnImport:
     """What becomes of an import, with Mailman, the database and the search index replaced."""
 
     @pytest.fixture
-    def host(self, monkeypatch):
+    def host(self, web_user, monkeypatch):
         """Lists by address; `missing`: how many posts the index lacks; `ended`: whether each list's import was."""
         host = SimpleNamespace(lists={"a@example.org": FakeArchive()}, missing=300, ended=[])
 
@@ -68,9 +63,7 @@ class TestAnImport:
             host.missing = max(0, host.missing - most)
             return host.missing
 
-        monkeypatch.setattr(os, "geteuid", lambda: 33)
         monkeypatch.setattr(os, "nice", lambda increment: 0)
-        monkeypatch.setattr(pwd, "getpwnam", lambda name: WEB_USER)
         monkeypatch.setattr(cli, "_load_django", lambda: None)
         monkeypatch.setattr(store, "ListArchive", ListArchive)
         monkeypatch.setattr(search_index, "update", update)
