@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterator
 
 import pytest
@@ -16,6 +17,7 @@ from lab import Host
 
 pytestmark = [pytest.mark.lab, pytest.mark.one_release, pytest.mark.same_site]
 
+VARIABLES = {"canary_interval": 600, "alert_to": "https://alerts.test/hook", "status_page": True}
 UNITS = "listkit-canary.timer listkit-alert.timer"
 FILES = (
     "/etc/listkit/canary.json /etc/listkit/alert.json /etc/listkit/secrets/alert_* /etc/listkit/check.d/canary.json"
@@ -25,6 +27,7 @@ FILES = (
 )
 PAGES = "/var/lib/listkit/status-pages"
 STARTED_WITHIN_SECONDS = 120
+FIRST_CHECK_SECONDS = 200
 _ASK_FOR_DETAILS = """
 def act(fqdn):
     statuses = []
@@ -56,8 +59,7 @@ def host(deployment: Deployment, release: str) -> Iterator[Host]:
     deployment.stand_in.add_list_aliases(site.mailbox, "canary")
     site.host.run(f"cp -a {DECLARED} /var/cache/lists.json")
     try:
-        variables = {"canary_interval": 600, "alert_to": "https://alerts.test/hook", "status_page": True}
-        playbook.deploy(deployment, release, "--tags", "lists,canary,alert", **variables)
+        playbook.deploy(deployment, release, "--tags", "lists,canary,alert", **VARIABLES)
         # Nothing is due while the tests run, and nothing runs: the timer has been due at once.
         site.host.run("systemctl stop listkit-alert.timer listkit-alert.service")
         site.host.run("systemctl reset-failed listkit-alert.service")
@@ -179,3 +181,28 @@ def test_the_status_page_shows_visitors_whether_it_works_and_administrators_why_
             lambda page: page.status == 200,
         )
     assert "mailman3-web.service" in superuser.get("/mailman3/status/", **{"Accept-Language": "en"}).text
+
+
+def test_an_ordinary_deploy_and_a_reboot_send_no_alert(host: Host, received: str, deployment: Deployment, release: str):
+    # The timer is due at once.
+    stop_the_run = "systemctl stop listkit-alert.service && systemctl reset-failed 'listkit-alert.*'"
+    host.run(f"systemctl start listkit-alert.timer && {stop_the_run}")
+    host.wait_until("listkit check", "a site without a failure", FIRST_CHECK_SECONDS)
+    host.run(f"listkit alert run --confirm 0; : > {received}")
+    # As after an update of the kit, all services restart.
+    host.run("echo >> /usr/local/lib/listkit/listkit.pyz")
+    loop = f"alert-loop-{secrets.token_hex(3)}"
+    host.run(f"systemd-run --quiet --unit={loop} sh -c 'while :; do listkit alert run; done'")
+    try:
+        playbook.deploy(deployment, release, **VARIABLES)
+        said = host.run(f"journalctl -q -o cat _SYSTEMD_UNIT={loop}.service")
+    finally:
+        host.run(f"systemctl stop {loop} listkit-alert.timer; {stop_the_run}")
+    # From some task on, an alert had nowhere to go, which the program would say.
+    assert host.run(f"cat {received}") == "" and "was not sent" not in said
+    assert host.try_run("test -e /run/listkit-deployment").returncode
+
+    host.reboot()
+    host.wait_until("listkit check", "the site to work after a boot, before the regular checks", FIRST_CHECK_SECONDS)
+    host.run(f"systemctl stop listkit-alert.timer; {stop_the_run}")
+    assert host.run("cat /var/lib/listkit/alert/reported.json").strip() == "[]"
