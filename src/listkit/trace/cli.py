@@ -62,8 +62,10 @@ def repost(argv: list[str]) -> int:
     return _decide("repost", description, deciding.repost, argv)
 
 
-def serve(_argv: list[str]) -> int:
+def serve(argv: list[str]) -> int:
     """Run these commands for another host of the site; return the exit status."""
+    description = "Follow messages, and decide on them, for another host of the site (for systemd)."
+    argparse.ArgumentParser(prog="listkit trace-server", description=description).parse_args(argv)
     serving.serve_systemd({"trace": main, "release": release, "discard": discard, "repost": repost})
     return 0
 
