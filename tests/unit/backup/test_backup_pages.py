@@ -18,7 +18,7 @@ from listkit.backup.repository import Repository
 
 RUNBOOKS = Path(__file__).resolve().parents[3] / "docs/runbooks"
 ROOT = RUNBOOKS.parents[1]
-NAMES = ("backup.md", "restore.md", "restore-list.md")
+NAMES = ("backup.md", "restore.md", "restore-list.md", "lost-host.md")
 PAGES = {name: (RUNBOOKS / name).read_text() for name in NAMES}
 PLAYS = sorted(set(re.findall(r"ansible-playbook ([^`\n]+)", "".join(PAGES.values()))))
 DISK = (RUNBOOKS / "disk.md").read_text()
