@@ -256,7 +256,7 @@ def print_status(options: argparse.Namespace) -> int:
 
     # The rest of Django takes most of a second to load.
     setup.choose_settings()
-    jobs = {"jobs": job_backlog.waiting()}
+    jobs = {"jobs": {**job_backlog.waiting(), "running": bool(job_backlog.processes())}}
     try:
         found = search_index.difference()
     except search_index.IndexDamaged as error:

@@ -11,14 +11,15 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from listkit import __version__
-from listkit.backup import databases, files, pause, record
+from listkit.backup import databases, freeze, pause, record
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
 from listkit.backup.errors import BackupError
+from listkit.backup.freeze import Moment
 from listkit.backup.manifest import Manifest, shrunk
 from listkit.backup.record import Failure, Made, Record
 from listkit.backup.repository import NoRepository, Repository, Stored
@@ -28,16 +29,6 @@ STAGING = STATE / "staging"
 ROOM_BYTES = 256 * 1024**2
 """What stays free on the disk."""
 DEBIAN_VERSION = Path("/etc/debian_version")
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When everything was as the backup has it, and how long mail was paused for that, in seconds."""
-
-    time: float
-    pause_seconds: float
-    idle: bool
-    snapshots: dict[str, str]
 
 
 def back_up(
@@ -112,33 +103,22 @@ def _collect(configuration: Configuration, directory: Path) -> tuple[Moment, dic
     with ExitStack() as sessions:
         opened = {name: sessions.enter_context(Session(database)) for name, database in configuration.databases.items()}
         require_room(directory, sum(map(databases.size, opened.values())))
-        moment = _freeze(opened, directory / files.FILES)
+        # While none of them runs, what waits stays where it is.
+        idle = not pause.control_groups(pause.CARRIERS)
+        with freeze.frozen() as moment:
+            snapshots = {name: session.freeze() for name, session in opened.items()}
         (directory / "databases").mkdir()
         sizes = {
-            name: databases.dump(database, moment.snapshots[name], dump_path(directory, name))
+            name: databases.dump(database, snapshots[name], dump_path(directory, name))
             for name, database in configuration.databases.items()
         }
         counts = {
             what: count for name, session in opened.items() for what, count in databases.counts(name, session).items()
         }
     debian = DEBIAN_VERSION.read_text().strip()
-    manifest = Manifest(moment.time, configuration.site, __version__, debian, moment.idle, counts, sizes)
+    manifest = Manifest(moment.time, configuration.site, __version__, debian, idle, counts, sizes)
     manifest.write(directory)
     return moment, sizes
-
-
-def _freeze(sessions: dict[str, Session], target: Path) -> Moment:
-    """Note what the databases hold, and copy the files, while nothing changes."""
-    idle = not pause.control_groups(pause.CARRIERS)
-    started = time.monotonic()
-    with pause.paused():
-        now = time.time()
-        snapshots = {name: session.freeze() for name, session in sessions.items()}
-        files.copy((*files.STATE, *files.OUTGOING), target)
-    seconds = time.monotonic() - started
-    # The playbook changes these, not mail.
-    files.copy(files.CONFIGURATION, target)
-    return Moment(now, seconds, idle, snapshots)
 
 
 def dump_path(directory: Path, name: str) -> Path:

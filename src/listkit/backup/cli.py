@@ -6,7 +6,8 @@
     listkit backup drill                    restore the newest backup into scratch databases, and compare
     listkit backup probe                    try whether the storage lets this host remove a backup
     listkit backup forget                   remove backups older than backup_keep; the storage must allow it
-    listkit backup resume                   let mail flow again that a killed backup has paused (systemd does it)
+    listkit backup freeze                   copy all files while mail is paused (systemd does it)
+    listkit backup resume                   let mail flow again that a killed `freeze` has paused (systemd does it)
     listkit backup restore                  bring the state back; playbooks/restore.yml does the rest
     listkit backup restore-list ADDRESS     bring one list back, and leave the others; --dry-run: only say how
     listkit backup release                  send mail that a restore has set aside
@@ -29,8 +30,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.backup import drill, final, gap, one_list, pause, restoring, waiting
-from listkit.backup.backing_up import back_up
+from listkit.backup import drill, files, final, freeze, gap, one_list, pause, restoring, waiting
+from listkit.backup.backing_up import STAGING, back_up
 from listkit.backup.configuration import Configuration
 from listkit.backup.errors import BackupError
 from listkit.backup.record import Record
@@ -49,6 +50,9 @@ def main(argv: list[str]) -> int:
     """Run one sub-command; return the exit status."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.run in ALONGSIDE:
+            arguments.run()
+            return 0
         with _alone():
             configuration = Configuration.load()
             arguments.run(arguments, configuration, Repository(configuration.repository))
@@ -79,7 +83,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("drill", help="restore into scratch databases, and compare").set_defaults(run=_drill)
     commands.add_parser("probe", help="try whether this host may remove a backup").set_defaults(run=_probe)
     commands.add_parser("forget", help="remove backups older than backup_keep").set_defaults(run=_forget)
-    commands.add_parser("resume", help="let paused mail flow again (for systemd)").set_defaults(run=_resume)
+    commands.add_parser("freeze", help="copy all files while mail is paused (for systemd)").set_defaults(run=_freeze)
+    commands.add_parser("resume", help="let paused mail flow again (for systemd)").set_defaults(run=pause.resume)
     restore = commands.add_parser("restore", help="bring the state back (for playbooks/restore.yml)")
     restore.add_argument("--backup", default="latest", help=CHOICE)
     restore.add_argument("--replace", action="store_true", help="also if this host has lists or messages")
@@ -119,6 +124,14 @@ def _alone() -> Iterator[None]:
         except BlockingIOError as error:
             raise BackupError("another `listkit backup` is running; wait for its end") from error
         yield
+
+
+def _freeze() -> None:
+    freeze.hold(STAGING / files.FILES)
+
+
+ALONGSIDE = (_freeze, pause.resume)
+"""Parts of `now`, which run while it has the lock."""
 
 
 def _now(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
@@ -166,10 +179,6 @@ def _forget(arguments: argparse.Namespace, configuration: Configuration, reposit
     before = len(repository.snapshots())
     repository.forget(configuration.keep)
     print(f"{len(repository.snapshots())} of {before} backups are left")
-
-
-def _resume(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
-    pause.resume()
 
 
 def _restore(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:

@@ -12,6 +12,7 @@ from typing import IO
 
 from listkit.backup.configuration import Database
 from listkit.backup.errors import BackupError
+from listkit.common.systemd import as_user
 
 TRAILER = b"PostgreSQL database dump complete"
 TRAILER_WITHIN = 1000
@@ -163,11 +164,6 @@ def _execute(database: Database, content: IO[bytes]) -> None:
 def _command(database: Database, program: str, *options: str) -> list[str]:
     command = [program, *options, f"--dbname={database.connection}"]
     return as_user(database.user, command) if database.user else command
-
-
-def as_user(user: str, command: Sequence[str]) -> list[str]:
-    """Return a command that runs another one as a system user. Without PAM, which the sandbox doesn't let in."""
-    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--", *command]
 
 
 def _run(command: Sequence[str], stdin: IO[bytes] | int = subprocess.DEVNULL, stdout: IO[bytes] | None = None) -> None:

@@ -84,7 +84,7 @@ def planned(
             "-e restore_replace=true. To keep the archive as it is: --keep-archive, or -e restore_keep_archive=true"
         )
     _require_domain(configuration, address)
-    with scratch.restored(configuration, repository, snapshot.id) as restored:
+    with scratch.restored(configuration, repository, snapshot.id, with_owners=True) as restored:
         wanted = _counts(parts, restored.databases, mailing_list)
         if wanted["lists"] == "0":
             raise BackupError(

@@ -2,6 +2,8 @@
 
 A copy that is made meanwhile has the state after a power cut at that moment: each component recovers from one on its
 own. SIGSTOP and not systemd's freezer, which containers lack; no process can refuse it.
+
+`listkit.backup.freeze` is a unit of its own. When it is killed, systemd has `resume` let the processes continue.
 """
 
 from __future__ import annotations
@@ -39,36 +41,15 @@ STANDING = frozenset("TtZX")
 def paused(units: Collection[str] = UNITS) -> Iterator[None]:
     """Stop the units' processes for the duration of the block. Raises BackupError."""
     groups = control_groups(units)
-    with _guarded(groups):
+    try:
         _stop(groups)
         yield
-
-
-@contextlib.contextmanager
-def _guarded(groups: Collection[str]) -> Iterator[None]:
-    """Have a child let the processes continue at the end of the block, or when this process is killed."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            # A key that interrupts this process must not end the child.
-            os.setsid()
-            os.close(writer)
-            # It ends when no process has the pipe's other end.
-            os.read(reader, 1)
-            _signal(processes(groups), signal.SIGCONT)
-        finally:
-            os._exit(0)
-    os.close(reader)
-    try:
-        yield
     finally:
-        os.close(writer)
-        os.waitpid(child, 0)
+        _signal(processes(groups), signal.SIGCONT)
 
 
 def resume(units: Collection[str] = UNITS) -> None:
-    """Let processes continue that a killed backup has left stopped."""
+    """Let processes continue that a killed pause has left stopped."""
     _signal(processes(control_groups(units)), signal.SIGCONT)
 
 

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from listkit.backup.configuration import SECRETS
 from listkit.backup.errors import BackupError
@@ -172,6 +174,21 @@ class Repository:
         """Restore what is below `include` to the same path below `target`, and compare it with what was stored."""
         self._restic("restore", "--no-lock", "--verify", "--target", str(target), "--include", str(include), snapshot)
 
+    def unpack(self, snapshot: str, target: Path, include: Path) -> None:
+        """Restore what is below `include` to the same path below `target`, with the caller as the owner of all files.
+
+        restic compares the data with their checksums.
+        """
+        target.mkdir(parents=True, exist_ok=True)
+        extract = ["tar", "--extract", "--no-same-owner", "--no-same-permissions", f"--directory={target}"]
+        with TemporaryFile("w+") as said:
+            with subprocess.Popen(extract, stdin=subprocess.PIPE, stderr=said, text=True) as tar:
+                # At the end of the block, its input ends.
+                self._restic("dump", "--no-lock", "--archive=tar", snapshot, str(include), stdout=tar.stdin)
+            said.seek(0)
+            if tar.returncode:
+                raise BackupError(f"unpacking the backup failed: {said.readline().strip()}")
+
     def check(self, subset: str) -> None:
         """Compare the repository's parts with each other, and the data of a part of it with their checksums.
 
@@ -200,11 +217,11 @@ class Repository:
         """Remove the backups that are older than that, counted from the newest, and the data that no other needs."""
         self._restic("forget", "--tag", TAG, "--group-by", "host", f"--keep-within={keep}", "--prune")
 
-    def _restic(self, *arguments: str, timeout: float | None = None) -> str:
+    def _restic(self, *arguments: str, timeout: float | None = None, stdout: IO[str] | None = None) -> str:
         try:
             answer = subprocess.run(
-                self._command(*arguments), env=self._environment(), stdin=subprocess.DEVNULL, capture_output=True,
-                text=True, timeout=timeout, check=False,
+                self._command(*arguments), env=self._environment(), stdin=subprocess.DEVNULL,
+                stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False,
             )  # fmt: skip
         except subprocess.TimeoutExpired as error:
             # It retries, and says why.
@@ -212,7 +229,7 @@ class Repository:
             raise self._error(said or f"no answer within {timeout:.0f} s") from error
         if answer.returncode:
             raise self._error(answer.stderr or answer.stdout)
-        return answer.stdout
+        return answer.stdout or ""
 
     def _command(self, *arguments: str) -> list[str]:
         return ["restic", *_options(self._place, self._secrets), *arguments]

@@ -19,6 +19,7 @@ from listkit.backup.configuration import STATE, Configuration, Database
 from listkit.backup.errors import BackupError
 from listkit.backup.manifest import NAME, Manifest
 from listkit.backup.repository import Repository
+from listkit.common.systemd import as_user
 
 DIRECTORY = STATE / "scratch"
 CLUSTERS = Path("/var/lib/postgresql")
@@ -39,15 +40,20 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def restored(configuration: Configuration, repository: Repository, snapshot: str) -> Iterator[Scratch]:
-    """Restore a backup for the duration of the block. Raises BackupError, before anything is written if it can."""
+def restored(
+    configuration: Configuration, repository: Repository, snapshot: str, *, with_owners: bool
+) -> Iterator[Scratch]:
+    """Restore a backup for the duration of the block. Raises BackupError, before anything is written if it can.
+
+    with_owners: give each file its owner, which the sandbox of the drill doesn't permit.
+    """
     needed = SPACE * repository.size(snapshot)
     for disk in (STATE, CLUSTERS):
         require_room(disk, needed)
     directory = DIRECTORY / STAGING.relative_to("/")
     _clear()
     try:
-        repository.restore(snapshot, DIRECTORY, STAGING)
+        (repository.restore if with_owners else repository.unpack)(snapshot, DIRECTORY, STAGING)
         manifest = Manifest.parse((directory / NAME).read_text())
         with ExitStack() as made:
             scratch = {
@@ -100,6 +106,6 @@ def _drop(live: Database, name: str) -> None:
 
 
 def _as_superuser(*command: str) -> None:
-    answer = subprocess.run(databases.as_user(SUPERUSER, command), capture_output=True, text=True, cwd="/", check=False)
+    answer = subprocess.run(as_user(SUPERUSER, command), capture_output=True, text=True, cwd="/", check=False)
     if answer.returncode:
         raise BackupError(f"PostgreSQL: {databases.first_lines(answer.stderr.splitlines())}")

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from listkit.check import runner
+from listkit.check import inspection, runner
 from listkit.check.components import EVERYWHERE, MODULES
 from listkit.check.finding import Finding, Status, worst
 from listkit.reachability import BATCH, PATIENCE_SECONDS
@@ -25,6 +25,9 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     if options.round_trip is not None:
         return _report(_round_trip(options.round_trip, options.wait), as_json=options.json)
+    if options.inspect:
+        inspection.record(runner.inspect())
+        return Status.OK.exit_status
     components = runner.components()
     if not components or {component.name for component in components} <= EVERYWHERE:
         print(f"{runner.DIRECTORY} has no settings; run the playbook to write them", file=sys.stderr)
@@ -74,6 +77,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help=f"check only this component, such as {', '.join(MODULES)}; may be given several times",
+    )
+    parser.add_argument(
+        "--inspect", action="store_true", help="make only those checks that the regular ones can't (systemd does it)"
     )
     parser.add_argument(
         "--round-trip",

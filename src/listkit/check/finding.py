@@ -77,8 +77,10 @@ class Check:
     """Something to look at. `run` may raise; a PermissionError means that root has to look.
 
     needs_root: others can't reach what it looks at, and would find it broken.
+    inspects: it needs what the unit of the regular checks lacks; see `listkit.check.inspection`.
     """
 
     name: str
     run: Callable[[], Iterable[Finding]]
     needs_root: bool = False
+    inspects: bool = False

@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from listkit.check import units
+from listkit.check import inspection, units
 from listkit.check.components import EVERYWHERE, MODULES
 from listkit.check.finding import PLAYBOOK, Check, Finding, Status
 from listkit.check.settings import Host, Settings, read
@@ -55,6 +55,11 @@ def run(selected: Collection[Component], wait: float = 0) -> list[tuple[str, Fin
     return [(name, finding) for (name, _), findings in zip(pairs, results, strict=True) for finding in findings]
 
 
+def inspect() -> dict[str, list[Finding]]:
+    """Return the findings of the checks that the unit of the inspection makes, by their names."""
+    return {check.name: perform(check) for one in components() for check in one.checks if check.inspects}
+
+
 def retry(looks: Sequence[Callable[[], list[Finding]]], wait: float, pool: Executor) -> list[list[Finding]]:
     """Return the findings of each look. Those that fail are repeated until they pass, or `wait` seconds are over.
 
@@ -81,10 +86,11 @@ def _fails(findings: list[Finding]) -> bool:
 
 def perform(check: Check) -> list[Finding]:
     """Run a check. One that cannot be carried out is a finding, and must not keep the others from theirs."""
-    if check.needs_root and os.geteuid():
+    is_root, inspects_elsewhere = os.geteuid() == 0, check.inspects and not inspection.possible()
+    if check.needs_root and not is_root and (inspects_elsewhere or not check.inspects):
         return [Finding.unknown(check.name, "needs root", NEEDS_ROOT)]
     try:
-        return list(check.run())
+        return inspection.ask(check.name) if is_root and inspects_elsewhere else list(check.run())
     except PermissionError as error:
         if os.geteuid():
             return [Finding.unknown(check.name, f"needs root: {error.filename or error}", NEEDS_ROOT)]

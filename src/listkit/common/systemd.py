@@ -1,4 +1,4 @@
-"""systemd: readiness, status and the watchdog (sd_notify(3)), and logging to its journal."""
+"""systemd: readiness, status and the watchdog (sd_notify(3)), logging to its journal, and programs of other users."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+from collections.abc import Sequence
 
 
 def notify(message: str) -> None:
@@ -23,6 +24,16 @@ def watchdog_seconds() -> float | None:
     """Return the interval within which systemd expects a "WATCHDOG=1", or None when there is no watchdog."""
     microseconds = os.environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 1_000_000 if microseconds.isdigit() else None
+
+
+def as_user(user: str, command: Sequence[str]) -> list[str]:
+    """Return a command with which root has systemd run another one as a system user.
+
+    In a sandbox without the capability to change the user, too. The program has the same standard input and outputs,
+    and gives the exit status.
+    """
+    options = ("--quiet", "--wait", "--pipe", "--collect", f"--property=User={user}", "--property=NoNewPrivileges=yes")
+    return ["systemd-run", *options, "--", *command]
 
 
 def log_to_journal() -> None:

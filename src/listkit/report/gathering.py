@@ -20,6 +20,7 @@ from listkit.budget import accounts
 from listkit.budget.ledger import Ledger
 from listkit.common.configuration import ConfigurationError
 from listkit.common.rest import RestClient, RestError
+from listkit.common.systemd import as_user
 from listkit.report import mailman_log
 from listkit.report.day import Day, Disk, Usage, bounds, month_of
 from listkit.report.store import Store
@@ -28,11 +29,8 @@ DAYS_LOGGED = 4
 """How many days before today can be made up for, after a time without records: Mailman's log is kept for five days."""
 DIRECTORIES = tuple(map(Path, ("/", "/var/log", "/var/lib/mailman3", "/var/lib/postgresql", "/var/spool/postfix")))
 """Directories that grow, each perhaps on a disk of its own."""
-# The database knows another user, and this program's sandbox lets nobody change the user.
-ARCHIVE_STATUS = (
-    *("systemd-run", "--quiet", "--wait", "--pipe", "--collect", "--property=User=www-data"),
-    *("/usr/local/bin/listkit", "archive", "status"),
-)
+# The database knows another user.
+ARCHIVE_STATUS = as_user("www-data", ("/usr/local/bin/listkit", "archive", "status"))
 ARCHIVE_SECONDS = 120
 ELSEWHERE = "the archive is on another host"
 

@@ -1,15 +1,18 @@
-"""The jobs that wait for Django's job queue.
+"""The jobs that wait for Django's job queue, and whether a process does them.
 
 Needs Django's settings, not its models: `listkit check` asks every few minutes.
 """
 
 from __future__ import annotations
 
+import subprocess
 from datetime import timedelta
 from typing import Any
 
 MARGIN = timedelta(minutes=1)
 """How long a job has been available for certain, so that one that is taken within seconds isn't counted."""
+JOB_QUEUE = r"^uWSGI mule 1$|manage\.py qcluster$"
+"""The process that runs the jobs: the kit's or, where that doesn't fit, django-q's."""
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """Those of Django's signatures."""
 
@@ -31,6 +34,12 @@ def waiting() -> dict[str, Any]:
         )
         count, payload = cursor.fetchone()
     return {"waiting": count, "oldest": queued_at(payload) if count else None}
+
+
+def processes() -> list[int]:
+    """Return the processes that do the jobs; none while the job queue does not run."""
+    answer = subprocess.run(["pgrep", "-f", JOB_QUEUE], capture_output=True, text=True, check=False)
+    return [int(pid) for pid in answer.stdout.split()]
 
 
 def queued_at(payload: str) -> int | None:

@@ -5,15 +5,17 @@ The databases are stand-ins here; the end-to-end test has real ones.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from backup_repositories import repository_at
 
-from listkit.backup import backing_up, databases, files, pause
+from listkit.backup import backing_up, databases, files, freeze, pause
 from listkit.backup.backing_up import back_up
 from listkit.backup.configuration import Configuration, Database
 from listkit.backup.errors import BackupError
@@ -72,22 +74,19 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         def __exit__(self, *exception: object) -> None:
             pass
 
-    class Paused:
-        def __enter__(self) -> None:
-            made.paused = True
-
-        def __exit__(self, *exception: object) -> None:
-            made.paused = False
+    @contextlib.contextmanager
+    def frozen() -> Iterator[freeze.Moment]:
+        files.copy((made.queue,), made.state / "staging" / files.FILES)
+        made.paused = True
+        yield freeze.Moment(time.time(), 0.1)
+        made.paused = False
 
     monkeypatch.setattr(backing_up, "Session", Session)
     monkeypatch.setattr(databases, "dump", made.dump)
     monkeypatch.setattr(databases, "size", lambda _session: 10_000)
     monkeypatch.setattr(databases, "counts", lambda name, _session: {f"things in {name}": "3"})
-    monkeypatch.setattr(pause, "paused", Paused)
+    monkeypatch.setattr(freeze, "frozen", frozen)
     monkeypatch.setattr(pause, "control_groups", lambda _units: ["/system.slice/mailman3.service"])
-    monkeypatch.setattr(files, "STATE", (made.queue,))
-    monkeypatch.setattr(files, "OUTGOING", ())
-    monkeypatch.setattr(files, "CONFIGURATION", ())
     return made
 
 
@@ -148,7 +147,7 @@ def test_the_leftovers_of_a_killed_backup_are_not_stored(site: Site, repository:
 
 def test_a_full_disk_is_reported(site: Site, repository: Repository, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(databases, "size", lambda _session: 10**18)
-    monkeypatch.setattr(pause, "paused", lambda: pytest.fail("mail was paused"))
+    monkeypatch.setattr(freeze, "frozen", lambda: pytest.fail("mail was paused"))
     with pytest.raises(BackupError, match=r"MiB free; \d+ MiB are needed"):
         site.backs_up(repository)
     assert repository.snapshots() == [] and "MiB free" in json.dumps(site.record.failure.reason)
@@ -172,7 +171,7 @@ def test_a_repository_at_another_place_is_made(site: Site, repository: Repositor
 
 
 def test_mail_is_not_paused_without_a_storage(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pause, "paused", lambda: pytest.fail("mail was paused"))
+    monkeypatch.setattr(freeze, "frozen", lambda: pytest.fail("mail was paused"))
     with pytest.raises(BackupError, match="the storage can't be reached"):
         site.backs_up(repository_at("rest:http://127.0.0.1:1/listkit/", tmp_path / "away", patience=2))
     assert site.record.failure

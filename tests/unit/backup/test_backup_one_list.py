@@ -89,7 +89,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
             pass
 
     @contextlib.contextmanager
-    def restored(*_arguments: object) -> Iterator[Scratch]:
+    def restored(*_arguments: object, with_owners: bool) -> Iterator[Scratch]:
         made.restored = True
         yield Scratch(MANIFEST, tmp_path, RESTORED)
 

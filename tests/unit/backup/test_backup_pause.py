@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
-import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.commands import wait_for
 from listkit.backup import pause
 from listkit.backup.errors import BackupError
 
@@ -42,28 +38,6 @@ def test_they_continue_after_an_error(daemon: int):
     with pytest.raises(BackupError, match="full"), pause.paused():
         raise BackupError("the disk is full")
     assert state(daemon) in ("R", "S")
-
-
-def test_they_continue_when_the_backup_is_killed(tmp_path: Path):
-    program = textwrap.dedent("""
-        import sys, time
-        from listkit.backup import pause
-        pause.control_groups = lambda _units: ["any"]
-        pause._belongs = lambda directory, _groups: directory.name == sys.argv[1]
-        with pause.paused():
-            print("paused", flush=True)
-            time.sleep(600)
-    """)
-    source = str(Path(pause.__file__).parents[2])
-    with subprocess.Popen(["sleep", "600"]) as daemon:
-        command = [sys.executable, "-c", program, str(daemon.pid)]
-        environment = {**os.environ, "PYTHONPATH": source}
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as backup:
-            assert backup.stdout and backup.stdout.readline() == "paused\n"
-            assert state(daemon.pid) == "T"
-            backup.kill()
-        wait_for(lambda: state(daemon.pid) == "S", "the daemon to continue", 10)
-        daemon.kill()
 
 
 def test_a_process_that_does_not_stop_ends_the_pause(daemon: int, monkeypatch: pytest.MonkeyPatch):

@@ -69,6 +69,9 @@ def test_a_backup_is_found_read_restored_and_checked(repository: Repository, dat
     target = tmp_path / "target"
     repository.restore(snapshot.id, target, data)
     assert (target / data.relative_to("/") / "files/post").read_bytes() == (data / "files/post").read_bytes()
+    unpacked = tmp_path / "unpacked"
+    repository.unpack(snapshot.id, unpacked, data)
+    assert (unpacked / data.relative_to("/") / "files/post").read_bytes() == (data / "files/post").read_bytes()
     repository.check("100%")
     # What is there already is not stored again.
     again = repository.store(data, "lists.example.org", time.time())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,9 @@ LOCAL = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", 
 MANAGED = Configuration("/srv/listkit", "lists.example.org", "90d", Database("a", ""), Database("b", ""))
 SIZE = 500 * 1024**2
 ENOUGH = scratch.SPACE * SIZE + ROOM_BYTES
+
+
+in_scratch = partial(scratch.restored, snapshot="1234abcd", with_owners=False)
 
 
 class Host:
@@ -42,7 +46,7 @@ class Host:
     def size(self, _snapshot: str) -> int:
         return SIZE
 
-    def restore(self, _snapshot: str, target: Path, include: Path) -> None:
+    def unpack(self, _snapshot: str, target: Path, include: Path) -> None:
         copied = target / include.relative_to("/")
         copied.mkdir(parents=True)
         Manifest(0, "lists.example.org", "1", "13.1", False, {}, {}).write(copied)
@@ -78,7 +82,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
 
 
 def test_both_databases_are_made_and_removed(host: Host):
-    with scratch.restored(LOCAL, host, "1234abcd") as restored:
+    with in_scratch(LOCAL, host) as restored:
         assert restored.directory == host.directory / STAGING.relative_to("/")
         assert host.ran[-2:] == ["load a dbname=listkit_scratch_core", "load b dbname=listkit_scratch_web"]
     assert {command.split()[-1] for command in host.ran[-2:]} == {"listkit_scratch_core", "listkit_scratch_web"}
@@ -87,7 +91,10 @@ def test_both_databases_are_made_and_removed(host: Host):
 
 def test_nothing_is_left_when_the_backup_can_not_be_loaded(host: Host):
     host.loads = False
-    with pytest.raises(BackupError, match="the disk is full"), scratch.restored(LOCAL, host, "1234abcd"):
+    with (
+        pytest.raises(BackupError, match="the disk is full"),
+        in_scratch(LOCAL, host),
+    ):
         pass
     assert host.ran[-1].startswith("dropdb ") and not host.directory.exists()
 
@@ -105,7 +112,7 @@ def test_a_disk_that_is_too_small_is_said_and_not_tried(host: Host, monkeypatch:
 
 
 def test_on_another_host_the_databases_users_make_and_remove_them(host: Host):
-    with scratch.restored(MANAGED, host, "1234abcd") as restored:
+    with in_scratch(MANAGED, host) as restored:
         assert restored.databases["web"].connection == "b dbname=listkit_scratch_web"
         assert host.ran == [
             "a: DROP DATABASE IF EXISTS listkit_scratch_core",
@@ -121,7 +128,7 @@ def test_on_another_host_the_databases_users_make_and_remove_them(host: Host):
 def test_a_server_that_lets_it_make_none_is_named(host: Host):
     host.makes = False
     refusal = pytest.raises(BackupError, match=r"permission denied.+the-drill-with-a-managed-postgresql")
-    with refusal, scratch.restored(MANAGED, host, "1234abcd"):
+    with refusal, in_scratch(MANAGED, host):
         pass
     assert not host.directory.exists()
 

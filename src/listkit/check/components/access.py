@@ -14,7 +14,7 @@ UNIT = "listkit-firewall.service"
 def checks(settings: Settings) -> list[Check]:
     """Return the check of the packet filter, if there is one."""
     filtered = settings.own.flag("firewall")
-    return [Check("packet filter", check_firewall, needs_root=True)] if filtered else []
+    return [Check("packet filter", check_firewall, needs_root=True, inspects=True)] if filtered else []
 
 
 def check_firewall() -> Iterator[Finding]:

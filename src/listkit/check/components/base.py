@@ -50,12 +50,12 @@ def checks(settings: Settings) -> list[Check]:
     return [
         Check("disks", check_disks),
         Check("memory", check_memory),
-        Check("clock", check_clock),
+        Check("clock", check_clock, inspects=True),
         Check("open ports", lambda: check_ports(host, output("ss", "-Htln"))),
         Check("secrets", check_secrets),
         Check("jobs", lambda: check_jobs(host)),
         Check("reboot", check_reboot),
-        Check("restarts", check_restarts, needs_root=True),
+        Check("restarts", check_restarts, needs_root=True, inspects=True),
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pwd
 import socket
 import ssl
 import subprocess
@@ -13,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from listkit.check.finding import Check, Finding
-from listkit.check.probes import date, output, with_last_log_line
+from listkit.check.probes import date, with_last_log_line
 from listkit.check.settings import Settings
+from listkit.common.systemd import as_user
 
 FIRST_PAGE_SECONDS = 10.0
 """The first page after a start takes longer than the others."""
@@ -24,9 +24,8 @@ STATUS_SECONDS = 20.0
 """Loading Django takes a second, and many more on a busy host. An alert has to wait for the slowest check, twice."""
 REINDEX = "`listkit archive reindex`"
 WEB_USER = "www-data"
+STATUS = ("/usr/local/bin/listkit", "archive", "status")
 JOBS = "background jobs"
-JOB_QUEUE = r"^uWSGI mule 1$|manage\.py qcluster$"
-"""The process that runs the jobs: the kit's or, where that doesn't fit, django-q's."""
 MOST_JOB_SECONDS = 900
 """A job may take five minutes, and one that fails is tried again after six."""
 RESTART = "`systemctl restart mailman3-web`"
@@ -73,12 +72,11 @@ def fetch_status(fqdn: str) -> str:
 
 def check_archive() -> Iterator[Finding]:
     """The search finds every post of the archive, none was archived in the future, and the background jobs are done."""
-    command = ["/usr/local/bin/listkit", "archive", "status"]
     look = "`sudo listkit archive status`"
+    # By itself, root's would start a second time, as the user whom the database knows.
+    command = STATUS if os.geteuid() else as_user(WEB_USER, STATUS)
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False, **_web_user()
-        )
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
     except subprocess.TimeoutExpired:
         yield Finding.unknown(INDEX, f"`listkit archive status` has no answer after {STATUS_SECONDS:.0f} s", look)
         return
@@ -90,20 +88,9 @@ def check_archive() -> Iterator[Finding]:
         state = json.loads(answer.stdout.splitlines()[-1])
         yield from index_findings(state)
         jobs = state["jobs"]
-        finding = job_finding(jobs, is_running=bool(output("pgrep", "-f", JOB_QUEUE)))
-        yield finding.measured(
+        yield job_finding(jobs).measured(
             listkit_web_waiting_jobs=jobs["waiting"], listkit_web_oldest_job_timestamp_seconds=jobs["oldest"]
         )
-
-
-def _web_user() -> dict[str, Any]:
-    """Have root start a program as the user whom the database knows: by itself, it would start a second time."""
-    if os.geteuid():
-        return {}
-    user = pwd.getpwnam(WEB_USER)
-    # PostgreSQL's library looks for certificates in the home directory.
-    environment = {**os.environ, "HOME": user.pw_dir}
-    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": [], "env": environment, "cwd": "/"}
 
 
 def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
@@ -127,11 +114,11 @@ def index_findings(state: dict[str, Any]) -> Iterator[Finding]:
         yield Finding.ok(INDEX, f"the search finds all {state['posts']} posts").measured(**figures)
 
 
-def job_finding(jobs: dict[str, Any], *, is_running: bool) -> Finding:
-    """Judge the jobs of `listkit archive status`. is_running: whether there is a process that does them."""
+def job_finding(jobs: dict[str, Any]) -> Finding:
+    """Judge the jobs of `listkit archive status`."""
     since = f", the oldest since {date(jobs['oldest'])}" if jobs["oldest"] else ""
     seen = f"{jobs['waiting']} wait{since}" if jobs["waiting"] else "none waits"
-    if not is_running:
+    if not jobs["running"]:
         seen = with_last_log_line(f"no process does them; {seen}", "mailman3-web.service")
         return Finding.critical(JOBS, seen, RESTART)
     if jobs["waiting"] and time.time() - (jobs["oldest"] or 0) > MOST_JOB_SECONDS:

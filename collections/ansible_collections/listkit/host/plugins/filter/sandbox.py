@@ -47,6 +47,7 @@ DIRECTIVES = {
     "ProtectHome": "yes",
     "PrivateTmp": "yes",
     "PrivateDevices": "yes",
+    "PrivateMounts": "yes",
     "ProtectClock": "yes",
     "ProtectControlGroups": "yes",
     "ProtectHostname": "yes",
@@ -66,7 +67,16 @@ DIRECTIVES = {
     "SystemCallFilter": ["@system-service", "~@privileged @resources"],
     "SystemCallErrorNumber": "EPERM",
 }
-FURTHER = ("User", "Group", "IPAddressAllow", "IPAddressDeny", "PrivateNetwork", "PrivateUsers", "ReadWritePaths")
+FURTHER = (
+    "User",
+    "Group",
+    "SupplementaryGroups",
+    "IPAddressAllow",
+    "IPAddressDeny",
+    "PrivateNetwork",
+    "PrivateUsers",
+    "ReadWritePaths",
+)
 # A second line adds to the first, so a drop-in has to empty them.
 LISTS = ("CapabilityBoundingSet", "AmbientCapabilities", "RestrictAddressFamilies", "SystemCallFilter")
 
