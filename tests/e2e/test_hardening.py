@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from deployment import Deployment, Site
+from e2e import exposure
 from e2e.mailing import MailingList, person
 from lab import Host
 
@@ -137,31 +138,6 @@ NGINX_WAIVED = {
     "large_client_header_buffers": (set(), "cookies and addresses of searches are longer"),
 }
 """The host's value of each directive that differs, and why."""
-EXPOSED = """
-import json, subprocess
-def output(*command):
-    return subprocess.run(command, capture_output=True, text=True).stdout
-DEBIANS = ["nginx.service", "postfix*.service", "mailman3*.service", "postgresql@*-main.service"]
-running = output("systemctl", "list-units", "--plain", "--no-legend", "--state=running", *DEBIANS)
-own = output("systemctl", "list-unit-files", "--plain", "--no-legend", "listkit-*.service")
-limits = {line.split()[0]: 25 for line in running.splitlines()}
-limits |= {line.split()[0].replace("@.", "@daily."): 20 for line in own.splitlines()}
-# It reads every file, pauses processes, and becomes the databases' users: that alone counts 1.0.
-limits |= {unit: 30 for unit in limits if unit.startswith("listkit-backup")}
-# It becomes Postfix's user to change the queue, and logs in to the mailbox.
-limits |= {unit: 24 for unit in limits if unit.startswith("listkit-trace")}
-# It looks at all that root sees, and at the clock.
-limits |= {unit: 33 for unit in limits if unit.startswith("listkit-alert")}
-assert len(limits) > 2, limits
-loose = {}
-for unit, limit in limits.items():
-    verdict = output("systemd-analyze", "security", "--no-pager", unit).splitlines()[-1]
-    exposure = float(verdict.partition(": ")[2].split()[0])
-    if exposure * 10 >= limit:
-        loose[unit] = exposure
-print(json.dumps(loose))
-"""
-"""Prints what `systemd-analyze security` says of the services that are not confined as far as they should be."""
 
 
 @pytest.fixture
@@ -216,7 +192,7 @@ def test_the_addresses_of_one_ipv6_network_are_one_client(site: Site, deployment
 @pytest.mark.split
 def test_every_service_is_confined(site: Site):
     for host in site.hosts:
-        assert json.loads(host.run("python3 -", stdin=EXPOSED)) == {}
+        assert exposure.loose(host) == {}
 
 
 def test_ssh_is_as_the_baseline_has_it(host: Host):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from deployment import ORGANISATION, SITE_OWNER, Deployment
-from e2e import playbook, rest
+from e2e import exposure, playbook, rest
 from e2e.mailing import MailingList
 from e2e.website import WebSite, in_django, wait_for
 from infomaniak.service import SUFFIXES
@@ -22,8 +22,9 @@ UNITS = "listkit-canary.timer listkit-alert.timer"
 FILES = (
     "/etc/listkit/canary.json /etc/listkit/alert.json /etc/listkit/secrets/alert_* /etc/listkit/check.d/canary.json"
     " /etc/listkit/check.d/alert.json /etc/systemd/system/listkit-canary.* /etc/systemd/system/listkit-alert.*"
+    " /etc/systemd/system/listkit-inspection.*"
     " /var/lib/listkit/canary /var/lib/listkit/alert /var/lib/listkit/status /var/lib/listkit/status-pages"
-    " /run/listkit-canary /run/listkit-alert"
+    " /run/listkit-canary /run/listkit-alert /run/listkit-inspection"
 )
 PAGES = "/var/lib/listkit/status-pages"
 STARTED_WITHIN_SECONDS = 120
@@ -36,6 +37,11 @@ def act(fqdn):
         client.force_login(users.create(username=f"status{is_superuser}", is_superuser=is_superuser))
         statuses.append(client.get("/status/", secure=True).status_code)
     return statuses
+"""
+RUN_WITH_A_REPLACED_FILE = """
+cp /usr/bin/sleep /usr/local/bin/kit-sleep
+systemd-run --quiet --collect --unit=kit-sleep /usr/local/bin/kit-sleep 600
+rm /usr/local/bin/kit-sleep
 """
 DECLARED = "/etc/listkit/check.d/lists.json"
 RECEIVED = "/var/cache/alerts.jsonl"
@@ -94,6 +100,12 @@ def finding(host: Host) -> dict:
     return next(finding for finding in findings if finding["name"] == "canary")
 
 
+def findings(host: Host) -> dict[tuple[str, str], str]:
+    """What the last regular run found: the status by component and check."""
+    report = json.loads(host.run("cat /var/lib/listkit/status/report.json"))
+    return {(found["component"], found["name"]): found["status"] for found in report["findings"]}
+
+
 def test_the_canary_returns_and_is_found_where_it_waits(host: Host, deployment: Deployment):
     to_owner = len(deployment.stand_in.received(SITE_OWNER))
     assert "round trip" in host.run("listkit canary now --patience 120")
@@ -121,19 +133,26 @@ def test_a_problem_is_reported_once_when_it_begins_and_once_when_it_ends(host: H
 
     run = "listkit alert run --confirm 0"
     host.run(f"{run}; : > {received}")
-    host.run("touch /run/reboot-required")
+    host.run(f"touch /run/reboot-required; {RUN_WITH_A_REPLACED_FILE}")
     try:
         host.run(run)
         [text] = texts()
         assert "WARNING base, reboot: required since" in text and "→ `systemctl reboot`" in text
-        # The unit's sandbox hides nothing from the checks: what they couldn't see would be new.
+        assert "replaced: kit-sleep.service" in text
+        seen = findings(host)
+        # The unit's sandbox hides nothing from the checks.
         host.run("systemctl start listkit-alert")
         assert texts() == [text]
+        assert findings(host) == seen
         assert 'listkit_check_status{component="base",check="reboot"} 1' in host.run("cat /run/listkit-alert/*.prom")
     finally:
-        host.run("rm -f /run/reboot-required")
+        host.run("rm -f /run/reboot-required; systemctl stop kit-sleep")
     host.run(run)
     assert "SOLVED base, reboot: after" in texts()[1]
+
+
+def test_the_regular_checks_are_confined(host: Host):
+    assert exposure.loose(host) == {}
 
 
 def test_the_status_page_shows_visitors_whether_it_works_and_administrators_why_not(
