@@ -41,6 +41,13 @@ until [ -e {SHOWN} ]; do sleep 0.02; done
 systemctl kill --signal=KILL listkit-backup
 until systemctl is-failed -q listkit-backup; do sleep 0.05; done
 """
+KILL_WHILE_PAUSED = """
+systemctl start listkit-backup-freeze
+ps -u list -o state= | grep -q T
+systemctl kill --signal=KILL listkit-backup-freeze
+until systemctl is-failed -q listkit-backup-freeze; do sleep 0.05; done
+systemctl reset-failed listkit-backup-freeze
+"""
 KILL_RESTORE = f"""
 listkit backup restore --replace > /dev/null 2>&1 & pid=$!
 until [ -e {STATE}/restoring.json ]; do sleep 0.02; done
@@ -136,6 +143,8 @@ def test_everything_comes_back_and_nothing_twice(
     # One that is killed leaves mail flowing and no backup; the next one is whole.
     host.run("systemctl start listkit-backup")
     host.run(KILL_BACKUP)
+    assert "T" not in host.run("ps -u list -o state=")
+    host.run(KILL_WHILE_PAUSED)
     assert "T" not in host.run("ps -u list -o state=")
     known = backups(site)
     host.run(f"set -e\n{commands('### The drill failed')}\nrm /root/databases.sql.gz")
