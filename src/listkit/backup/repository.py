@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import IO
 
 from listkit.backup.configuration import SECRETS
@@ -181,7 +180,7 @@ class Repository:
         """
         target.mkdir(parents=True, exist_ok=True)
         extract = ["tar", "--extract", "--no-same-owner", "--no-same-permissions", f"--directory={target}"]
-        with TemporaryFile("w+") as said:
+        with tempfile.TemporaryFile("w+") as said:
             with subprocess.Popen(extract, stdin=subprocess.PIPE, stderr=said, text=True) as tar:
                 # At the end of the block, its input ends.
                 self._restic("dump", "--no-lock", "--archive=tar", snapshot, str(include), stdout=tar.stdin)

@@ -26,13 +26,14 @@ def watchdog_seconds() -> float | None:
     return int(microseconds) / 1_000_000 if microseconds.isdigit() else None
 
 
-def as_user(user: str, command: Sequence[str]) -> list[str]:
+def as_user(user: str, command: Sequence[str], seconds: float | None = None) -> list[str]:
     """Return a command with which root has systemd run another one as a system user.
 
     In a sandbox without the capability to change the user, too. The program has the same standard input and outputs,
-    and gives the exit status.
+    and gives the exit status. seconds: after which systemd ends it; nothing else does, not even the end of the caller.
     """
-    options = ("--quiet", "--wait", "--pipe", "--collect", f"--property=User={user}", "--property=NoNewPrivileges=yes")
+    properties = [f"User={user}", "NoNewPrivileges=yes", *([f"RuntimeMaxSec={seconds}"] if seconds else [])]
+    options = ["--quiet", "--wait", "--pipe", "--collect", *(f"--property={value}" for value in properties)]
     return ["systemd-run", *options, "--", *command]
 
 

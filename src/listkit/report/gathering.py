@@ -29,9 +29,9 @@ DAYS_LOGGED = 4
 """How many days before today can be made up for, after a time without records: Mailman's log is kept for five days."""
 DIRECTORIES = tuple(map(Path, ("/", "/var/log", "/var/lib/mailman3", "/var/lib/postgresql", "/var/spool/postfix")))
 """Directories that grow, each perhaps on a disk of its own."""
-# The database knows another user.
-ARCHIVE_STATUS = as_user("www-data", ("/usr/local/bin/listkit", "archive", "status"))
 ARCHIVE_SECONDS = 120
+# The database knows another user.
+ARCHIVE_STATUS = as_user("www-data", ("/usr/local/bin/listkit", "archive", "status"), ARCHIVE_SECONDS)
 ELSEWHERE = "the archive is on another host"
 
 

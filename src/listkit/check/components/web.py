@@ -74,7 +74,7 @@ def check_archive() -> Iterator[Finding]:
     """The search finds every post of the archive, none was archived in the future, and the background jobs are done."""
     look = "`sudo listkit archive status`"
     # By itself, root's would start a second time, as the user whom the database knows.
-    command = STATUS if os.geteuid() else as_user(WEB_USER, STATUS)
+    command = STATUS if os.geteuid() else as_user(WEB_USER, STATUS, STATUS_SECONDS)
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=STATUS_SECONDS, check=False)
     except subprocess.TimeoutExpired:
