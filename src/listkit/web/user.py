@@ -7,6 +7,8 @@ import pwd
 import subprocess
 import sys
 
+from listkit.common.systemd import as_user
+
 USER = "www-data"
 
 _COMMAND = "/usr/local/bin/listkit"
@@ -39,19 +41,8 @@ def become_web_user() -> None:
 
 def run_as_web_user(*arguments: str, stdin: str = "") -> str:
     """Run `listkit web` with these arguments as `USER`; return its output. Raises SubcommandFailed."""
-    answer = subprocess.run(
-        [_COMMAND, "web", *arguments],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        user=USER,
-        group=USER,
-        extra_groups=[],
-        # PostgreSQL's library looks for certificates there, and root's home is closed to this user.
-        env={**os.environ, "HOME": pwd.getpwnam(USER).pw_dir},
-        cwd="/",
-    )
+    command = as_user(USER, (_COMMAND, "web", *arguments))
+    answer = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if answer.returncode:
         raise SubcommandFailed(answer.stderr.strip() or f"ended with status {answer.returncode}")
     return answer.stdout
