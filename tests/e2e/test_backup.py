@@ -44,7 +44,7 @@ until systemctl is-failed -q listkit-backup; do sleep 0.05; done
 KILL_WHILE_PAUSED = """
 systemctl start listkit-backup-freeze
 ps -u list -o state= | grep -q T
-systemctl kill --signal=KILL listkit-backup-freeze
+systemctl kill --kill-whom=main --signal=KILL listkit-backup-freeze
 until systemctl is-failed -q listkit-backup-freeze; do sleep 0.05; done
 systemctl reset-failed listkit-backup-freeze
 """

@@ -45,8 +45,9 @@ def frozen() -> Iterator[Moment]:
         yield moment
     finally:
         _systemctl("stop")
-    # It ends by itself when nothing stops it.
+    # It may have been killed, or have ended by itself because nothing had stopped it for long.
     if (result := _show("Result")) != "success":
+        pause.resume_by_systemd()
         raise BackupError(f"mail was not paused until the end ({result}): `journalctl -u {UNIT} -n 20`")
     moment.pause_seconds = float(LASTED.read_text())
 

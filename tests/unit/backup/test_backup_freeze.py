@@ -39,6 +39,7 @@ SYSTEMCTL = """#!/bin/sh
 case "$1 $2" in
     "start {unit}") exit {started} ;;
     "stop {unit}") exit 0 ;;
+    "kill --signal=SIGCONT") touch "$(dirname "$0")/resumed" ;;
     "show --property=Result") echo {result} ;;
     "show --property=StatusText") echo the disk is full ;;
     *) echo "unexpected: $*" >&2; exit 1 ;;
@@ -84,6 +85,7 @@ def test_a_pause_that_ended_too_early_is_an_error(tmp_path: Path, monkeypatch: p
     systemctl(tmp_path, monkeypatch, started=0, result="timeout")
     with pytest.raises(BackupError, match=r"not paused until the end \(timeout\)"), freeze.frozen():
         pass
+    assert (tmp_path / "resumed").exists()
 
 
 def test_a_copy_that_fails_is_an_error_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -59,6 +59,8 @@ def postfix(tmp_path, monkeypatch) -> Path:
             f'#!/bin/sh\n[ "$2" != GONE ] || {{ echo no such file >&2; exit 1; }}\necho {name} "$@" >> {commands}\n'
         )
         (tmp_path / name).chmod(0o755)
+    (tmp_path / "systemd-run").write_text('#!/bin/sh\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n')
+    (tmp_path / "systemd-run").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     return commands
 
