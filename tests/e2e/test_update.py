@@ -12,7 +12,7 @@ import pytest
 
 from deployment import ROOT, Deployment
 from e2e import playbook
-from e2e.release import CHANGELOG, known_to, released
+from e2e.release import CHANGELOG, ReleaseError, known_to, released
 from e2e.traffic import Traffic
 from lab import Lab
 from lab.labs import names
@@ -62,7 +62,10 @@ def operator() -> Iterator[Operator]:
 
 def test_a_site_of_the_last_release_is_updated_and_goes_back(operator: Operator, tmp_path: Path):
     release = released(CHANGELOG.read_text())[0]
-    kit = release.unpack(tmp_path)
+    try:
+        kit = release.unpack(tmp_path)
+    except ReleaseError as missing:
+        pytest.skip(f"a clone without history and without its origin: {missing}")
     operator.deploy(kit)
     assert operator.deployed == release.version
 
