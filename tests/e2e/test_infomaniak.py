@@ -113,7 +113,7 @@ def test_the_probe_pauses_the_bridge_and_finds_the_service_as_it_is(deployment: 
     finally:
         # The next run would read it, and switch on what the other tests don't expect.
         facts.unlink(missing_ok=True)
-    report = done.stdout.partition("TASK [Show it]")[2].partition("PLAY RECAP")[0]
+    report = done.stdout.partition("TASK [Show the findings]")[2].partition("PLAY RECAP")[0]
     assert "envelope sender" in report and site.domain not in report and MAIL_PASSWORD not in report
     answer = site.host.run(f"listkit check --wait 60 --round-trip {site.address('members')}")
     assert "for 1 of 1 addresses" in answer
