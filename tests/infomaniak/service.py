@@ -17,6 +17,7 @@ from infomaniak import certificates
 from infomaniak.messages import Received
 from lab import Host, Lab
 from lab.commands import wait_for
+from lab.hosts import BOOT_SECONDS
 from lab.mounts import nameservers, resolver_file
 
 T = TypeVar("T")
@@ -27,6 +28,7 @@ LOOK_SECONDS = 60
 _QUEUE_FOLDERS = "maildrop hold deferred incoming active deferred hold"
 POSTFIX_IDLE = f'[ -z "$(cd /var/spool/postfix && find {_QUEUE_FOLDERS} -type f -print -quit)" ]'
 """A shell condition on a host: Postfix has no message queued."""
+_BOOTED = "systemctl is-system-running | grep -qE '^(running|degraded)$'"
 SELECTOR = "20251103"
 SUFFIXES = ("", "-bounces", "-confirm", "-join", "-leave", "-owner", "-request", "-subscribe", "-unsubscribe")
 _HOST_FILES = Path(__file__).resolve().parent / "host"
@@ -69,6 +71,9 @@ class StandIn:
             cls(lab)._set_up()
             lab.resolve_with("infomaniak")
             _complete(lab).touch()
+        # A host that was restored opens its ssh port before its mail server listens.
+        for name in HOSTS:
+            lab.host(name).wait_until(_BOOTED, f"{name} to start its services", BOOT_SECONDS)
         return cls(lab)
 
     # -- the customers

@@ -30,6 +30,8 @@ def name() -> Iterator[str]:
 def test_a_restored_lab_is_what_it_was(name: str):
     lab = Lab.up(name)
     StandIn.up(lab).service.write("/etc/written", "before")
+    # On a busy machine one could log in before the mail server listened.
+    lab.host("strict").write("/etc/systemd/system/postfix@-.service.d/slow.conf", "[Service]\nExecStartPre=sleep 3\n")
     snapshots.take(lab, "key")
     # The lab goes on, and what happens from now on isn't in the snapshot.
     lab.host("infomaniak").write("/etc/written", "after")
