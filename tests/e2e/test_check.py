@@ -350,6 +350,24 @@ def test_a_list_without_dmarc_mitigation_is_found(site: Site, mailing_list: Mail
         mailing_list.configure(dmarc_mitigate_action="munge_from")
 
 
+def test_the_dns_is_seen_from_the_host(site: Site):
+    host, path = site.host, "/etc/listkit/check.d/dns.json"
+
+    def statuses(domain: str) -> dict[str, str]:
+        names = {"domains": [domain], "hosts": [site.fqdn], "reports": site.address("members")}
+        host.write(path, json.dumps(names))
+        findings = json.loads(host.try_run("listkit check --json --only dns").stdout)
+        return {finding["name"]: finding["status"] for finding in findings}
+
+    web = "addresses of the web interface"
+    try:
+        assert statuses(site.domain) == dict.fromkeys((web, "MX", "SPF", "DMARC"), "ok")
+        # It gets its mail elsewhere, and has no DMARC record.
+        assert statuses("plain.test") == {web: "ok", **dict.fromkeys(("MX", "SPF", "DMARC"), "warning")}
+    finally:
+        host.run(f"rm -f {path}")
+
+
 @pytest.mark.parametrize("program", ["bridge", "budget"])
 def test_a_program_that_stops_leaves_no_metrics(site: Site, program: str):
     host, metrics = site.host, f"/run/listkit-{program}/metrics.prom"

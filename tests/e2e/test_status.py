@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 
@@ -106,10 +107,24 @@ def findings(host: Host) -> dict[tuple[str, str], str]:
     return {(found["component"], found["name"]): found["status"] for found in report["findings"]}
 
 
-def test_the_canary_returns_and_is_found_where_it_waits(host: Host, deployment: Deployment):
+def signature(host: Host, domain: str) -> str:
+    """What `listkit check` says of DKIM, when it looks at the DNS of this domain."""
+    path = "/etc/listkit/check.d/dns.json"
+    host.write(path, json.dumps({"domains": [domain], "hosts": [], "reports": f"a@{domain}", "signs": domain}))
+    try:
+        found = json.loads(host.try_run("listkit check --json --only dns").stdout)
+    finally:
+        host.run(f"rm -f {path}")
+    return next(f"{finding['status']}: {finding['seen']}" for finding in found if finding["name"] == "DKIM")
+
+
+def test_the_canary_returns_and_is_found_where_it_waits(host: Host, deployment: Deployment, release: str):
     to_owner = len(deployment.stand_in.received(SITE_OWNER))
     assert "round trip" in host.run("listkit canary now --patience 120")
     assert finding(host)["status"] == "ok"
+    domain = deployment.sites[release].domain
+    signed = rf"ok: the last canary was signed with \S+\._domainkey\.{re.escape(domain)}, 2048 bits"
+    assert re.fullmatch(signed, signature(host, domain))
 
     # In the sandbox of its unit, too.
     host.run("systemctl start listkit-canary")

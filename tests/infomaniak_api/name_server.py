@@ -20,11 +20,13 @@ TTL_SECONDS = 60
 class NameServer:
     """Answers over UDP and TCP on one port from `records`, the targets by `(name, type)`; texts are split as DNS needs.
 
-    `rcode`: what every question is answered with; `silent`: no question is answered.
+    `rcode`: what every question is answered with; `silent`: no question is answered; `failing`: names whose own
+    servers don't answer.
     """
 
     def __init__(self, records: dict[tuple[str, str], list[str]] | None = None):
         self.records, self.rcode, self.silent = records or {}, dns.rcode.NOERROR, False
+        self.failing: set[str] = set()
         self.asked: list[str] = []
         self._udp, self._tcp = _sockets()
         self.address: tuple[str, int] = self._udp.getsockname()
@@ -69,7 +71,7 @@ class NameServer:
         self.asked.append(f"{way} {name} {kind}")
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
-        answer.set_rcode(self.rcode)
+        answer.set_rcode(dns.rcode.SERVFAIL if name in self.failing else self.rcode)
         while alias := self.records.get((name, "CNAME")):
             answer.answer.append(dns.rrset.from_text(f"{name}.", TTL_SECONDS, "IN", "CNAME", f"{alias[0]}."))
             name = alias[0]
@@ -77,7 +79,7 @@ class NameServer:
             texts = [_presentation(kind, target) for target in targets]
             answer.answer.append(dns.rrset.from_text(f"{name}.", TTL_SECONDS, "IN", kind, *texts))
         elif not any(known == name for known, _kind in self.records):
-            answer.set_rcode(self.rcode or dns.rcode.NXDOMAIN)
+            answer.set_rcode(answer.rcode() or dns.rcode.NXDOMAIN)
         return answer
 
 

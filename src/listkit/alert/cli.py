@@ -103,7 +103,7 @@ def _send_news(destination: Destination, findings: list[tuple[str, Finding]], no
 def look(known: set[str], confirmation_seconds: float) -> list[tuple[str, Finding]]:
     """Return the findings. Components with a problem that is not yet known are checked again a while later."""
     components = runner.components()
-    findings = runner.run(components)
+    findings = runner.run_regularly(components)
     suspect = {
         component
         for component, finding in findings
@@ -112,7 +112,7 @@ def look(known: set[str], confirmation_seconds: float) -> list[tuple[str, Findin
     if not suspect:
         return findings
     time.sleep(confirmation_seconds)
-    again = runner.run([component for component in runner.components() if component.name in suspect])
+    again = runner.run_regularly([component for component in runner.components() if component.name in suspect])
     return [(name, finding) for name, finding in findings if name not in suspect] + again
 
 

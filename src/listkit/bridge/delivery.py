@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import IO
 
+from ansible_collections.listkit.infomaniak.plugins.module_utils import dkim
+
 from listkit.bridge import owner
 from listkit.bridge.address import AddressBook
 from listkit.bridge.addressee import Addressee
@@ -279,6 +281,7 @@ class DeliveryAgent:
         """Forward a message to the site owner; an empty list means that it is kept for a human instead."""
         if message.header.first(canary.HEADER.lower()):
             outcome.notes.append(f"{_OWNER}: {canary.RETURNED}")
+            outcome.notes.append(canary.signature_note(_signing_keys(message.header)))
             return [DeliveryStatus.DELIVERED]
         site_owner = self._configuration.site_owner
         if site_owner is None:
@@ -324,6 +327,12 @@ class DeliveryAgent:
             raise
         connection.close()
         return reply
+
+
+def _signing_keys(header: Header) -> list[str]:
+    """Return the names of the keys in the DNS of a message's signatures, the last one that was made first."""
+    values = (field.value for field in header.fields if field.name == "dkim-signature")
+    return list(dict.fromkeys(dkim.signature(value).key_name for value in values))
 
 
 def _as_message(header: Header) -> email.message.Message:

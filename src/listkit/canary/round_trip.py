@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import smtplib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
 
 from listkit.canary.configuration import Canary
 from listkit.canary.trip import LEGS, SPAM, RoundTrip
-from listkit.common.canary import HEADER, RETURNED
+from listkit.common.canary import HEADER, RETURNED, noted_keys
 from listkit.common.endpoints import RELAY_SMTP
 from listkit.trace import bridge, relay
 from listkit.trace.event import Event, Query, bare
@@ -61,7 +61,7 @@ def follow(
     """Wait until the message has returned, or until patience ends; then say where it is."""
     deadline = time.monotonic() + patience_seconds
     wait = FIRST_WAIT_SECONDS
-    while not (found := RoundTrip(trip.message_id, trip.sent, legs(trip, canary, events()))).returned:
+    while not (found := _so_far(trip, canary, list(events()))).returned:
         left = deadline - time.monotonic()
         if left <= 0:
             return RoundTrip(trip.message_id, trip.sent, found.legs, whereabouts(trip, patience_seconds))
@@ -70,9 +70,19 @@ def follow(
     return found
 
 
+def _so_far(trip: RoundTrip, canary: Canary, events: Sequence[Event]) -> RoundTrip:
+    return RoundTrip(trip.message_id, trip.sent, legs(trip, canary, events), keys=keys(trip, events))
+
+
+def keys(trip: RoundTrip, events: Iterable[Event]) -> list[str] | None:
+    """Return the keys that the message was signed with when it returned; None if that is not known."""
+    texts = [event.text for event in _own(trip, events) if RETURNED in event.text]
+    return noted_keys(texts[0]) if texts else None
+
+
 def legs(trip: RoundTrip, canary: Canary, events: Iterable[Event]) -> dict[str, float]:
     """Return the seconds of each leg that the message has made."""
-    own = [event for event in events if bare(event.message_id) == bare(trip.message_id)]
+    own = _own(trip, events)
     ends = (
         _first(own, "relay", lambda event: canary.list_address in event.people and relay.ACCEPTED in event.text),
         _first(own, "bridge", lambda event: canary.list_address in event.people),
@@ -87,6 +97,10 @@ def legs(trip: RoundTrip, canary: Canary, events: Iterable[Event]) -> dict[str, 
         made[leg] = max(0.0, end - begin)
         begin = end
     return made
+
+
+def _own(trip: RoundTrip, events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if bare(event.message_id) == bare(trip.message_id)]
 
 
 def _first(events: Iterable[Event], component: str, matches: Callable[[Event], bool]) -> float | None:

@@ -15,12 +15,14 @@ class RoundTrip:
 
     sent: in seconds since 1970. legs: the seconds of each leg that it has made, in the order of `LEGS`.
     failure: where it is if it has not returned; empty otherwise.
+    keys: the names of the DKIM keys in the DNS that it was signed with when it returned; None if that is not known.
     """
 
     message_id: str
     sent: float
     legs: dict[str, float] = field(default_factory=dict)
     failure: str = ""
+    keys: list[str] | None = None
 
     @property
     def returned(self) -> bool:

@@ -8,6 +8,7 @@ its module in `components` documents the other keys.
     runner       which checks run, all at once
     finding      the result of a check
     settings     reading `check.d`
+    reuse        findings that the regular checks don't look for each time
     units        systemd units and timers
     probes       greetings of servers, age of files
     components   a module for each component

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 PLAYBOOK = "on the machine that you deploy from: `ansible-playbook playbook.yml`"
 """The remedy for everything that the playbook puts right."""
@@ -40,6 +41,11 @@ class Finding:
     seen: str
     remedy: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Finding:
+        """Read one that `dataclasses.asdict` has written. Raises KeyError, TypeError and ValueError."""
+        return cls(**{**entry, "status": Status(entry["status"])})
 
     @classmethod
     def ok(cls, name: str, seen: str) -> Finding:
@@ -78,9 +84,11 @@ class Check:
 
     needs_root: others can't reach what it looks at, and would find it broken.
     inspects: it needs what the unit of the regular checks lacks; see `listkit.check.inspection`.
+    reuse_seconds: for this long the regular checks reuse its findings, if all were ok; see `listkit.check.reuse`.
     """
 
     name: str
     run: Callable[[], Iterable[Finding]]
     needs_root: bool = False
     inspects: bool = False
+    reuse_seconds: float = 0

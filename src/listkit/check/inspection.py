@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from listkit.check.finding import Finding, Status
+from listkit.check.finding import Finding
 from listkit.common.durable import replace_file
 
 UNIT = "listkit-inspection.service"
@@ -35,8 +35,7 @@ def ask(check: str, path: Path | None = None) -> list[Finding]:
     answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
     if answer.returncode:
         raise OSError(answer.stderr.strip())
-    entries = json.loads((path or PATH).read_text())[check]
-    return [Finding(**{**entry, "status": Status(entry["status"])}) for entry in entries]
+    return [Finding.of(entry) for entry in json.loads((path or PATH).read_text())[check]]
 
 
 def record(found: Mapping[str, Sequence[Finding]], path: Path | None = None) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 
-from listkit.check import inspection, units
+from listkit.check import inspection, reuse, units
 from listkit.check.components import EVERYWHERE, MODULES
 from listkit.check.finding import PLAYBOOK, Check, Finding, Status
 from listkit.check.settings import Host, Settings, read
@@ -29,6 +29,8 @@ class Component:
 
     name: str
     checks: list[Check]
+    configured: float = 0.0
+    """When its settings were written, in seconds since 1970."""
 
 
 def components(directory: Path | None = None) -> list[Component]:
@@ -38,21 +40,36 @@ def components(directory: Path | None = None) -> list[Component]:
     found = []
     for name in [*MODULES, *(files.keys() - MODULES.keys())]:
         if name in files:
-            found.append(Component(name, _checks_of(name, files[name], host)))
+            found.append(Component(name, _checks_of(name, files[name], host), files[name].stat().st_mtime))
         elif name in EVERYWHERE:
             found.append(Component(name, _own_checks(name, Settings((), Table({}), host))))
     return found
 
 
-def run(selected: Collection[Component], wait: float = 0) -> list[tuple[str, Finding]]:
+def run(
+    selected: Collection[Component], wait: float = 0, look: Callable[[Component, Check], list[Finding]] | None = None
+) -> list[tuple[str, Finding]]:
     """Run the checks of these components; return the findings with the component's name, in order.
 
-    Failing checks are retried for `wait` seconds, warnings are not.
+    Failing checks are retried for `wait` seconds, warnings are not. look: in place of `perform`.
     """
-    pairs = [(component.name, check) for component in selected for check in component.checks]
+    pairs = [(component, check) for component in selected for check in component.checks]
+    looks = [partial(look, *pair) if look else partial(perform, pair[1]) for pair in pairs]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = retry([partial(perform, check) for _, check in pairs], wait, pool)
-    return [(name, finding) for (name, _), findings in zip(pairs, results, strict=True) for finding in findings]
+        results = retry(looks, wait, pool)
+    return [(one.name, finding) for (one, _), findings in zip(pairs, results, strict=True) for finding in findings]
+
+
+def run_regularly(selected: Collection[Component]) -> list[tuple[str, Finding]]:
+    """Run the checks of these components as `run` does, and reuse findings that don't have to be recent."""
+    looks = reuse.load()
+
+    def look(component: Component, check: Check) -> list[Finding]:
+        return looks.findings(component.name, check, component.configured, time.time(), partial(perform, check))
+
+    found = run(selected, look=look)
+    reuse.save(looks)
+    return found
 
 
 def inspect() -> dict[str, list[Finding]]:

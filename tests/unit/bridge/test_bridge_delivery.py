@@ -334,11 +334,15 @@ def test_copies_for_the_site_in_two_mailboxes_are_sent_on_once(bench):
 def test_a_canary_that_returned_is_recognised_and_sent_on_to_no_one(bench):
     # The list's own From is what tells it from a post on its way to the list.
     returned = post("news@example.org").replace(b"From: ana@example.com", b"From: news@example.org")
-    outcome = bench.handle(returned.replace(b"Subject:", b"X-Listkit-Canary: yes\nSubject:"))
+    returned = returned.replace(b"Subject:", b"X-Listkit-Canary: yes\nSubject:")
+    outcome = bench.handle(returned)
     assert (outcome.disposition, outcome.notes) == (
         Disposition.PROCESSED,
-        ["the site owner: the canary has returned"],
+        ["the site owner: the canary has returned", "not signed"],
     )
+    signature = b"DKIM-Signature: v=1; d=Example.org;\n\ts=2025; h=from; b=x\n"
+    signed = bench.handle(signature + signature.replace(b"2025", b"2024") + signature + returned)
+    assert signed.notes[1] == "signed with 2025._domainkey.example.org, 2024._domainkey.example.org"
     assert bench.relay.taken == [] and bench.mailman.taken == []
 
 

@@ -2,6 +2,7 @@
 
 import smtplib
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -10,18 +11,19 @@ from listkit.canary.configuration import Canary, load
 from listkit.canary.trip import LEGS, RoundTrip
 from listkit.check.components import canary as component
 from listkit.check.finding import Status
-from listkit.common.canary import HEADER, RETURNED
+from listkit.common.canary import HEADER, RETURNED, noted_keys, signature_note
 from listkit.trace.event import Event
 
 CANARY = Canary("canary@a.test", "mailman@a.test")
 ID = "<1@a.test>"
 SENT = 100.0
+KEY = "2025._domainkey.a.test"
 EVENTS = [
     Event(100, "relay", ID, "queued as 4jd"),
     Event(101, "relay", ID, "4jd: accepted by the provider for canary@a.test: 250 Ok", ("canary@a.test",)),
     Event(103, "bridge", ID, "INBOX/1: delivered", ("canary@a.test",)),
     Event(107, "relay", ID, "4je: accepted by the provider for mailman@a.test: 250 Ok", ("mailman@a.test",)),
-    Event(115, "bridge", ID, f"INBOX/2: the site owner: {RETURNED}; moved to Processed"),
+    Event(115, "bridge", ID, f"INBOX/2: the site owner: {RETURNED}; {signature_note([KEY])}; moved to Processed"),
 ]
 OTHERS = [Event(event.time - 50, event.component, "<0@a.test>", event.text, event.people) for event in EVENTS]
 
@@ -56,6 +58,15 @@ class TestLegs:
         assert round_trip.legs(RoundTrip(ID, SENT), CANARY, [deferred]) == {}
 
 
+@pytest.mark.parametrize("keys", [[], [KEY], [KEY, "x._domainkey.b.test"]])
+def test_the_bridges_note_about_signatures_is_read_back(keys):
+    assert noted_keys(f"INBOX/2: the site owner: {RETURNED}; {signature_note(keys)}; moved to Processed") == keys
+
+
+def test_a_bridge_that_notes_no_signature_leaves_it_unknown():
+    assert noted_keys(f"INBOX/2: the site owner: {RETURNED}; moved to Processed") is None
+
+
 class TestFollowing:
     def follow(self, monkeypatch, *looks, patience=10.0):
         waits, remaining = [], list(looks)
@@ -66,12 +77,12 @@ class TestFollowing:
 
     def test_it_looks_until_the_message_has_returned(self, monkeypatch):
         trip, waits = self.follow(monkeypatch, EVENTS[:1], EVENTS[:3], EVENTS)
-        assert trip.returned and not trip.failure
+        assert trip.returned and not trip.failure and trip.keys == [KEY]
         assert waits == [1, 2]
 
     def test_patience_ends(self, monkeypatch):
         trip, waits = self.follow(monkeypatch, EVENTS[:3], patience=0)
-        assert (trip.returned, list(trip.legs), waits) == (False, list(LEGS[:2]), [])
+        assert (trip.returned, list(trip.legs), waits, trip.keys) == (False, list(LEGS[:2]), [], None)
         assert trip.failure == "not back after 0 s; lost"
 
 
@@ -104,7 +115,7 @@ def returned(age=60.0) -> RoundTrip:
 
 
 class TestRecord:
-    @pytest.mark.parametrize("trip", [returned(), RoundTrip(ID, SENT, {LEGS[0]: 1.0}, "not back")])
+    @pytest.mark.parametrize("trip", [replace(returned(), keys=[KEY]), RoundTrip(ID, SENT, {LEGS[0]: 1.0}, "not back")])
     def test_it_is_read_back(self, tmp_path, trip):
         record.save(trip, tmp_path / "a/last.json", tmp_path / "b/metrics.prom")
         assert record.load(tmp_path / "a/last.json") == trip

@@ -8,13 +8,16 @@ import ssl
 import subprocess
 import threading
 import time
+from datetime import UTC, datetime
 
 import pytest
 from check_stand_ins import all_of, closed_port, hanging_server, server, the
 
+from listkit.budget.ledger import Ledger
+from listkit.certificate import lifecycle
 from listkit.certificate.files import Certificate, make_self_signed
 from listkit.check import probes, settings
-from listkit.check.components import bridge, certificate, core, database, lists, patches, relay, tunnel, web
+from listkit.check.components import bridge, certificate, core, database, lists, mailbox, patches, relay, tunnel, web
 from listkit.check.finding import Finding, Status
 from listkit.check.probes import date
 from listkit.common import configuration
@@ -518,6 +521,75 @@ class TestArchive:
         assert "1 in" in finding.seen and "since 2023-11-14" in finding.seen
 
 
+class TestForecast:
+    SITE = {  # noqa: RUF012 -- never changed
+        "window": 86400, "queue_lifetime": 432000, "list_domains": ["x.test"], "sub_addresses": ["bounces"],
+        "answers": {"per_recipient": 2, "per_list_and_hour": 10},
+        "accounts": [
+            {"address": f"{name}@x.test", "limit": 300, "reserve": 50, "strangers": 20,
+             "lists": [{"address": f"list-{name}@x.test", "recipients_per_day": need}]}
+            for name, need in (("a", 250), ("b", 251))
+        ],
+    }  # fmt: skip
+
+    def test_an_account_whose_lists_need_more_than_it_may_send_is_a_warning(self, tmp_path):
+        (tmp_path / "budget.json").write_text(json.dumps(self.SITE))
+        Ledger(tmp_path / "ledger").close()
+        fits, exceeds = all_of(relay.check_forecast(tmp_path / "ledger", tmp_path / "budget.json"))
+        assert (fits.status, exceeds.status) == (Status.OK, Status.WARNING)
+        assert fits.seen == "a@x.test: the lists need 250 recipients a day, and may have 250"
+        assert exceeds.seen.startswith("b@x.test: the lists need 251 recipients a day, and may have 250: mail waits")
+        assert "`listkit budget forecast`" in exceeds.remedy
+
+    def test_before_the_budget_has_started_nothing_is_known(self, tmp_path):
+        assert all_of(relay.check_forecast(tmp_path / "ledger", tmp_path / "budget.json")) == []
+
+
+class TestAliases:
+    NOW = time.time()
+
+    def client(self, hours, posts=0):
+        """Two lists of the last run, and one that was made since, some hours ago."""
+        made = datetime.fromtimestamp(self.NOW - hours * HOUR, UTC).replace(tzinfo=None)
+        return Client({
+            "lists": {"entries": [{"fqdn_listname": f"{name}@x.test"} for name in "abc"]},
+            "lists/c@x.test/config": {"created_at": made.isoformat(), "post_id": 1 + posts},
+        })  # fmt: skip
+
+    def check(self, client):
+        return the(mailbox.check_aliases(["a@x.test", "b@x.test", "gone@x.test"], client))
+
+    def test_a_list_that_no_run_has_seen_is_named(self):
+        warning = self.check(self.client(hours=2))
+        assert warning.status is Status.WARNING and "those of c@x.test, and no post" in warning.seen
+        assert "--tags lists" in warning.remedy and "`listkit check --round-trip c@x.test`" in warning.remedy
+
+    def test_one_that_was_just_made_or_that_mail_arrives_for_has_time(self):
+        assert self.check(self.client(hours=0.9)).status is Status.OK
+        found = self.check(self.client(hours=2, posts=1))
+        assert (found.status, found.seen) == (Status.OK, "planned for 2 of 3 lists, and mail arrives for the others")
+
+    @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+    def test_the_time_of_mailman_is_utc(self, monkeypatch, zone):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            assert self.check(self.client(hours=2)).status is Status.WARNING
+            assert self.check(self.client(hours=0.5)).status is Status.OK
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+    def test_without_mailman_nothing_is_known(self):
+        assert self.check(Client(error=RestError("GET http://x: 500"))).status is Status.UNKNOWN
+
+    @pytest.mark.parametrize(("catch_all", "count"), [(False, 1), (True, 0)])
+    def test_a_catch_all_mailbox_needs_none(self, catch_all, count):
+        raw = {"lists": [], "catch_all": catch_all}
+        checks = configuration.read(raw, lambda table: mailbox.checks(settings.read(table, settings.Host())), "FILE")
+        assert len(checks) == count
+
+
 class TestLists:
     DECLARED = {"a@x.test": {"first_strip_reply_to": True}, "b@x.test": {}}  # noqa: RUF012 -- never changed
 
@@ -597,7 +669,7 @@ class TestCertificate:
 
     @pytest.fixture(autouse=True)
     def attempts(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(certificate.lifecycle, "ROOT", tmp_path)
+        monkeypatch.setattr(lifecycle, "ROOT", tmp_path)
         return tmp_path / "attempts.json"
 
     @pytest.mark.parametrize(

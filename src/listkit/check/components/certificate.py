@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from listkit.certificate import lifecycle
 from listkit.certificate.configuration import MODES
 from listkit.certificate.files import Certificate, parse
 from listkit.check.finding import Check, Finding
@@ -77,6 +76,9 @@ def judge(certificate: Certificate, fqdn: str, days: int, now: float, mode: str)
 
 def last_failure(record: Path | None = None) -> str:
     """Return the authority's last refusal, to append to a finding; "" when there is none or only root can read it."""
+    # A zipapp keeps no bytecode: most of the regular checks do without it.
+    from listkit.certificate import lifecycle
+
     try:
         reason = json.loads((record or lifecycle.ROOT / "attempts.json").read_text())["reason"]
     except (OSError, ValueError, KeyError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,13 @@ from listkit.check.settings import Settings
 from listkit.common.endpoints import RELAY_SMTP
 
 BUDGET = "listkit-budget.service"
-MOST_REFUSED_SECONDS = 3600
+HOUR_SECONDS = 3600
+MOST_REFUSED_SECONDS = HOUR_SECONDS
+FORECAST = "forecast"
+MORE = (
+    "`listkit budget forecast` shows the lists; add an account to mail_accounts, or ask the provider for a higher limit"
+    " and set mail_account_limit"
+)
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -24,6 +31,7 @@ def checks(settings: Settings) -> list[Check]:
         Check("Postfix", check_postfix, needs_root=True),
         Check("outgoing mail", check_outgoing),
         Check("queued mail", check_queued),
+        Check(FORECAST, check_forecast, needs_root=True, reuse_seconds=HOUR_SECONDS),
     ]
 
 
@@ -100,3 +108,21 @@ def _waiting(accounts: Iterable[dict[str, Any]]) -> str:
         if account["queued_messages"]
     ]
     return f"waiting for the budget: {'; '.join(waiting)}" if waiting else "none waits for the budget"
+
+
+def check_forecast(ledger: Path | None = None, configuration: Path | None = None) -> Iterator[Finding]:
+    """The accounts may send what the lists need on an average day."""
+    # A zipapp keeps no bytecode: most of the regular checks do without them.
+    from listkit.budget import accounts, forecast
+    from listkit.budget.ledger import PATH, Ledger
+
+    if not (ledger or PATH).exists():
+        return  # the budget was never started: the finding "outgoing mail" has it
+    with contextlib.closing(Ledger(ledger or PATH, readonly=True)) as book:
+        forecasts = forecast.of_site(accounts.load(configuration), book, time.time())
+    for one in forecasts:
+        seen = f"{one.account}: the lists need {one.needed:.0f} recipients a day, and may have {one.per_day:.0f}"
+        if one.fits:
+            yield Finding.ok(FORECAST, seen)
+        else:
+            yield Finding.warning(FORECAST, f"{seen}: mail waits longer each day", MORE)

@@ -44,6 +44,11 @@ def key_bits(record: str) -> int | None:
         return None
 
 
+def is_revoked(record: str) -> bool:
+    """Return whether a TXT record says that its key is not valid any more (RFC 6376, 3.6.1)."""
+    return _tags(record).get("p") == ""
+
+
 def _tags(text: str) -> dict[str, str]:
     pairs = (part.partition("=") for part in text.split(";") if "=" in part)
     return {name.strip(): re.sub(r"\s", "", value) for name, _equals, value in pairs}

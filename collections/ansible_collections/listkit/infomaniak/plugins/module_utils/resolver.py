@@ -43,7 +43,9 @@ class Resolver:
         self._known: dict[tuple[str, str], list[str]] = {}
 
     @classmethod
-    def of_system(cls, configuration: Path = Path("/etc/resolv.conf")) -> Resolver:
+    def of_system(
+        cls, configuration: Path = Path("/etc/resolv.conf"), timeout: float = 3, attempts: int = 2
+    ) -> Resolver:
         """Return one that asks the name servers of this machine. Raises DnsError when it has none."""
         try:
             lines = configuration.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -53,7 +55,7 @@ class Resolver:
         servers = [(each[1].partition("%")[0], PORT) for each in words if len(each) > 1 and each[0] == "nameserver"]
         if not servers:
             raise DnsError(f"{configuration} names no name server")
-        return cls(servers)
+        return cls(servers, timeout, attempts)
 
     def lookup(self, name: str, kind: str) -> list[str]:
         """Return the records of `name`, following aliases; none when there are none.
@@ -130,6 +132,16 @@ class ZoneFirst(Resolver):
                 if set(self._public.lookup(name, kind)) != set(targets)
             )
         )
+
+
+def server(text: str) -> tuple[str, int]:
+    """Return the address and port of a name server, such as 192.0.2.53 or 192.0.2.53:5353. Raises ValueError."""
+    host, colon, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"{host!r} isn't an IP address, such as 192.0.2.1") from None
+    return host, int(port) if colon and port.isdigit() else PORT
 
 
 def _query(name: str, kind: int) -> bytes:

@@ -121,10 +121,10 @@ from ansible_collections.listkit.infomaniak.plugins.module_utils import mail_dns
 from ansible_collections.listkit.infomaniak.plugins.module_utils.names import address
 from ansible_collections.listkit.infomaniak.plugins.module_utils.records import APEX
 from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import (
-    PORT,
     DnsError,
     Resolver,
     ZoneFirst,
+    server,
 )
 
 
@@ -133,9 +133,9 @@ def find(params):
     for text in params["addresses"]:
         _ip_address("addresses", text)
     try:
-        servers = [_server(text) for text in params["name_servers"]]
+        servers = [server(text) for text in params["name_servers"]]
         resolver = Resolver(servers) if servers else Resolver.of_system()
-    except DnsError as error:
+    except (DnsError, ValueError) as error:
         raise ValueError(f"name_servers: {error}") from error
     reports = address("reports", params["reports"])
     if params["zone"]:
@@ -151,12 +151,6 @@ def _by_name(zone, records):
         name = zone if record["source"] == APEX else f"{record['source']}.{zone}"
         found.setdefault((name, record["type"]), []).append(record["target"])
     return found
-
-
-def _server(text):
-    host, colon, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
-    _ip_address("name_servers", host)
-    return host, int(port) if colon and port.isdigit() else PORT
 
 
 def _ip_address(option, text):

@@ -1,0 +1,182 @@
+"""The public DNS of the lists, and the key of the signature that the last canary returned with.
+
+Settings: `domains` of the lists' addresses; `hosts`, the names of the web interface, and the `addresses` that they must
+have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if empty; `zone` that the
+playbook changes, empty without one; `signs`, the domain that the canary is signed for, empty without a canary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from listkit.canary import record
+from listkit.check.finding import Check, Finding
+from listkit.check.settings import Settings
+from listkit.common.configuration import DOMAIN, Table
+
+if TYPE_CHECKING:
+    from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_dns import Finding as Problem
+    from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import Resolver
+
+HOUR_SECONDS = 3600
+RESOLV_CONF = Path("/etc/resolv.conf")
+TIMEOUT_SECONDS, ATTEMPTS = 1.0, 2
+"""With two name servers that don't answer, the check ends within five seconds."""
+MOST_AT_ONCE = 32
+AGAIN = "`listkit check --only dns`"
+OF_ZONE = "on the machine that you deploy from: `ansible-playbook playbook.yml --tags dns` changes the zone"
+UNANSWERED = "DNS"
+"""The subject of `mail_dns` for names about which no answer came."""
+OF_HOSTS = {"address": "addresses of the web interface"}
+OF_DOMAINS = {"MX": "MX", "SPF": "SPF", "DMARC": "DMARC"}
+"""The names of the findings by the subjects of `mail_dns`."""
+SIGNATURE = "DKIM"
+SIGN = "in the Manager, Mail Service > Global security > DKIM; then `listkit canary now` and " + AGAIN
+SUPPORT = "ask Infomaniak's support for a longer one; then `listkit canary now` and " + AGAIN
+
+
+@dataclass(frozen=True)
+class Names:
+    """What to look up: the settings."""
+
+    domains: tuple[str, ...]
+    hosts: tuple[str, ...]
+    addresses: tuple[str, ...]
+    reports: str
+    name_servers: tuple[str, ...]
+    zone: str
+    signs: str
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the check, one for all records: a name server that doesn't answer is one finding."""
+    names = read(settings.own)
+    return [Check("records", lambda: check_records(names), reuse_seconds=HOUR_SECONDS)]
+
+
+def read(own: Table) -> Names:
+    """Read the settings."""
+    return Names(
+        domains=own.texts("domains", pattern=DOMAIN, example="example.org"),
+        hosts=own.texts("hosts", pattern=DOMAIN, example="lists.example.org", may_be_empty=True),
+        addresses=own.texts("addresses", example="192.0.2.1", default=(), may_be_empty=True),
+        reports=own.address("reports"),
+        name_servers=own.texts("name_servers", example="192.0.2.53", default=(), may_be_empty=True),
+        zone=own.text("zone", example="example.org", default=""),
+        signs=own.text("signs", example="example.org", default=""),
+    )
+
+
+def check_records(names: Names, canary: Path = record.PATH) -> Iterator[Finding]:
+    """The records are as mail and browsers need them."""
+    # A zipapp keeps no bytecode: most of the regular checks do without them.
+    from ansible_collections.listkit.infomaniak.plugins.module_utils import mail_dns
+    from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import DnsError
+
+    try:
+        resolver = _resolver(names.name_servers)
+    except DnsError as error:
+        yield _unanswered(str(error))
+        return
+
+    def look(domain: str = "", host: str = "") -> list[Problem]:
+        domains, hosts = [domain] if domain else [], [host] if host else []
+        return mail_dns.check(resolver, domains, hosts, names.addresses, names.reports)
+
+    with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
+        signature = pool.submit(lambda: [*_signature(names.signs, resolver, canary)])
+        of_hosts = pool.map(lambda host: look(host=host), names.hosts)
+        of_domains = pool.map(lambda domain: look(domain=domain), names.domains)
+        looks = [(OF_HOSTS, names.hosts, _joined(of_hosts)), (OF_DOMAINS, names.domains, _joined(of_domains))]
+        reasons = [problem.problem for _, _, found in looks for problem in found if problem.subject == UNANSWERED]
+        for subjects, looked_up, found in looks:
+            yield from _findings(subjects, looked_up, found, names.zone)
+        try:
+            yield from signature.result()
+        except DnsError as error:
+            reasons.append(str(error))
+    if reasons:
+        yield _unanswered(reasons[0])
+
+
+def _resolver(name_servers: Sequence[str]) -> Resolver:
+    """Return what asks these name servers, or those of the system. Raises DnsError when it has none."""
+    from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import Resolver, server
+
+    if name_servers:
+        return Resolver([*map(server, name_servers)], TIMEOUT_SECONDS, ATTEMPTS)
+    return Resolver.of_system(RESOLV_CONF, TIMEOUT_SECONDS, ATTEMPTS)
+
+
+def _joined(looks: Iterable[list[Problem]]) -> list[Problem]:
+    return [problem for found in looks for problem in found]
+
+
+def _findings(
+    subjects: Mapping[str, str], looked_up: Sequence[str], found: Sequence[Problem], zone: str
+) -> Iterator[Finding]:
+    """Yield a finding for each problem, and for each subject without one if there was an answer about every name."""
+    is_known = all(problem.subject in subjects for problem in found)
+    for subject, name in subjects.items():
+        problems = [problem for problem in found if problem.subject == subject]
+        for problem in problems:
+            yield Finding.warning(name, _seen(problem), _remedy(problem, zone))
+        if looked_up and is_known and not problems:
+            yield Finding.ok(name, f"right for {', '.join(looked_up)}")
+
+
+def _seen(problem: Problem) -> str:
+    return f"{problem.name}: {_continued(problem.problem)}"
+
+
+def _remedy(problem: Problem, zone: str) -> str:
+    if problem.records and zone and f".{problem.name}".endswith(f".{zone}"):
+        return OF_ZONE
+    records = ", ".join(f"`{record.as_line()}`" for record in problem.records)
+    at_provider = f". At the DNS provider: {records}" if records else ""
+    return f"{_continued(problem.fix)}{at_provider}; then {AGAIN}"
+
+
+def _continued(sentence: str) -> str:
+    """Return a sentence as the rest of one."""
+    return sentence[0].lower() + sentence[1:].rstrip(".")
+
+
+def _unanswered(reason: str) -> Finding:
+    remedy = f"correct the name servers in /etc/resolv.conf, or those of the domain; then {AGAIN}"
+    return Finding.unknown("name servers", _continued(reason), remedy)
+
+
+def _signature(signs: str, resolver: Resolver, canary: Path) -> Iterator[Finding]:
+    """Yield what the last canary and the DNS say about DKIM; nothing while no canary has returned.
+
+    Only a message names the key. Raises DnsError.
+    """
+    from ansible_collections.listkit.infomaniak.plugins.module_utils import dkim
+
+    trip = record.load(canary)
+    if not signs or trip is None or trip.keys is None:
+        return
+    key = next((name for name in trip.keys if _is_aligned(name, signs)), "")
+    if not key:
+        seen = f"signed in another domain's name, with {', '.join(trip.keys)}" if trip.keys else "not signed"
+        yield Finding.warning(SIGNATURE, f"the last canary was {seen}, so that receivers distrust posts", SIGN)
+        return
+    records = resolver.lookup(key, "TXT")
+    bits = dkim.key_bits(records[0]) if records else None
+    if not records or dkim.is_revoked(records[0]):
+        seen = f"{key} has no {'valid ' if records else ''}key, so that receivers take posts for forged"
+        yield Finding.warning(SIGNATURE, seen, f"add the record that the Manager shows; {SIGN}")
+    elif bits and bits <= dkim.WEAK_BITS:
+        yield Finding.warning(SIGNATURE, f"the key {key} has {bits} bits, which is too short", SUPPORT)
+    else:
+        yield Finding.ok(SIGNATURE, f"the last canary was signed with {key}{f', {bits} bits' if bits else ''}")
+
+
+def _is_aligned(key: str, domain: str) -> bool:
+    """Return whether DMARC accepts the domain of a key for mail of `domain`, which may be below it."""
+    return f".{domain}".endswith(f".{key.partition('._domainkey.')[2]}")

@@ -1,0 +1,56 @@
+"""The aliases that the lists need at the provider.
+
+Settings: `lists`, those whose aliases the last run has made, or has shown to the operator; `catch_all`, whether mail to
+unknown addresses arrives without aliases.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime
+
+from listkit.check.finding import Check, Finding
+from listkit.check.settings import Settings
+from listkit.common.rest import RestClient, RestError
+
+NAME = "aliases"
+GRACE_SECONDS = 3600
+"""For whoever has just made a list to see to its aliases."""
+
+
+def checks(settings: Settings) -> list[Check]:
+    """Return the check."""
+    planned = settings.own.texts("lists", example="dev@example.org", may_be_empty=True)
+    catch_all = settings.own.flag("catch_all", default=False)
+    return [] if catch_all else [Check(NAME, lambda: check_aliases(planned))]
+
+
+def check_aliases(planned: Collection[str], client: RestClient | None = None) -> Iterator[Finding]:
+    """A run of the playbook knows every list, and so has made or shown its aliases; or else mail arrives for it."""
+    client = client or RestClient.of_this_host()
+    try:
+        existing = {str(entry["fqdn_listname"]) for entry in client.entries("lists")}
+        silent = [address for address in sorted(existing - set(planned)) if _is_silent(client, address)]
+    except RestError as error:
+        yield Finding.unknown(NAME, str(error), "`listkit check --only core` on the core's host")
+        return
+    if silent:
+        seen = f"no run of the playbook has planned those of {', '.join(silent)}, and no post has arrived there"
+        remedy = (
+            "on the machine that you deploy from: `ansible-playbook playbook.yml --tags lists` makes or shows them;"
+            f" then `listkit check --round-trip {silent[0]}`"
+        )
+        yield Finding.warning(NAME, seen, remedy)
+    else:
+        others = ", and mail arrives for the others" if existing - set(planned) else ""
+        yield Finding.ok(NAME, f"planned for {len(existing & set(planned))} of {len(existing)} lists{others}")
+
+
+def _is_silent(client: RestClient, address: str) -> bool:
+    """Return whether a list has been there for a while and no post has arrived."""
+    settings = client.get(f"lists/{address}/config")
+    # Mailman writes UTC without saying so.
+    made = datetime.fromisoformat(str(settings["created_at"])).replace(tzinfo=UTC)
+    age = time.time() - made.timestamp()
+    return age > GRACE_SECONDS and int(settings["post_id"]) == 1
