@@ -128,6 +128,7 @@ class TestRuns:
         self.later = None
         monkeypatch.setattr(changes, "PATH", tmp_path / "reported.json")
         monkeypatch.setattr(metrics, "PATH", tmp_path / "metrics.prom")
+        monkeypatch.setattr(cli.runner.reuse, "PATH", tmp_path / "looks.json")
         monkeypatch.setattr(report, "PATH", tmp_path / "report.json")
         monkeypatch.setattr(services, "PATH", tmp_path / "services.json")
         monkeypatch.setattr(publishing, "ROOT", tmp_path / "pages")
@@ -164,6 +165,20 @@ class TestRuns:
         self.run()
         assert len(self.web.texts) == 2
         assert self.web.texts[1].startswith("lists: 1 solved\nSOLVED relay, Postfix: after 0 h 0 min, since 20")
+
+    def test_what_seldom_changes_is_looked_at_again_only_while_it_is_wrong(self, monkeypatch):
+        looks = []
+        check = Check("x", lambda: looks.append(1) or self.look(), reuse_seconds=3600)
+        monkeypatch.setattr(cli.runner, "components", lambda: [Component("relay", [check])])
+        self.findings = [finding()]
+        self.run()
+        self.run()
+        assert len(looks) == 3  # once more to confirm it
+        self.findings = [finding(status=Status.OK)]
+        self.run()
+        self.run()
+        assert len(looks) == 4
+        assert [text.partition("\n")[0] for text in self.web.texts] == ["lists: 1 new problem", "lists: 1 solved"]
 
     def test_a_restart_is_not_reported(self):
         self.findings, self.later = [finding()], [finding(status=Status.OK)]

@@ -152,7 +152,7 @@ class TestSignature:
         [
             ([], [], "the last canary was not signed", "Global security > DKIM"),
             (["mail._domainkey.example.net"], [], "another domain's name, with mail._domainkey.example.net", "DKIM"),
-            (["mail._domainkey.notexample.org"], [], "another domain's name", "DKIM"),
+            (["mail._domainkey.ample.org"], [], "another domain's name", "DKIM"),
             ([KEY], [], f"{KEY} has no key", "add the record that the Manager shows"),
             ([KEY], ["v=DKIM1; p="], f"{KEY} has no valid key", "add the record that the Manager shows"),
             ([KEY], [1024], f"the key {KEY} has 1024 bits", "Infomaniak's support"),

@@ -423,3 +423,15 @@ def test_the_status_page_is_on_the_web_host_and_every_host_runs_the_checks(inven
     found = inventory.given(*names, settings=f"status_page=yes\n{split}")
     assert "alert" in found["site_roles"] and found["alert_status_page"] is False
     assert inventory.given("alert_status_page")["alert_status_page"] is False
+
+
+def test_the_host_of_the_core_checks_the_dns_unless_the_names_are_private(inventory):
+    names = ("site_roles", "base_leftovers", "dns_domains", "dns_signs")
+    found = inventory.given(*names, settings="canary_interval=30")
+    assert "dns" in found["site_roles"] and "/etc/listkit/check.d/dns.json" not in found["base_leftovers"]
+    assert (found["dns_domains"], found["dns_signs"]) == (["example.org"], "example.org")
+    assert inventory.given("dns_signs")["dns_signs"] == ""
+    private = inventory.given(*names, settings="mail_dns_check=no")
+    assert "dns" not in private["site_roles"] and "/etc/listkit/check.d/dns.json" in private["base_leftovers"]
+    web = "[mailman_web]\nmailman private_address=192.0.2.2\n[mailman]\ncore private_address=192.0.2.3"
+    assert "dns" not in inventory.given("site_roles", settings=web)["site_roles"]

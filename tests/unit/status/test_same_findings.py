@@ -68,6 +68,7 @@ def sent(files, monkeypatch, tmp_path) -> list[str]:
     monkeypatch.setattr(runner, "components", lambda: components)
     monkeypatch.setattr(changes, "PATH", tmp_path / "reported.json")
     monkeypatch.setattr(metrics, "PATH", tmp_path / "metrics.prom")
+    monkeypatch.setattr(runner.reuse, "PATH", tmp_path / "looks.json")
     monkeypatch.setattr(cli.record, "load", lambda: None)
     monkeypatch.setattr(cli.time, "sleep", lambda _: None)
     monkeypatch.setattr(delivery, "send", lambda message, *_: texts.append(message.text))
