@@ -15,15 +15,16 @@ from listkit.check.settings import Settings
 from listkit.common.rest import RestClient, RestError
 
 NAME = "aliases"
-GRACE_SECONDS = 3600
-"""For whoever has just made a list to see to its aliases."""
+HOUR_SECONDS = 3600
+GRACE_SECONDS = HOUR_SECONDS
+"""For an administrator who has just made a list to add its aliases."""
 
 
 def checks(settings: Settings) -> list[Check]:
     """Return the check."""
     planned = settings.own.texts("lists", example="dev@example.org", may_be_empty=True)
     catch_all = settings.own.flag("catch_all", default=False)
-    return [] if catch_all else [Check(NAME, lambda: check_aliases(planned))]
+    return [] if catch_all else [Check(NAME, lambda: check_aliases(planned), reuse_seconds=HOUR_SECONDS)]
 
 
 def check_aliases(planned: Collection[str], client: RestClient | None = None) -> Iterator[Finding]:
