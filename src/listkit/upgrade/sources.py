@@ -15,21 +15,25 @@ ONE_LINE = re.compile(r"^(\s*deb(?:-src)?\s+(?:\[[^\]]*\]\s+)?\S+\s+)(\S+)", re.
 """A line of a `.list` file up to the suite, and the suite."""
 SUITES = re.compile(r"^(Suites:)((?:.*\n?)(?:[ \t].*\n?)*)", re.MULTILINE | re.IGNORECASE)
 """The field of a `.sources` file with its continuation lines."""
-POLICY = re.compile(r"^\s+release (.+)\n\s+origin (\S*)$", re.MULTILINE)
+ENTRY = re.compile(
+    r"^ +-?\d+ (?P<location>[^\s/]\S*) .*"  # dpkg's list of installed packages is a path
+    r"(?:\n +release (?P<fields>.*))?"
+    r"(?:\n +origin (?P<host>\S*))?$",
+    re.MULTILINE,
+)
+"""A source in the output of `apt-cache policy`. One without a release file or without a host lacks a line."""
 
 
 @dataclass(frozen=True)
 class Foreign:
-    """A source that isn't Debian's. host: where it is; origin, name: as its release file has them."""
+    """A source that isn't Debian's. place: its host or its URI; origin, name: as its release file has them."""
 
-    host: str
+    place: str
     origin: str
     name: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.host or 'a local source'} ({self.origin or 'without an origin'}, {self.name or 'without a name'})"
-        )
+        return f"{self.place} ({self.origin or 'without an origin'}, {self.name or 'without a name'})"
 
 
 def foreign(policy: str, release: Release = OLD) -> list[Foreign]:
@@ -40,9 +44,9 @@ def foreign(policy: str, release: Release = OLD) -> list[Foreign]:
 
 
 def _sources(policy: str) -> Iterator[Foreign]:
-    for fields, host in POLICY.findall(policy):
-        said = dict(field.partition("=")[::2] for field in fields.split(","))
-        yield Foreign(host, said.get("o", ""), said.get("n", ""))
+    for entry in ENTRY.finditer(policy):
+        said = dict(field.partition("=")[::2] for field in (entry["fields"] or "").split(","))
+        yield Foreign(entry["host"] or entry["location"], said.get("o", ""), said.get("n", ""))
 
 
 def renamed(text: str, old: Release = OLD, new: Release = NEW) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,10 +37,16 @@ TESTING = """\
      release v=13.1,o=Debian,a=stable,n=trixie,l=Debian,c=main,b=amd64
      origin deb.debian.org
 """
+CLOUD = """\
+ 500 mirror+file:/etc/apt/mirrors/debian.list bookworm/main amd64 Packages
+     release v=12.14,o=Debian,a=oldstable,n=bookworm,l=Debian,c=main,b=amd64
+"""
+PACKAGES = "Package: example\nVersion: 1\nArchitecture: all\nFilename: ./example.deb\nSize: 1\n\n"
 
 
-def test_debians_own_sources_are_none_of_others():
-    assert sources.foreign(POLICY) == []
+@pytest.mark.parametrize("policy", [POLICY, POLICY + CLOUD], ids=["hosts", "cloud image"])
+def test_debians_own_sources_are_none_of_others(policy: str):
+    assert sources.foreign(policy) == []
 
 
 @pytest.mark.parametrize(
@@ -52,6 +60,44 @@ def test_debians_own_sources_are_none_of_others():
 )
 def test_a_source_that_the_next_release_does_not_replace_is_found_once(added: str, shown: str):
     assert [str(source) for source in sources.foreign(POLICY + added + added)] == [shown]
+
+
+def test_local_sources_with_and_without_a_release_file_are_found(tmp_path: Path):
+    lines = [f"deb [trusted=yes] file:{source(tmp_path / name)} ./" for name in ("bare", "released")]
+    (tmp_path / "released" / "Release").write_text("Origin: Example\nDate: Thu, 01 Jan 2026 00:00:00 UTC\n")
+    for directory in ("etc", "state/lists/partial", "cache/archives/partial"):
+        (tmp_path / directory).mkdir(parents=True)
+    (tmp_path / "etc" / "sources.list").write_text("\n".join([*lines, ""]))
+    (tmp_path / "state" / "status").touch()
+    apt_run(tmp_path, "apt-get", "update")
+    policy = apt_run(tmp_path, "apt-cache", "policy")
+    assert sorted(map(str, sources.foreign(policy))) == [
+        f"file:{tmp_path}/bare (without an origin, without a name)",
+        f"file:{tmp_path}/released (Example, without a name)",
+    ]
+
+
+def source(directory: Path) -> Path:
+    """Make a local source with one package."""
+    directory.mkdir()
+    (directory / "Packages").write_text(PACKAGES)
+    return directory
+
+
+def apt_run(root: Path, program: str, *words: str) -> str:
+    """Run a program of apt's with directories of its own; return what it printed."""
+    options = {
+        "Dir::Etc": root / "etc",
+        "Dir::State": root / "state",
+        "Dir::State::status": root / "state" / "status",
+        "Dir::Cache": root / "cache",
+        "APT::Sandbox::User": "root",  # the user _apt can't read a test's directories
+        "APT::Get::List-Cleanup": "0",
+    }
+    argv = [program, *(f"--option={name}={value}" for name, value in options.items()), *words]
+    return subprocess.run(
+        argv, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"}, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize(
