@@ -351,11 +351,12 @@ def test_a_list_without_dmarc_mitigation_is_found(site: Site, mailing_list: Mail
 
 
 def test_the_dns_is_seen_from_the_host(site: Site):
-    host, path = site.host, "/etc/listkit/check.d/dns.json"
+    host, files = site.host, ("/etc/listkit/dns.json", "/etc/listkit/check.d/dns.json")
 
     def statuses(domain: str) -> dict[str, str]:
         names = {"domains": [domain], "hosts": [site.fqdn], "reports": site.address("members")}
-        host.write(path, json.dumps(names))
+        for path, content in zip(files, (names, {}), strict=True):
+            host.write(path, json.dumps(content))
         findings = json.loads(host.try_run("listkit check --json --only dns").stdout)
         return {finding["name"]: finding["status"] for finding in findings}
 
@@ -365,7 +366,7 @@ def test_the_dns_is_seen_from_the_host(site: Site):
         # It gets its mail elsewhere, and has no DMARC record.
         assert statuses("plain.test") == {web: "ok", **dict.fromkeys(("MX", "SPF", "DMARC"), "warning")}
     finally:
-        host.run(f"rm -f {path}")
+        host.run(f"rm -f {' '.join(files)}")
 
 
 @pytest.mark.parametrize("program", ["bridge", "budget"])

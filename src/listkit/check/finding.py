@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 PLAYBOOK = "on the machine that you deploy from: `ansible-playbook playbook.yml`"
@@ -85,6 +86,7 @@ class Check:
     needs_root: others can't reach what it looks at, and would find it broken.
     inspects: it needs what the unit of the regular checks lacks; see `listkit.check.inspection`.
     reuse_seconds: for this long the regular checks reuse its findings, if all were ok; see `listkit.check.reuse`.
+    settings: the file with its own settings; findings from before it was written are not reused.
     """
 
     name: str
@@ -92,3 +94,4 @@ class Check:
     needs_root: bool = False
     inspects: bool = False
     reuse_seconds: float = 0
+    settings: Path | None = None

@@ -31,22 +31,22 @@ class Looks:
 
     by_check: dict[str, Look] = field(default_factory=dict)
 
-    def findings(
-        self, component: str, check: Check, configured: float, now: float, perform: Callable[[], list[Finding]]
-    ) -> list[Finding]:
-        """Return the findings of a check: those of its last look, or else what `perform` returns, which are kept.
-
-        configured: when the settings of the component were written. Earlier findings are not reused.
-        """
+    def findings(self, component: str, check: Check, now: float, perform: Callable[[], list[Finding]]) -> list[Finding]:
+        """Return the findings of a check: those of its last look, or else what `perform` returns, which are kept."""
         key = f"{component}/{check.name}"
         last = self.by_check.get(key)
-        if last and max(configured, now - check.reuse_seconds) < last.time <= now:
+        if last and max(_configured(check), now - check.reuse_seconds) < last.time <= now:
             return list(last.findings)
         found = perform()
         self.by_check.pop(key, None)
         if check.reuse_seconds and all(finding.status is Status.OK for finding in found):
             self.by_check[key] = Look(now, found)
         return found
+
+
+def _configured(check: Check) -> float:
+    """Return when the settings of a check were written, in seconds since 1970; 0 without settings of its own."""
+    return check.settings.stat().st_mtime if check.settings and check.settings.exists() else 0
 
 
 def load(path: Path | None = None) -> Looks:

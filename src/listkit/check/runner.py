@@ -29,8 +29,6 @@ class Component:
 
     name: str
     checks: list[Check]
-    configured: float = 0.0
-    """When its settings were written, in seconds since 1970."""
 
 
 def components(directory: Path | None = None) -> list[Component]:
@@ -40,7 +38,7 @@ def components(directory: Path | None = None) -> list[Component]:
     found = []
     for name in [*MODULES, *(files.keys() - MODULES.keys())]:
         if name in files:
-            found.append(Component(name, _checks_of(name, files[name], host), files[name].stat().st_mtime))
+            found.append(Component(name, _checks_of(name, files[name], host)))
         elif name in EVERYWHERE:
             found.append(Component(name, _own_checks(name, Settings((), Table({}), host))))
     return found
@@ -65,7 +63,7 @@ def run_regularly(selected: Collection[Component]) -> list[tuple[str, Finding]]:
     looks = reuse.load()
 
     def look(component: Component, check: Check) -> list[Finding]:
-        return looks.findings(component.name, check, component.configured, time.time(), partial(perform, check))
+        return looks.findings(component.name, check, time.time(), partial(perform, check))
 
     found = run(selected, look=look)
     reuse.save(looks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import time
 
 import pytest
@@ -173,8 +174,10 @@ class TestSignature:
 
 def test_the_regular_checks_ask_once_an_hour_and_a_person_asks_each_time(server, tmp_path, monkeypatch):
     monkeypatch.setattr(runner.reuse, "PATH", tmp_path / "looks.json")
+    monkeypatch.setattr(dns, "CONFIGURATION", tmp_path / "dns.json")
     raw = {**SETTINGS, "name_servers": ["{}:{}".format(*server.address)], "signs": None}
-    checks = configuration.read(raw, lambda table: dns.checks(settings.read(table, settings.Host())), "FILE")
+    dns.CONFIGURATION.write_text(json.dumps(raw))
+    checks = configuration.read({}, lambda table: dns.checks(settings.read(table, settings.Host())), "FILE")
     component = runner.Component("dns", checks)
 
     def questions(run) -> int:

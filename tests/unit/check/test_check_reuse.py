@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from listkit.check import reuse, runner
+from listkit.check import reuse
 from listkit.check.finding import Check, Finding
 
 HOUR = 3600
@@ -17,11 +19,11 @@ WARNING = Finding.warning("x", "odd", "`repair x`")
 def look(tmp_path):
     """Look at one check at a time, `look(NOW, WARNING)`; return its findings, and whether the check was carried out."""
 
-    def at(now: float, finds: Finding, configured: float = 0.0, seconds: float = HOUR) -> tuple[list[Finding], bool]:
+    def at(now: float, finds: Finding, seconds: float = HOUR) -> tuple[list[Finding], bool]:
         performed = []
         looks = reuse.load(tmp_path / "looks.json")
-        check = Check("x", list, reuse_seconds=seconds)
-        found = looks.findings("dns", check, configured, now, lambda: performed.append(1) or [finds])
+        check = Check("x", list, reuse_seconds=seconds, settings=tmp_path / "settings.json")
+        found = looks.findings("dns", check, now, lambda: performed.append(1) or [finds])
         reuse.save(looks, tmp_path / "looks.json")
         return found, bool(performed)
 
@@ -46,9 +48,11 @@ def test_a_problem_ends_what_was_ok_before(look):
     assert look(NOW + HOUR + 1, OK) == ([OK], True)
 
 
-def test_other_settings_and_a_clock_that_was_set_back_are_reasons_to_look(look):
+def test_other_settings_and_a_clock_that_was_set_back_are_reasons_to_look(look, tmp_path):
     look(NOW, OK)
-    assert look(NOW + 200, WARNING, configured=NOW + 100) == ([WARNING], True)
+    (tmp_path / "settings.json").write_text("{}")
+    os.utime(tmp_path / "settings.json", (NOW + 100, NOW + 100))
+    assert look(NOW + 200, WARNING) == ([WARNING], True)
     look(NOW + 300, OK)
     assert look(NOW, WARNING) == ([WARNING], True)
 
@@ -62,9 +66,3 @@ def test_an_ordinary_check_looks_each_time(look):
 def test_a_damaged_record_is_none(tmp_path, content):
     (tmp_path / "looks.json").write_text(content)
     assert reuse.load(tmp_path / "looks.json") == reuse.Looks()
-
-
-def test_a_component_knows_when_its_settings_were_written(tmp_path):
-    (tmp_path / "spare.json").write_text("{}")
-    component = next(one for one in runner.components(tmp_path) if one.name == "spare")
-    assert component.configured == (tmp_path / "spare.json").stat().st_mtime

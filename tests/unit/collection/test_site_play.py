@@ -432,6 +432,7 @@ def test_the_host_of_the_core_checks_the_dns_unless_the_names_are_private(invent
     assert (found["dns_domains"], found["dns_signs"]) == (["example.org"], "example.org")
     assert inventory.given("dns_signs")["dns_signs"] == ""
     private = inventory.given(*names, settings="mail_dns_check=no")
-    assert "dns" not in private["site_roles"] and "/etc/listkit/check.d/dns.json" in private["base_leftovers"]
+    assert "dns" not in private["site_roles"] and "/etc/listkit/dns.json" in private["base_leftovers"]
+    assert "/etc/listkit/check.d/dns.json" in private["base_leftovers"]
     web = "[mailman_web]\nmailman private_address=192.0.2.2\n[mailman]\ncore private_address=192.0.2.3"
     assert "dns" not in inventory.given("site_roles", settings=web)["site_roles"]

@@ -1,8 +1,9 @@
 """The public DNS of the lists, and the key of the signature that the last canary returned with.
 
-Settings: `domains` of the lists' addresses; `hosts`, the names of the web interface, and the `addresses` that they must
-have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if empty; `zone` that the
-playbook changes, empty without one; `signs`, the domain that the canary is signed for, empty without a canary.
+Settings, in `/etc/listkit/dns.json`: `domains` of the lists' addresses; `hosts`, the names of the web interface, and the
+`addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if
+empty; `zone` that the playbook changes, empty without one; `signs`, the domain that the canary is signed for, empty
+without a canary.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from typing import TYPE_CHECKING
 from listkit.canary import record
 from listkit.check.finding import Check, Finding
 from listkit.check.settings import Settings
+from listkit.common import configuration
 from listkit.common.configuration import DOMAIN, Table
 
 if TYPE_CHECKING:
     from ansible_collections.listkit.infomaniak.plugins.module_utils.mail_dns import Finding as Problem
     from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import Resolver
 
+CONFIGURATION = Path("/etc/listkit/dns.json")
 HOUR_SECONDS = 3600
 RESOLV_CONF = Path("/etc/resolv.conf")
 TIMEOUT_SECONDS, ATTEMPTS = 1.0, 2
@@ -54,20 +57,23 @@ class Names:
 
 def checks(settings: Settings) -> list[Check]:
     """Return the check, one for all records: a name server that doesn't answer is one finding."""
-    names = read(settings.own)
-    return [Check("records", lambda: check_records(names), reuse_seconds=HOUR_SECONDS)]
+
+    def look() -> Iterator[Finding]:
+        return check_records(configuration.load(CONFIGURATION, read))
+
+    return [Check("records", look, reuse_seconds=HOUR_SECONDS, settings=CONFIGURATION)]
 
 
-def read(own: Table) -> Names:
+def read(table: Table) -> Names:
     """Read the settings."""
     return Names(
-        domains=own.texts("domains", pattern=DOMAIN, example="example.org"),
-        hosts=own.texts("hosts", pattern=DOMAIN, example="lists.example.org", may_be_empty=True),
-        addresses=own.texts("addresses", example="192.0.2.1", default=(), may_be_empty=True),
-        reports=own.address("reports"),
-        name_servers=own.texts("name_servers", example="192.0.2.53", default=(), may_be_empty=True),
-        zone=own.text("zone", example="example.org", default=""),
-        signs=own.text("signs", example="example.org", default=""),
+        domains=table.texts("domains", pattern=DOMAIN, example="example.org"),
+        hosts=table.texts("hosts", pattern=DOMAIN, example="lists.example.org", may_be_empty=True),
+        addresses=table.texts("addresses", example="192.0.2.1", default=(), may_be_empty=True),
+        reports=table.address("reports"),
+        name_servers=table.texts("name_servers", example="192.0.2.53", default=(), may_be_empty=True),
+        zone=table.text("zone", example="example.org", default=""),
+        signs=table.text("signs", example="example.org", default=""),
     )
 
 

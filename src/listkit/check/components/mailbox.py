@@ -1,38 +1,63 @@
 """The aliases that the lists need at the provider.
 
-Settings: `lists`, those whose aliases the last run has made, or has shown to the operator; `catch_all`, whether mail to
-unknown addresses arrives without aliases.
+Settings, in `/etc/listkit/mailbox.json`: `lists`, those whose aliases the last run has made, or has shown to the
+operator; `catch_all`, whether mail to unknown addresses arrives without aliases.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from listkit.check.finding import Check, Finding
 from listkit.check.settings import Settings
+from listkit.common import configuration
+from listkit.common.configuration import Table
 from listkit.common.rest import RestClient, RestError
 
+CONFIGURATION = Path("/etc/listkit/mailbox.json")
 NAME = "aliases"
 HOUR_SECONDS = 3600
 GRACE_SECONDS = HOUR_SECONDS
 """For an administrator who has just made a list to add its aliases."""
 
 
+@dataclass(frozen=True)
+class Plan:
+    """The settings."""
+
+    lists: tuple[str, ...]
+    catch_all: bool
+
+
 def checks(settings: Settings) -> list[Check]:
     """Return the check."""
-    planned = settings.own.texts("lists", example="dev@example.org", may_be_empty=True)
-    catch_all = settings.own.flag("catch_all", default=False)
-    return [] if catch_all else [Check(NAME, lambda: check_aliases(planned), reuse_seconds=HOUR_SECONDS)]
+
+    def look() -> Iterator[Finding]:
+        return check_aliases(configuration.load(CONFIGURATION, read))
+
+    return [Check(NAME, look, reuse_seconds=HOUR_SECONDS, settings=CONFIGURATION)]
 
 
-def check_aliases(planned: Collection[str], client: RestClient | None = None) -> Iterator[Finding]:
+def read(table: Table) -> Plan:
+    """Read the settings."""
+    lists = table.texts("lists", example="dev@example.org", may_be_empty=True)
+    return Plan(lists, table.flag("catch_all", default=False))
+
+
+def check_aliases(plan: Plan, client: RestClient | None = None) -> Iterator[Finding]:
     """A run of the playbook knows every list, and so has made or shown its aliases; or else mail arrives for it."""
+    if plan.catch_all:
+        yield Finding.ok(NAME, "not needed: the mailbox is a catch-all")
+        return
     client = client or RestClient.of_this_host()
+    planned = set(plan.lists)
     try:
         existing = {str(entry["fqdn_listname"]) for entry in client.entries("lists")}
-        silent = [address for address in sorted(existing - set(planned)) if _is_silent(client, address)]
+        silent = [address for address in sorted(existing - planned) if _is_silent(client, address)]
     except RestError as error:
         yield Finding.unknown(NAME, str(error), "`listkit check --only core` on the core's host")
         return
@@ -44,8 +69,8 @@ def check_aliases(planned: Collection[str], client: RestClient | None = None) ->
         )
         yield Finding.warning(NAME, seen, remedy)
     else:
-        others = ", and mail arrives for the others" if existing - set(planned) else ""
-        yield Finding.ok(NAME, f"planned for {len(existing & set(planned))} of {len(existing)} lists{others}")
+        others = ", and mail arrives for the others" if existing - planned else ""
+        yield Finding.ok(NAME, f"planned for {len(existing & planned)} of {len(existing)} lists{others}")
 
 
 def _is_silent(client: RestClient, address: str) -> bool:
