@@ -1,7 +1,7 @@
 """The public DNS of the lists, and the key of the signature that the last canary returned with.
 
-Settings, in `/etc/listkit/dns.json`: `domains` of the lists' addresses; `hosts`, the names of the web interface, and the
-`addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if
+Settings, in `/etc/listkit/dns.json`: `domains` of the lists' addresses; `hosts`, the names of the web interface, and
+the `addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if
 empty; `zone` that the playbook changes, empty without one; `signs`, the domain that the canary is signed for, empty
 without a canary.
 """

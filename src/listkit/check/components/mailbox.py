@@ -69,7 +69,7 @@ def check_aliases(plan: Plan, client: RestClient | None = None) -> Iterator[Find
         )
         yield Finding.warning(NAME, seen, remedy)
     else:
-        others = ", and mail arrives for the others" if existing - planned else ""
+        others = "; the others are new, or have received posts" if existing - planned else ""
         yield Finding.ok(NAME, f"planned for {len(existing & planned)} of {len(existing)} lists{others}")
 
 
