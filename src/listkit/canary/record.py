@@ -14,20 +14,32 @@ from listkit.common.prometheus import Metric, Sample
 
 PATH = Path("/var/lib/listkit/canary/last.json")
 METRICS = Path("/run/listkit-canary/metrics.prom")
+_KEYS = "keys.json"
 _MODE = 0o644
 
 
 def save(trip: RoundTrip, path: Path = PATH, metrics_path: Path = METRICS) -> None:
     """Keep a round trip as the last one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, json.dumps(asdict(trip)), _MODE)
+    content = asdict(trip)
+    keys = content.pop("keys")
+    # Version 0.1.0, to which a site can go back, reads this file, and knows no keys.
+    replace_file(path, json.dumps(content), _MODE)
+    if keys is not None:
+        replace_file(path.with_name(_KEYS), json.dumps(keys), _MODE)
     metrics_path.parent.mkdir(parents=True, exist_ok=True)
     prometheus.write(metrics_path, metrics(trip))
 
 
 def load(path: Path = PATH) -> RoundTrip | None:
-    """Return the last round trip; None before the first one. Raises OSError and ValueError."""
+    """Return the last round trip, without its keys; None before the first one. Raises OSError and ValueError."""
     return RoundTrip(**json.loads(path.read_text())) if path.exists() else None
+
+
+def signing_keys(path: Path = PATH) -> list[str] | None:
+    """Return the keys of the last message that returned; None before the first one. Raises OSError and ValueError."""
+    keys: list[str] | None = json.loads(file.read_text()) if (file := path.with_name(_KEYS)).exists() else None
+    return keys
 
 
 def metrics(trip: RoundTrip) -> Iterator[Metric]:

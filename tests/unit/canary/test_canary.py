@@ -1,5 +1,6 @@
 """The canary: its message, the legs of its way, where it is when it does not return, and what is kept of it."""
 
+import json
 import smtplib
 import time
 from dataclasses import replace
@@ -115,7 +116,15 @@ def returned(age=60.0) -> RoundTrip:
 
 
 class TestRecord:
-    @pytest.mark.parametrize("trip", [replace(returned(), keys=[KEY]), RoundTrip(ID, SENT, {LEGS[0]: 1.0}, "not back")])
+    def test_the_keys_are_those_of_the_last_one_that_returned(self, tmp_path):
+        path, metrics = tmp_path / "last.json", tmp_path / "m.prom"
+        assert record.signing_keys(path) is None
+        record.save(replace(returned(), keys=[KEY]), path, metrics)
+        assert "keys" not in json.loads(path.read_text()), "version 0.1.0 would fail"
+        record.save(RoundTrip(ID, SENT, {}, "not back"), path, metrics)
+        assert record.signing_keys(path) == [KEY]
+
+    @pytest.mark.parametrize("trip", [returned(), RoundTrip(ID, SENT, {LEGS[0]: 1.0}, "not back")])
     def test_it_is_read_back(self, tmp_path, trip):
         record.save(trip, tmp_path / "a/last.json", tmp_path / "b/metrics.prom")
         assert record.load(tmp_path / "a/last.json") == trip

@@ -1,9 +1,9 @@
 """The public DNS of the lists, and the key of the signature that the last canary returned with.
 
 Settings, in `/etc/listkit/dns.json`: `domains` of the lists' addresses; `hosts`, the names of the web interface, and
-the `addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the system if
-empty; `zone` that the playbook changes, empty without one; `signs`, the domain that the canary is signed for, empty
-without a canary.
+the `addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the
+system if empty; `zone` that the playbook changes, empty without one; `signs`, the domain that the canary is signed for,
+empty without a canary.
 """
 
 from __future__ import annotations
@@ -164,12 +164,12 @@ def _signature(signs: str, resolver: Resolver, canary: Path) -> Iterator[Finding
     """
     from ansible_collections.listkit.infomaniak.plugins.module_utils import dkim
 
-    trip = record.load(canary)
-    if not signs or trip is None or trip.keys is None:
+    keys = record.signing_keys(canary)
+    if not signs or keys is None:
         return
-    key = next((name for name in trip.keys if _is_aligned(name, signs)), "")
+    key = next((name for name in keys if _is_aligned(name, signs)), "")
     if not key:
-        seen = f"signed in another domain's name, with {', '.join(trip.keys)}" if trip.keys else "not signed"
+        seen = f"signed in another domain's name, with {', '.join(keys)}" if keys else "not signed"
         yield Finding.warning(SIGNATURE, f"the last canary was {seen}, so that receivers distrust posts", SIGN)
         return
     records = resolver.lookup(key, "TXT")
