@@ -9,9 +9,9 @@ from typing import Any
 class Subcommands:
     """Adds sub-commands to `parser`; the namespace has the name of the chosen one as `command`."""
 
-    def __init__(self, parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-        """required: whether calling the command without a sub-command is an error."""
-        self._commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=required)
+    def __init__(self, parser: argparse.ArgumentParser, *, required: bool = True, metavar: str = "COMMAND") -> None:
+        """required: whether calling the command without a sub-command is an error; metavar: their name in the usage."""
+        self._commands = parser.add_subparsers(metavar=metavar, dest="command", required=required)
 
     def add_parser(self, name: str, help: str, **more: Any) -> argparse.ArgumentParser:
         """Add a sub-command and return its parser.

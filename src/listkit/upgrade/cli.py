@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="listkit upgrade", description="Upgrade this host from Debian 12 to 13.")
-    commands = Subcommands(parser)
+    commands = Subcommands(parser, metavar="STEP")
     steps: dict[str, tuple[Callable[[argparse.Namespace], None], str]] = {
         "status": (_status, "print the step that was reached, as JSON"),
         "check": (_check, "see whether anything is in the way"),

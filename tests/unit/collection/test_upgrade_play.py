@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -23,13 +24,18 @@ NO_TYPO = 'case "$*" in *typo*) echo "No server found" >&2; exit 1;; esac'
 REBUILT = "openstack server rebuild --wait --image lists-before-upgrade lists"
 
 
+def plays() -> list[dict[str, Any]]:
+    """Return the plays of the playbook."""
+    return yaml.safe_load((KIT / "playbooks/upgrade.yml").read_text())
+
+
 class Controller:
     """A machine that runs the steps of the play against itself, with programs that only record their command lines."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.record = directory / "record"
-        play = yaml.safe_load((KIT / "playbooks/upgrade.yml").read_text())[0]
+        play = plays()[0]
         play["become"] = False
         play["tasks"] = [task for task in play["tasks"] if task["name"] not in ELSEWHERE]
         for task in play["tasks"]:
@@ -107,3 +113,46 @@ def test_a_server_that_the_cloud_does_not_have_is_refused_before_anything_change
 def test_without_a_snapshot_an_unusable_host_is_an_error(controller: Controller):
     status, ran, output = controller.run("exit 1", *BACK)
     assert (status, ran) == (2, []) and "Nothing was changed." in output
+
+
+@pytest.fixture
+def last_play(controller: Controller) -> Controller:
+    """A machine that runs the play after the deployment against itself; its programs are stubs."""
+    tasks = [task for task in plays()[-1]["tasks"] if "ansible.builtin.debug" not in task]
+    for task in tasks:
+        if "ansible.builtin.command" in task:
+            command = task["ansible.builtin.command"]
+            command["argv"][0] = str(controller.directory / "bin" / "listkit")
+            if "removes" in command:
+                command["removes"] = str(controller.directory / Path(command["removes"]).name)
+    play = {**plays()[-1], "become": False, "tasks": tasks}
+    (controller.directory / "play.yml").write_text(yaml.safe_dump([play], sort_keys=False))
+    return controller
+
+
+@pytest.mark.parametrize(
+    ("canary", "words", "expected"),
+    [
+        (True, (), ["listkit canary now", "listkit upgrade done"]),
+        (True, BACK, ["listkit canary now"]),
+        (False, (), ["listkit upgrade done"]),
+    ],
+    ids=["forward", "back", "without a canary"],
+)
+def test_the_canary_is_sent_before_the_upgrade_is_done(
+    last_play: Controller, canary: bool, words: tuple[str, ...], expected: list[str]
+):
+    last_play.program("listkit", "true")
+    if canary:
+        (last_play.directory / "canary.json").touch()
+    status, ran, output = last_play.run("exit 1", *words)
+    assert (status, ran) == (0, expected), output
+
+
+def test_a_lost_canary_fails_the_upgrade_and_the_play_says_how_to_go_back(last_play: Controller):
+    last_play.program("listkit", '[ "$1" != canary ] || { echo "<1@example.org>: lost"; exit 1; }')
+    (last_play.directory / "canary.json").touch()
+    status, ran, output = last_play.run("exit 1")
+    assert (status, ran) == (2, [])
+    assert "<1@example.org>: lost" in output and "run the same command again" in output
+    assert "To go back: ansible-playbook playbooks/upgrade.yml -D -e upgrade_back=true" in output

@@ -162,3 +162,9 @@ def test_a_damaged_record_is_reported(host: Host, capsys):
     host.path.write_text("{}")
     assert host.run("status") == [1]
     assert f"{host.path} is damaged" in capsys.readouterr().err
+
+
+def test_the_help_calls_them_steps(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    assert capsys.readouterr().out.startswith("usage: listkit upgrade [-h] STEP ...")
