@@ -36,7 +36,7 @@ CONFIGURATION = tuple(
 )
 """For reading: the playbook writes them. Only secrets that the host made itself are put back."""
 
-FROM_PLAYBOOK = ("archiver_key", "backup_*", "database_*", "mail_passwords", "rest_password", "tunnel_*")
+FROM_PLAYBOOK = ("archiver_key", "backup_*", "database_*", "mail_passwords", "rest_password", "trace_key", "tunnel_*")
 """Secrets that the playbook writes, or has given to another host before a restore."""
 WAITING = (
     *OUTGOING,

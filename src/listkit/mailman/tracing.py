@@ -1,4 +1,4 @@
-"""The REST resource `trace` of the kit's plugin: hands a request of the web host to the unit that follows messages.
+"""The REST resource `trace` of the kit's plugin: hands a request of another host to the unit that follows messages.
 
 Mailman itself can read neither the relay's queue nor the mailboxes. `listkit.trace.serving` checks who asks.
 """

@@ -100,8 +100,8 @@ def _problem(command: str) -> str:
         return f"only root can read the logs: `sudo listkit {command} …`"
     if not CORE.exists() and not remote.KEY.exists():
         return (
-            f"Mailman's core does not run on this host, which can't ask it; run `listkit {command}` on the core's host,"
-            " or on that of the web interface"
+            f"Mailman's core does not run on this host, which has no key to ask the core's host ({remote.KEY});"
+            " run the playbook on all hosts of the site, which copies the key"
         )
     return ""
 

@@ -1,4 +1,4 @@
-"""Asking the host of Mailman's core from the host of the web interface, by Mailman's REST API.
+"""Asking the host of Mailman's core from another host of the site, by Mailman's REST API.
 
 Mailman hands the request to a unit that runs as root (`serving`). A key that only root can read proves that root asks.
 Mailman's REST server answers one request at a time, and the unit asks it, too: so the unit answers with a ticket at

@@ -72,7 +72,7 @@ class Desk:
         try:
             request = json.loads(line)
             if not self._is_key(str(request["key"])):
-                return _refusal("the key is not that of this site; the playbook copies it to both hosts")
+                return _refusal("the key is not that of this site; the playbook copies it to every host of the site")
             ticket = request["ticket"] if "ticket" in request else self._begin(request)
             result = self._results[ticket]
         except (ValueError, KeyError, TypeError) as error:

@@ -51,7 +51,10 @@ def test_several_hosts_in_the_main_group_are_sites_of_their_own():
 
 def test_three_hosts_reach_what_they_need_and_nothing_else():
     assert ends(SPLIT, "a") == (
-        {REST: [("10.0.0.2", "tunnel_core_web")], SMTP: [("10.0.0.2", "tunnel_core_web")]},
+        {
+            REST: [("10.0.0.2", "tunnel_core_web"), ("10.0.0.3", "tunnel_core_database")],
+            SMTP: [("10.0.0.2", "tunnel_core_web")],
+        },
         {ARCHIVE: ("10.0.0.2", "tunnel_core_web"), DATABASE: ("10.0.0.3", "tunnel_core_database")},
     )
     assert ends(SPLIT, "b") == (
@@ -64,7 +67,7 @@ def test_three_hosts_reach_what_they_need_and_nothing_else():
     )
     assert ends(SPLIT, "c") == (
         {DATABASE: [("10.0.0.1", "tunnel_core_database"), ("10.0.0.2", "tunnel_web_database")]},
-        {},
+        {REST: ("10.0.0.1", "tunnel_core_database")},
     )
 
 
@@ -75,9 +78,17 @@ def test_a_host_gets_only_the_secrets_that_it_needs():
         {"host": "a", "names": ["rest_password", "archiver_key", "trace_key", "tunnel_core_web"]}
     ]
     assert topology.needed_secrets(components, "c") == [
-        {"host": "a", "names": ["database_core_password", "tunnel_core_database"]},
+        {"host": "a", "names": ["rest_password", "trace_key", "database_core_password", "tunnel_core_database"]},
         {"host": "b", "names": ["database_web_password", "tunnel_web_database"]},
     ]
+
+
+def test_two_components_on_one_host_share_what_both_need():
+    groups = {"all": ["a", "b"], "mailman": ["a"], "mailman_web": ["b"], "database": ["b"]}
+    assert ends(groups, "b")[1][REST] == ("10.0.0.1", "tunnel_core_web")
+    assert ends(groups, "a")[0][REST] == [("10.0.0.2", "tunnel_core_web")]
+    [needed] = topology.needed_secrets(topology.components_of(groups, ADDRESSES, "b"), "b")
+    assert sorted(needed["names"]) == sorted(set(needed["names"]))
 
 
 def test_both_ends_of_a_tunnel_have_its_key():

@@ -1,4 +1,4 @@
-"""`listkit trace` on the web host: core's host carries it out, for root only."""
+"""`listkit trace` on a host without Mailman's core: core's host carries it out, for root only."""
 
 from __future__ import annotations
 
@@ -138,6 +138,17 @@ def test_another_host_that_gives_no_answer_is_an_error(key, capsys):
 
     assert remote.ask("trace", ["x"], Down(), key) == remote.FAILED
     assert "refused; `listkit check` says why" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["trace", "release", "discard", "repost"])
+def test_without_core_and_without_a_key_the_command_says_where_the_key_comes_from(
+    monkeypatch, tmp_path, command, capsys
+):
+    monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(cli, "CORE", tmp_path / "mailman.cfg")
+    monkeypatch.setattr(remote, "KEY", tmp_path / "none")
+    assert (cli.main if command == "trace" else getattr(cli, command))(["a subject"]) == remote.FAILED
+    assert f"({tmp_path}/none); run the playbook on all hosts of the site" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["trace", "release", "discard", "repost"])

@@ -50,29 +50,30 @@ class Connection(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """A secret that one component makes and another one needs."""
+    """A secret that one component makes and others need."""
 
     name: str
     maker: str
-    user: str
+    users: tuple[str, ...]
 
 
 CONNECTIONS = (
     Connection(WEB, CORE, "core_rest", "http", "tunnel_core_web"),
     Connection(WEB, CORE, "relay_smtp", "smtp", "tunnel_core_web"),
     Connection(CORE, WEB, "archive", "http", "tunnel_core_web"),
+    Connection(DATABASE, CORE, "core_rest", "http", "tunnel_core_database"),
     Connection(CORE, DATABASE, "database", "postgresql", "tunnel_core_database"),
     Connection(WEB, DATABASE, "database", "postgresql", "tunnel_web_database"),
 )
 SHARED = (
-    Shared("rest_password", CORE, WEB),
-    Shared("archiver_key", CORE, WEB),
-    Shared("trace_key", CORE, WEB),
-    Shared("database_core_password", CORE, DATABASE),
-    Shared("database_web_password", WEB, DATABASE),
-    Shared("tunnel_core_web", CORE, WEB),
-    Shared("tunnel_core_database", CORE, DATABASE),
-    Shared("tunnel_web_database", WEB, DATABASE),
+    Shared("rest_password", CORE, (WEB, DATABASE)),
+    Shared("archiver_key", CORE, (WEB,)),
+    Shared("trace_key", CORE, (WEB, DATABASE)),
+    Shared("database_core_password", CORE, (DATABASE,)),
+    Shared("database_web_password", WEB, (DATABASE,)),
+    Shared("tunnel_core_web", CORE, (WEB,)),
+    Shared("tunnel_core_database", CORE, (DATABASE,)),
+    Shared("tunnel_web_database", WEB, (DATABASE,)),
 )
 
 
@@ -122,7 +123,7 @@ def tunnel_ends(components: Mapping[str, Component], host: str) -> tuple[list[di
         if host == server.host:
             accept.setdefault(connection.port, {**end, "peers": {}})["peers"].setdefault(client.address, connection.key)
         else:
-            # Two components on one host share the connection to the database, with the first one's key.
+            # Two components on one host share a connection, with the first one's key.
             connect.setdefault(connection.port, {**end, "address": server.address, "key": connection.key})
     peers = {port: [{"address": at, "key": key} for at, key in end["peers"].items()] for port, end in accept.items()}
     return [{**end, "peers": peers[port]} for port, end in accept.items()], list(connect.values())
@@ -132,8 +133,9 @@ def needed_secrets(components: Mapping[str, Component], host: str) -> list[dict[
     """Return the secrets that `host` needs from other hosts: `host` and `names` of each."""
     names: dict[str, list[str]] = {}
     for shared in SHARED:
-        maker, user = components.get(shared.maker), components.get(shared.user)
-        if maker and user and user.host == host != maker.host:
+        maker = components[shared.maker]
+        users = {components[user].host for user in shared.users if user in components}
+        if host in users and host != maker.host:
             names.setdefault(maker.host, []).append(shared.name)
     return [{"host": maker, "names": found} for maker, found in names.items()]
 
