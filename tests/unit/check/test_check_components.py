@@ -608,6 +608,14 @@ class TestLists:
     def test_lists_as_declared(self, client):
         assert [finding.status for finding in lists.check_lists(self.DECLARED, client)] == [Status.OK, Status.OK]
 
+    @pytest.mark.parametrize(("others", "named"), [("c", ": c@x.test"), ("hgfedc", ": c@x.test, d@x.test, e@x.test")])
+    def test_lists_that_are_not_declared_are_named(self, client, others, named):
+        client.answers["lists"]["entries"] += [{"fqdn_listname": f"{name}@x.test"} for name in others]
+        found, _settings = all_of(lists.check_lists(self.DECLARED, client))
+        assert found.status is Status.OK
+        assert f"; {len(others)} more were made in the web interface{named}" in found.seen
+        assert found.seen.endswith("g@x.test, …") is (len(others) > 5)
+
     def test_a_missing_list_is_named(self, client):
         client.answers["lists"]["entries"].pop()
         missing, _settings = all_of(lists.check_lists(self.DECLARED, client))

@@ -6,7 +6,7 @@ meant to have DMARC mitigation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from listkit.check.finding import Check, Finding
@@ -15,6 +15,8 @@ from listkit.common.rest import RestClient, RestError
 
 REMEDY = "on the machine that you deploy from: `ansible-playbook playbook.yml --tags lists`"
 MITIGATION = "DMARC mitigation"
+MOST_NAMED = 5
+"""Lists that are not declared."""
 Declared = Mapping[str, Mapping[str, Any]]
 
 
@@ -42,14 +44,21 @@ def check_lists(declared: Declared, client: RestClient | None = None) -> Iterato
         remedy = f"{REMEDY} creates them; or remove them from mailman_lists"
         yield Finding.critical("declared lists", f"missing: {', '.join(missing)}", remedy)
     else:
-        others = len(existing) - len(declared)
-        more = f"; {others} more were made in the web interface" if others else ""
-        yield Finding.ok("declared lists", f"all {len(declared)} exist{more}")
+        yield Finding.ok("declared lists", f"all {len(declared)} exist{_undeclared(existing - set(declared))}")
     if drift:
         remedy = f"{REMEDY} sets them again; or declare the new values in mailman_lists"
         yield Finding.warning("settings of the declared lists", "; ".join(drift), remedy)
     else:
         yield Finding.ok("settings of the declared lists", "as declared")
+
+
+def _undeclared(others: Collection[str]) -> str:
+    """Name lists that exist but are not declared, to append to a finding."""
+    if not others:
+        return ""
+    named = sorted(others)[:MOST_NAMED]
+    more = ", …" if len(others) > MOST_NAMED else ""
+    return f"; {len(others)} more were made in the web interface: {', '.join(named)}{more}"
 
 
 def _drift(client: RestClient, address: str, declared: Declared) -> Iterator[str]:
