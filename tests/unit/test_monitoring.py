@@ -37,6 +37,7 @@ FOLDER = {**MAILBOX, "folder": "Failed"}
 HEALTHY = {
     "node_textfile_mtime_seconds": (FILE, f"0+60x{MINUTES}"),
     "listkit_check_timestamp_seconds": (INSTANCE, f"0+60x{MINUTES}"),
+    "mailman3_lists": (INSTANCE, f"3x{MINUTES}"),
     "listkit_check_status": (CHECK, f"0x{MINUTES}"),
     "listkit_bridge_up": (MAILBOX, f"1x{MINUTES}"),
     "listkit_bridge_login_refused": (MAILBOX, f"0x{MINUTES}"),
@@ -77,6 +78,10 @@ FAULTS = (
           "No host has the metric listkit_budget_last_cycle_timestamp_seconds"),
     Fault("ListkitMetricsAbsent", "listkit_check_timestamp_seconds", None, 20,
           {"metric": "listkit_check_timestamp_seconds"}, "No host has the metric listkit_check_timestamp_seconds"),
+    Fault("ListkitMetricVanished", "mailman3_lists", None, 20, {"metric": "mailman3_lists", **INSTANCE},
+          "mailman3_lists isn't known any more"),
+    Fault("ListkitMetricVanished", "listkit_bridge_up", None, 20, {"metric": "listkit_bridge_up", **INSTANCE},
+          "listkit_bridge_up isn't known any more"),
     Fault("ListkitCheckFailed", "listkit_check_status", "2x99", 10, CHECK, "relay, outgoing mail: critical"),
     Fault("ListkitCheckWarning", "listkit_check_status", "1x99", 65, CHECK, "relay, outgoing mail: warning"),
     Fault("ListkitCheckUnknown", "listkit_check_status", None, 40, CHECK,
@@ -128,6 +133,13 @@ def test_promtool_finds_that_each_alert_fires_and_that_a_healthy_site_has_none(t
 
 def test_every_alert_is_tested():
     assert {fault.alert for fault in FAULTS} == set(ALERTS)
+
+
+# Without a waiting job there is none.
+@pytest.mark.parametrize("name", sorted(check_metrics.FIGURES.keys() - {"listkit_web_oldest_job_timestamp_seconds"}))
+def test_a_figure_of_the_checks_that_vanishes_is_missed(name: str):
+    watched = re.search(r'__name__=~"([^"]+)"', ALERTS["ListkitMetricVanished"]["expr"])[1]
+    assert re.fullmatch(watched, name)
 
 
 def series(faulty: dict[str, tuple[dict[str, str], str | None]]) -> Iterator[dict[str, str]]:

@@ -3,15 +3,73 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pytest
+from check_stand_ins import closed_port
 
-from listkit.check import metrics
-from listkit.check.finding import Finding
+from listkit.check import metrics, runner
+from listkit.check.components import certificate, core, web
+from listkit.check.finding import Check, Finding, Status
 from listkit.common.prometheus import render
+from listkit.common.rest import RestClient
 
 SOURCES = Path(metrics.__file__).parent / "components"
+
+
+def without_rest(check: Callable[[RestClient], Iterable[Finding]]) -> Iterable[Finding]:
+    """What a check finds while nothing answers at Mailman's REST API."""
+    return check(RestClient("secret", f"http://127.0.0.1:{closed_port()}/3.1"))
+
+
+# Each source of figures that is gone, and the metrics that are not known then.
+GONE: Mapping[str, tuple[Callable[[], Iterable[Finding]], set[str]]] = {
+    "sizes of Mailman": (
+        lambda: without_rest(core.check_rest), {"mailman3_domains", "mailman3_lists", "mailman3_users"}
+    ),
+    "lists of Mailman": (lambda: without_rest(core.check_held), {"mailman3_list_members", "listkit_held_posts"}),
+    "queues of Mailman": (lambda: core.check_queues(Path("/nowhere/queue")), {"mailman3_queues"}),
+    "page": (lambda: web.check_page("lists.example.test"), {"listkit_web_page_seconds"}),
+    "archive": (
+        web.check_archive,
+        {
+            "listkit_web_archived_posts", "listkit_web_unindexed_posts", "listkit_web_waiting_jobs",
+            "listkit_web_oldest_job_timestamp_seconds",
+        },
+    ),
+    "certificate": (
+        lambda: certificate.check_certificate("lists.example.test", 14, "letsencrypt"),
+        {"listkit_certificate_not_after_timestamp_seconds"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def no_web_server(monkeypatch, programs):
+    """A host on which neither the web server nor its application answers."""
+    connect = web.socket.create_connection
+
+    def refused(_: object, timeout: float) -> object:
+        return connect(("127.0.0.1", closed_port()), timeout)
+
+    monkeypatch.setattr(web.socket, "create_connection", refused)
+    monkeypatch.setattr(web, "STATUS", ("false",))
+    monkeypatch.setattr(web, "as_user", lambda user, command, seconds: command)
+
+
+@pytest.mark.parametrize("source", GONE)
+def test_without_its_source_a_figure_is_absent_and_the_check_is_not_ok(source: str, no_web_server):
+    check, names = GONE[source]
+    findings = runner.perform(Check(source, check))
+    assert findings and all(finding.status in (Status.CRITICAL, Status.UNKNOWN) for finding in findings)
+    measured = {name for finding in findings for name in finding.figures}
+    assert not measured & names
+
+
+def test_each_figure_has_a_source_that_a_test_takes_away():
+    # That Mailman's REST API can't be used is known.
+    assert set.union(*(names for _, names in GONE.values())) | {"mailman3_up"} == set(metrics.FIGURES)
 
 
 def lines(*findings: Finding) -> set[str]:

@@ -66,7 +66,7 @@ def check_rest(client: RestClient | None = None) -> Iterator[Finding]:
     name = "Mailman's REST API"
     client = client or RestClient.of_this_host()
     try:
-        sizes = {what: int(client.get(f"{what}?count=1&page=1").get("total_size", 0)) for what in _COUNTED}
+        sizes = {what: int(client.get(f"{what}?count=1&page=1")["total_size"]) for what in _COUNTED}
     except LoginRefused as error:
         finding = Finding.critical(name, f"{error}: its password is not that of the password file", PLAYBOOK)
         yield finding.measured(mailman3_up=0)
