@@ -354,7 +354,7 @@ def test_the_dns_is_seen_from_the_host(site: Site):
     host, files = site.host, ("/etc/listkit/dns.json", "/etc/listkit/check.d/dns.json")
 
     def statuses(domain: str) -> dict[str, str]:
-        names = {"domains": [domain], "hosts": [site.fqdn], "reports": site.address("members")}
+        names = {"domains": [domain], "hosts": [site.fqdn], "reports": site.address("members"), "signs": domain}
         for path, content in zip(files, (names, {}), strict=True):
             host.write(path, json.dumps(content))
         findings = json.loads(host.try_run("listkit check --json --only dns").stdout)

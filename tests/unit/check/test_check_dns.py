@@ -26,6 +26,8 @@ SETTINGS = {
     "reports": "admin@example.org",
     "zone": None,
     "signs": "example.org",
+    "canary": True,
+    "selector": None,
 }
 SPF = "v=spf1 include:spf.infomaniak.ch -all"
 KEY = "20251103._domainkey.example.org"
@@ -154,9 +156,14 @@ class TestSignature:
             ([], [], "the last canary was not signed", "Global security > DKIM"),
             (["mail._domainkey.example.net"], [], "another domain's name, with mail._domainkey.example.net", "DKIM"),
             (["mail._domainkey.ample.org"], [], "another domain's name", "DKIM"),
-            ([KEY], [], f"{KEY} has no key", "add the record that the Manager shows"),
-            ([KEY], ["v=DKIM1; p="], f"{KEY} has no valid key", "add the record that the Manager shows"),
-            ([KEY], [1024], f"the key {KEY} has 1024 bits", "Infomaniak's support"),
+            ([KEY], [], f"signed with {KEY}, which has no key", "add the record that the Manager shows"),
+            (
+                [KEY],
+                ["v=DKIM1; p="],
+                f"signed with {KEY}, which has no valid key",
+                "add the record that the Manager shows",
+            ),
+            ([KEY], [1024], f"signed with {KEY}, which has 1024 bits", "Infomaniak's support"),
         ],
     )
     def test_a_faulty_one_is_a_warning(self, check, server, keys, records, seen, remedy):
@@ -165,17 +172,30 @@ class TestSignature:
         assert warning.status is Status.WARNING and seen in warning.seen and remedy in warning.remedy
         assert "`listkit canary now`" in warning.remedy
 
-    @pytest.mark.parametrize("signs", [None, "example.org"])
-    def test_without_a_canary_or_before_it_has_returned_nothing_is_said(self, check, signs, tmp_path):
-        assert "DKIM" not in {one.name for one in check(signs=signs)}
+    @pytest.mark.parametrize("canary", [False, True])
+    def test_without_a_canary_or_before_it_has_returned_nothing_is_said(self, check, canary, tmp_path):
+        assert "DKIM" not in {one.name for one in check(canary=canary)}
         record.save(RoundTrip("<1@x>", 1.0, failure="not back"), tmp_path / "last.json", tmp_path / "metrics.prom")
-        assert "DKIM" not in {one.name for one in check(signs=signs)}
+        assert "DKIM" not in {one.name for one in check(canary=canary)}
+
+    def test_until_a_canary_returns_the_selector_of_the_probe_is_looked_up(self, check, server):
+        gone = named(check(selector="20251103"), "DKIM")
+        assert gone.status is Status.WARNING and f"the probe's message was signed with {KEY}, which has no" in gone.seen
+        assert "`ansible-playbook playbooks/probe.yml`" in gone.remedy
+        server.records |= {(KEY, "TXT"): [public_key(2048)]}
+        assert named(check(selector="20251103"), "DKIM").status is Status.OK
+        # One that was switched off has left its record.
+        assert named(check(keys=[], canary=False, selector="20251103"), "DKIM").status is Status.OK
+
+    def test_a_canary_is_newer_than_the_probe(self, check, server):
+        server.records |= {(KEY, "TXT"): [public_key(2048)]}
+        assert "not signed" in named(check(keys=[], selector="20251103"), "DKIM").seen
 
 
 def test_the_regular_checks_ask_once_an_hour_and_a_person_asks_each_time(server, tmp_path, monkeypatch):
     monkeypatch.setattr(runner.reuse, "PATH", tmp_path / "looks.json")
     monkeypatch.setattr(dns, "CONFIGURATION", tmp_path / "dns.json")
-    raw = {**SETTINGS, "name_servers": ["{}:{}".format(*server.address)], "signs": None}
+    raw = {**SETTINGS, "name_servers": ["{}:{}".format(*server.address)], "canary": False}
     dns.CONFIGURATION.write_text(json.dumps(raw))
     checks = configuration.read({}, lambda table: dns.checks(settings.read(table, settings.Host())), "FILE")
     component = runner.Component("dns", checks)

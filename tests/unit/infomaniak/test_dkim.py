@@ -49,7 +49,7 @@ FACTS = {
     "forged_results_removed": None,
     "capabilities": [],
     "size_limit": None,
-    "dkim": {"signed": True, "aligned": True, "covers_list_unsubscribe": False, "key_bits": 1024},
+    "dkim": {"signed": True, "aligned": True, "selector": "2025", "covers_list_unsubscribe": False, "key_bits": 1024},
     "verp": False,
 }
 

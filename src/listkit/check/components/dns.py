@@ -1,9 +1,9 @@
-"""The public DNS of the lists, and the key of the signature that the last canary returned with.
+"""The public DNS of the lists, and the key of the signature that the last canary, or the probe's message, had.
 
 Settings, in `/etc/listkit/dns.json`: `domains` of the lists' addresses; `hosts`, the names of the web interface, and
 the `addresses` that they must have; `reports`, the address for DMARC reports; `name_servers` to ask, those of the
-system if empty; `zone` that the playbook changes, empty without one; `signs`, the domain that the canary is signed for,
-empty without a canary.
+system if empty; `zone` that the playbook changes, empty without one; `signs`, the domain in whose name the lists' mail
+is signed; `canary`, whether there is one; `selector` that the probe has seen, empty before it has run.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ OF_HOSTS = {"address": "addresses of the web interface"}
 OF_DOMAINS = {"MX": "MX", "SPF": "SPF", "DMARC": "DMARC"}
 """The names of the findings by the subjects of `mail_dns`."""
 SIGNATURE = "DKIM"
-SIGN = "in the Manager, Mail Service > Global security > DKIM; then `listkit canary now` and " + AGAIN
-SUPPORT = "ask Infomaniak's support for a longer one; then `listkit canary now` and " + AGAIN
+CANARY_AGAIN = f"`listkit canary now` and {AGAIN}"
+PROBE_AGAIN = "on the machine that you deploy from: `ansible-playbook playbooks/probe.yml` and then `--tags dns`"
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,17 @@ class Names:
     name_servers: tuple[str, ...]
     zone: str
     signs: str
+    canary: bool
+    selector: str
+
+
+@dataclass(frozen=True)
+class Signature:
+    """How a message was signed: its keys in the DNS, and the commands that send and look at another one."""
+
+    message: str
+    keys: Sequence[str]
+    again: str
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -73,7 +84,9 @@ def read(table: Table) -> Names:
         reports=table.address("reports"),
         name_servers=table.texts("name_servers", example="192.0.2.53", default=(), may_be_empty=True),
         zone=table.text("zone", example="example.org", default=""),
-        signs=table.text("signs", example="example.org", default=""),
+        signs=table.text("signs", pattern=DOMAIN, example="example.org"),
+        canary=table.flag("canary", default=False),
+        selector=table.text("selector", example="20251103", default=""),
     )
 
 
@@ -94,7 +107,7 @@ def check_records(names: Names, canary: Path = record.PATH) -> Iterator[Finding]
         return mail_dns.check(resolver, domains, hosts, names.addresses, names.reports)
 
     with ThreadPoolExecutor(MOST_AT_ONCE) as pool:
-        signature = pool.submit(lambda: [*_signature(names.signs, resolver, canary)])
+        signature = pool.submit(lambda: [*_about_signature(_signature(names, canary), names.signs, resolver)])
         of_hosts = pool.map(lambda host: look(host=host), names.hosts)
         of_domains = pool.map(lambda domain: look(domain=domain), names.domains)
         looks = [(OF_HOSTS, names.hosts, _joined(of_hosts)), (OF_DOMAINS, names.domains, _joined(of_domains))]
@@ -157,30 +170,44 @@ def _unanswered(reason: str) -> Finding:
     return Finding.unknown("name servers", _continued(reason), remedy)
 
 
-def _signature(signs: str, resolver: Resolver, canary: Path) -> Iterator[Finding]:
-    """Yield what the last canary and the DNS say about DKIM; nothing while no canary has returned.
+def _signature(names: Names, canary: Path) -> Signature | None:
+    """Return how the last canary was signed, or else the probe's message; None if neither is known."""
+    keys = record.signing_keys(canary) if names.canary else None
+    if keys is not None:
+        return Signature("the last canary", keys, CANARY_AGAIN)
+    if names.selector:
+        return Signature("the probe's message", [f"{names.selector}._domainkey.{names.signs}"], PROBE_AGAIN)
+    return None
 
-    Only a message names the key. Raises DnsError.
+
+def _about_signature(found: Signature | None, domain: str, resolver: Resolver) -> Iterator[Finding]:
+    """Yield the finding about DKIM; nothing if no signature is known, because only a message names its key.
+
+    Raises DnsError.
     """
     from ansible_collections.listkit.infomaniak.plugins.module_utils import dkim
 
-    keys = record.signing_keys(canary)
-    if not signs or keys is None:
+    if found is None:
         return
-    key = next((name for name in keys if _is_aligned(name, signs)), "")
+    key = next((name for name in found.keys if _is_aligned(name, domain)), "")
     if not key:
-        seen = f"signed in another domain's name, with {', '.join(keys)}" if keys else "not signed"
-        yield Finding.warning(SIGNATURE, f"the last canary was {seen}, so that receivers distrust posts", SIGN)
+        seen = f"signed in another domain's name, with {', '.join(found.keys)}" if found.keys else "not signed"
+        remedy = f"in the Manager, Mail Service > Global security > DKIM; then {found.again}"
+        yield Finding.warning(SIGNATURE, f"{found.message} was {seen}, so that receivers distrust posts", remedy)
         return
     records = resolver.lookup(key, "TXT")
     bits = dkim.key_bits(records[0]) if records else None
+    seen = f"{found.message} was signed with {key}"
     if not records or dkim.is_revoked(records[0]):
-        seen = f"{key} has no {'valid ' if records else ''}key, so that receivers take posts for forged"
-        yield Finding.warning(SIGNATURE, seen, f"add the record that the Manager shows; {SIGN}")
+        remedy = (
+            f"add the record that the Manager shows under Mail Service > Global security > DKIM; then {found.again}"
+        )
+        yield Finding.warning(SIGNATURE, f"{seen}, which has no {'valid ' if records else ''}key in the DNS", remedy)
     elif bits and bits <= dkim.WEAK_BITS:
-        yield Finding.warning(SIGNATURE, f"the key {key} has {bits} bits, which is too short", SUPPORT)
+        remedy = f"ask Infomaniak's support for a longer one; then {found.again}"
+        yield Finding.warning(SIGNATURE, f"{seen}, which has {bits} bits: too short", remedy)
     else:
-        yield Finding.ok(SIGNATURE, f"the last canary was signed with {key}{f', {bits} bits' if bits else ''}")
+        yield Finding.ok(SIGNATURE, f"{seen}{f', {bits} bits' if bits else ''}")
 
 
 def _is_aligned(key: str, domain: str) -> bool:

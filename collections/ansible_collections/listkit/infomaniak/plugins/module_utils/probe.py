@@ -204,7 +204,13 @@ def _dkim(outcome: Outcome, author: str, resolver: Resolver) -> dict[str, Any] |
     signatures = [dkim.signature(value) for value in outcome.message.get_all("DKIM-Signature", ())]
     aligned = [each for each in signatures if each.domain == domain]
     if not aligned:
-        return {"signed": bool(signatures), "aligned": False, "covers_list_unsubscribe": False, "key_bits": None}
+        return {
+            "signed": bool(signatures),
+            "aligned": False,
+            "selector": None,
+            "covers_list_unsubscribe": False,
+            "key_bits": None,
+        }
     try:
         keys = resolver.lookup(aligned[0].key_name, "TXT")
     except DnsError:
@@ -212,6 +218,7 @@ def _dkim(outcome: Outcome, author: str, resolver: Resolver) -> dict[str, Any] |
     return {
         "signed": True,
         "aligned": True,
+        "selector": aligned[0].selector,
         "covers_list_unsubscribe": UNSUBSCRIBE.lower() in aligned[0].covers,
         "key_bits": dkim.key_bits(keys[0]) if keys else None,
     }
