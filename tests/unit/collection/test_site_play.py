@@ -425,16 +425,14 @@ def test_the_status_page_is_on_the_web_host_and_every_host_runs_the_checks(inven
     assert inventory.given("alert_status_page")["alert_status_page"] is False
 
 
-def test_the_host_of_the_core_checks_the_dns_unless_the_names_are_private(inventory):
+def test_the_host_of_the_core_checks_the_dns_unless_the_names_are_private(inventory, tmp_path):
     names = ("site_roles", "base_leftovers", "dns_domains", "dns_signs", "dns_canary", "dns_selector")
     found = inventory.given(*names, settings="canary_interval=30")
     assert "dns" in found["site_roles"] and "/etc/listkit/check.d/dns.json" not in found["base_leftovers"]
     assert [found[name] for name in names[2:]] == [["example.org"], "example.org", True, ""]
-    probed = 'site_probed=\'{"dkim": {"selector": "20251103"}}\''
-    assert inventory.given("dns_canary", "dns_selector", settings=probed) == {
-        "dns_canary": False,
-        "dns_selector": "20251103",
-    }
+    (tmp_path / "probe.json").write_text('{"dkim": {"selector": "20251103"}}')
+    probed = inventory.given(*names[4:], arguments=["-e", f"site_probe_file={tmp_path}/probe.json"])
+    assert probed == {"dns_canary": False, "dns_selector": "20251103"}
     private = inventory.given(*names, settings="mail_dns_check=no")
     assert "dns" not in private["site_roles"] and "/etc/listkit/dns.json" in private["base_leftovers"]
     assert "/etc/listkit/check.d/dns.json" in private["base_leftovers"]
