@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import base64
+from email.message import EmailMessage
 
 import pytest
 from ansible_collections.listkit.infomaniak.plugins.module_utils import dkim, probe
+from ansible_collections.listkit.infomaniak.plugins.module_utils.resolver import Resolver
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from infomaniak_api.name_server import NameServer
 
 
 def record(key, form=PublicFormat.SubjectPublicKeyInfo) -> str:
@@ -70,3 +74,18 @@ def test_the_report_names_weak_keys_moved_and_refused_mail():
 def test_an_unsigned_message_is_reported():
     lines = probe.report({**FACTS, "dkim": None}).splitlines()
     assert "DKIM in alignment: unknown" in lines and "DKIM key: unknown" in lines
+
+
+@pytest.mark.parametrize(("domain", "selector"), [("example.org", "20251103"), ("example.net", None)])
+def test_the_facts_name_the_selector_of_a_signature_in_the_domains_name(domain, selector):
+    key = rsa.generate_private_key(65537, 2048)
+    message = EmailMessage()
+    message["DKIM-Signature"] = f"v=1; d={domain}; s=20251103; h=from; b=x"
+    outcomes = {
+        trial.name: probe.Outcome(probe.LOST) for trial in probe.trials("m@example.org", "a@example.org", "t", None)
+    }
+    outcomes["alias_sender"] = probe.Outcome(probe.ARRIVED, message=message)
+    with NameServer({("20251103._domainkey.example.org", "TXT"): [record(key)]}) as server:
+        facts = probe.facts(probe.Findings(outcomes=outcomes), "a@example.org", None, Resolver([server.address]))
+    assert facts["dkim"]["selector"] == selector
+    assert facts["dkim"]["key_bits"] == (2048 if selector else None)
