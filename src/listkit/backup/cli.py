@@ -95,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--web-release", type=int, metavar="NUMBER", help="Debian of the web interface's host; default: this host's"
     )
     restore.add_argument("--plan", action="store_true", help="only say what would be done")
+    restore.add_argument("--stand-by", action="store_true", help="handle no mail yet (for playbooks/move.yml)")
     restore.set_defaults(run=_restore)
     one = commands.add_parser("restore-list", help="bring one list back, and leave the others")
     one.add_argument("list", metavar="ADDRESS", type=str.lower, help="the list's address: members@example.org")
@@ -112,6 +113,10 @@ def _parser() -> argparse.ArgumentParser:
     reopen = commands.add_parser("reopen", help="forget the final backup")
     reopen.add_argument("--set-aside", action="store_true", help="set aside waiting mail: the other host has sent it")
     reopen.set_defaults(run=_reopen)
+    status = commands.add_parser("status", help="print what this host knows, as JSON (for playbooks/move.yml)")
+    status.set_defaults(run=_status)
+    start = commands.add_parser("start", help="start what ran before the final backup (for playbooks/move.yml)")
+    start.set_defaults(run=_start)
     return parser
 
 
@@ -192,7 +197,7 @@ def _restore(arguments: argparse.Namespace, configuration: Configuration, reposi
     )
     print("\n".join(plan.lines()), flush=True)
     if not arguments.plan:
-        aside = restoring.restore(configuration, repository, plan)
+        aside = restoring.restore(configuration, repository, plan, stand_by=arguments.stand_by)
         print(f"restored; {aside} waiting messages are set aside")
 
 
@@ -223,3 +228,17 @@ def _reopen(arguments: argparse.Namespace, configuration: Configuration, reposit
         print(f"{final.set_aside()} waiting messages are set aside in {waiting.ASIDE}")
     final.reopen()
     print("the playbook may start this site here again: ansible-playbook playbook.yml -D")
+
+
+def _start(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    final.start()
+
+
+def _status(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
+    restored = Record.load().restored
+    known = {
+        "retired": final.snapshot(),
+        "restored": restored.snapshot if restored else "",
+        "interrupted": restoring.MARKER.exists(),
+    }
+    print(json.dumps(known))

@@ -17,6 +17,8 @@ from listkit.common.systemd import as_user
 TRAILER = b"PostgreSQL database dump complete"
 TRAILER_WITHIN = 1000
 """The bytes at the end of a dump in which the trailer is."""
+WITHOUT_LATER_SETTINGS = "1,40{/^SET transaction_timeout = 0;$/d}"
+"""For `sed`: PostgreSQL 15 doesn't know what PostgreSQL 17 sets at the beginning of a dump, to its default."""
 
 COUNTS = {
     "core": {
@@ -148,12 +150,14 @@ def copy_out(database: Database, query: str, out: IO[bytes]) -> None:
 @contextlib.contextmanager
 def _piped(first: bytes, path: Path) -> Iterator[IO[bytes]]:
     """A stream with `first` and then the content of the file."""
-    with subprocess.Popen(["cat", "-", str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as cat:
-        assert cat.stdin and cat.stdout
-        cat.stdin.write(first)
-        cat.stdin.close()
-        yield cat.stdout
-        cat.stdout.close()
+    command = ["sed", "--expression", WITHOUT_LATER_SETTINGS, "-", str(path)]
+    environment = {**os.environ, "LC_ALL": "C"}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as sed:
+        assert sed.stdin and sed.stdout
+        sed.stdin.write(first)
+        sed.stdin.close()
+        yield sed.stdout
+        sed.stdout.close()
 
 
 def _execute(database: Database, content: IO[bytes]) -> None:

@@ -1,7 +1,8 @@
-"""The last backup of a host that another host replaces. It retires the host: mail and the web interface stop.
+"""The last backup of a host that another host replaces. It retires the host: mail stops, and the web can only be read.
 
 A record marks the host as retired from the first change on. While it exists, the playbook starts nothing, and a
-restore may replace what is on the host, because the backup has everything. `reopen` removes the record.
+restore may replace what is on the host, because the backup has everything. `reopen` removes the record, and `start`
+starts what has stopped.
 """
 
 from __future__ import annotations
@@ -11,41 +12,25 @@ import subprocess
 import time
 from pathlib import Path
 
-from listkit.backup import files, pause, unfinished, waiting
+from listkit.backup import files, pause, standby, unfinished, waiting
 from listkit.backup.backing_up import back_up
-from listkit.backup.configuration import Configuration
+from listkit.backup.configuration import STATE, Configuration
+from listkit.backup.databases import Session
 from listkit.backup.errors import BackupError
 from listkit.backup.repository import Repository
 from listkit.common.durable import write_durably
 
 PATH = unfinished.RETIRED
-UNITS = (
-    # These would report a host that has nothing to do, or change its state.
-    "listkit-alert.timer",
-    "listkit-archive-prune.timer",
-    "listkit-backup.timer",
-    "listkit-backup-drill.timer",
-    "listkit-canary.timer",
-    "listkit-certificate.timer",
-    "listkit-digests.timer",
-    "listkit-members@hourly.timer",
-    "listkit-members@daily.timer",
-    "listkit-members@weekly.timer",
-    "listkit-members@monthly.timer",
-    "listkit-notify.timer",
-    "listkit-report.timer",
-    "listkit-web-job@hourly.timer",
-    "listkit-web-job@daily.timer",
-    "listkit-web-job@monthly.timer",
-    "listkit-web-job@yearly.timer",
-    # In the order in which a message passes them.
-    "listkit-bridge.service",
-    "mailman3.service",
-    "mailman3-web.service",
-    "listkit-budget.service",
-    "postfix.service",
-)
-"""The timers, and the services that carry mail or let people change something."""
+STOPPED = STATE / "stopped-units.json"
+"""The units that ran before, until `start`."""
+READ_ONLY = "read-only"
+"""While this file exists above the state, the web server passes on only requests that read."""
+WEB = "mailman3-web.service"
+JOBS = "SELECT count(*) FROM django_q_ormq"
+JOBS_SECONDS = 30
+"""What is left then only fills caches and the search index, which the other host makes again."""
+UNITS = (*standby.UNITS, "mailman3.service", "postfix.service")
+"""The timers, and the services that carry mail."""
 
 
 def snapshot(path: Path = PATH) -> str | None:
@@ -66,8 +51,13 @@ def retired(path: Path = PATH) -> bool:
     return snapshot(path) is not None
 
 
-def make(configuration: Configuration, repository: Repository, path: Path = PATH, aside: Path = waiting.ASIDE) -> str:
-    """Stop everything, make the final backup, and return its id; return the same one if it was made before.
+def make(
+    configuration: Configuration,
+    repository: Repository,
+    path: Path = PATH,
+    aside: Path = waiting.ASIDE,
+) -> str:
+    """Stop mail and changes, make the final backup, and return its id; return the same one if it was made before.
 
     Raises BackupError. Until everything is checked, nothing stops; afterwards the next call continues.
     """
@@ -81,8 +71,15 @@ def make(configuration: Configuration, repository: Repository, path: Path = PATH
     # A storage that does not answer is found before anything stops.
     repository.snapshots()
     stopped = time.time()
+    present = [unit for unit in UNITS if _property(unit, "LoadState") == "loaded"]
+    if not retired(path):
+        enabled = [unit for unit in present if _property(unit, "UnitFileState") == "enabled"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_durably(path.with_name(STOPPED.name), json.dumps(enabled))
     _write(path, "", stopped)
-    _run("systemctl", "disable", "--now", *_present(UNITS))
+    _read_only(path).touch()
+    _run("systemctl", "disable", "--now", *present)
+    _wait_for_jobs(configuration)
     # Should anything start Postfix, what is in its queue stays there: the backup has it.
     _run("postsuper", "-h", "ALL")
     stored = back_up(configuration, repository).snapshot
@@ -91,8 +88,19 @@ def make(configuration: Configuration, repository: Repository, path: Path = PATH
 
 
 def reopen(path: Path = PATH) -> None:
-    """Forget the final backup: the playbook may start this host again."""
+    """Forget the final backup: the playbook may start this host again, and people may change things."""
     path.unlink(missing_ok=True)
+    _read_only(path).unlink(missing_ok=True)
+
+
+def start(path: Path = PATH) -> None:
+    """Start what ran before the final backup; after that, nothing. Raises BackupError on a retired host."""
+    stopped = path.with_name(STOPPED.name)
+    if retired(path):
+        raise BackupError("this host is retired: another one has the site; `listkit backup reopen` changes that")
+    if stopped.exists():
+        _run("systemctl", "enable", "--now", WEB, *json.loads(stopped.read_text()))
+        stopped.unlink()
 
 
 def set_aside(path: Path = PATH, aside: Path = waiting.ASIDE, root: Path = Path("/")) -> int:
@@ -113,13 +121,24 @@ def drop_carried_mail() -> None:
     _run("postsuper", "-d", "ALL")
 
 
-def _present(units: tuple[str, ...]) -> list[str]:
-    """Return those of the units that this host has."""
-    return [unit for unit in units if _run("systemctl", "show", "-P", "LoadState", unit).strip() == "loaded"]
+def _wait_for_jobs(configuration: Configuration) -> None:
+    """Wait until the web interface has done its jobs, for a while: another release can't read those of this one."""
+    deadline = time.monotonic() + JOBS_SECONDS
+    with Session(configuration.web) as session:
+        while session.value(JOBS) != "0" and time.monotonic() < deadline:
+            time.sleep(0.5)
+
+
+def _read_only(path: Path) -> Path:
+    # The web server may not look into the directory of the state.
+    return path.parent.with_name(READ_ONLY)
+
+
+def _property(unit: str, name: str) -> str:
+    return _run("systemctl", "show", "-P", name, unit).strip()
 
 
 def _write(path: Path, snapshot_id: str, stopped: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_durably(path, json.dumps({"snapshot": snapshot_id, "stopped": stopped}))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 from listkit.backup.errors import BackupError
@@ -41,6 +41,11 @@ class Manifest:
     def write(self, directory: Path) -> None:
         """Write it into the directory of a backup."""
         (directory / NAME).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+    @property
+    def comparable(self) -> Manifest:
+        """Without what depends on the columns of a release's tables."""
+        return replace(self, counts={what: count for what, count in self.counts.items() if what != "settings"})
 
     def differences(self, counts: Mapping[str, str]) -> list[str]:
         """Return in what a restored site differs, one text for each."""

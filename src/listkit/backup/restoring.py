@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from listkit.backup import databases, files, final, same_addresses, unfinished
+from listkit.backup import databases, earlier_release, files, final, same_addresses, standby, unfinished
 from listkit.backup.backing_up import DEBIAN_VERSION, STAGING, dump_path, require_room
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
@@ -28,6 +28,7 @@ from listkit.backup.repository import Repository, Snapshot
 from listkit.backup.waiting import ASIDE
 from listkit.check.probes import date
 from listkit.common.durable import write_durably
+from listkit.web.deployment import STAMP
 from listkit.web.same_addresses import Same, statements
 
 MARKER = unfinished.SITE
@@ -35,7 +36,7 @@ RESTORED = STATE / "restored"
 INDEX = Path("/var/lib/mailman3/web/xapian_index")
 SPACE = 3
 """How many times a backup's size must be free: restored once, loaded into the databases, and their logs."""
-STOPPED = (*final.UNITS, "postfix@-.service")
+STOPPED = (*final.UNITS, final.WEB, "postfix@-.service")
 """Debian 12 runs Postfix in an instance of the unit."""
 
 
@@ -43,7 +44,8 @@ STOPPED = (*final.UNITS, "postfix@-.service")
 class Plan:
     """What a restore would do.
 
-    replaced: the lists and messages that are there now; merged: addresses that the web interface's Debian can't store.
+    replaced: the lists and messages that are there now; merged: addresses that the web interface's Debian can't store;
+    later_release: whether the backup is of a later release of Debian, from which the site comes back to this host.
     """
 
     snapshot: Snapshot
@@ -51,6 +53,7 @@ class Plan:
     replaced: dict[str, str]
     bytes: int
     merged: Sequence[Same] = ()
+    later_release: bool = False
 
     def lines(self) -> list[str]:
         """Return it for people."""
@@ -92,12 +95,13 @@ def plan(
     snapshot = repository.find(name)
     manifest = Manifest.parse(repository.read(snapshot.id, STAGING / NAME))
     replaced = present(configuration)
-    replaceable = may_replace or final.retired() or MARKER.exists()
+    replaceable = may_replace or final.retired() or MARKER.exists() or standby.standing_by()
     if any(count != "0" for count in replaced.values()) and not replaceable:
         found = ", ".join(f"{count} {what}" for what, count in replaced.items())
         raise BackupError(f"this host is not empty: {found}. To replace them: -e backup_restore_replace=true")
     here = DEBIAN_VERSION.read_text().strip()
-    if _release(here) < _release(manifest.debian):
+    later = _release(here) < _release(manifest.debian)
+    if later and not _comes_back():
         raise BackupError(
             f"the backup is of Debian {manifest.debian}, and this host has Debian {here}: use that or a later one"
         )
@@ -111,7 +115,7 @@ def plan(
             "Or, if the old host still runs: `listkit upgrade addresses --merge` there, and then another backup. "
             f"Merged, they are:\n{chr(10).join(_shown(same))}"
         )
-    return Plan(snapshot, manifest, replaced, size, same)
+    return Plan(snapshot, manifest, replaced, size, same, later)
 
 
 def _same_addresses(repository: Repository, snapshot: str, web_release: int) -> Sequence[Same]:
@@ -124,6 +128,14 @@ def _same_addresses(repository: Repository, snapshot: str, web_release: int) -> 
 
 def _shown(found: Sequence[Same]) -> list[str]:
     return [line for same in found for line in same.lines()]
+
+
+def _comes_back() -> bool:
+    """Return whether this host had the site until it moved away, so that its databases have the tables of its release.
+
+    An interrupted restore remembers it.
+    """
+    return final.retired() or (MARKER.exists() and json.loads(MARKER.read_text()).get("comes_back", False))
 
 
 def _release(version: str) -> int:
@@ -143,20 +155,26 @@ def present(configuration: Configuration) -> dict[str, str]:
     return found
 
 
-def restore(configuration: Configuration, repository: Repository, plan: Plan) -> int:
-    """Bring the state back; return how many waiting messages were set aside. Raises BackupError."""
+def restore(configuration: Configuration, repository: Repository, plan: Plan, *, stand_by: bool = False) -> int:
+    """Bring the state back; return how many waiting messages were set aside. Raises BackupError.
+
+    stand_by: this host handles no mail yet. What waited is dropped, because the other host handles it.
+    """
     STATE.mkdir(parents=True, exist_ok=True)
-    write_durably(MARKER, json.dumps({"snapshot": plan.snapshot.id}))
+    write_durably(MARKER, json.dumps({"snapshot": plan.snapshot.id, "comes_back": _comes_back()}))
     _stop(STOPPED)
-    if final.retired():
+    if final.retired() or standby.standing_by():
+        # The backup has it, or the other host.
         final.drop_carried_mail()
-        final.reopen()
+    final.reopen()
     directory = RESTORED / STAGING.relative_to("/")
     shutil.rmtree(RESTORED, ignore_errors=True)  # it is there only after an interruption
     repository.restore(plan.snapshot.id, RESTORED, STAGING)
+    load = earlier_release.load if plan.later_release else databases.load
     for name, database in configuration.databases.items():
-        databases.load(database, dump_path(directory, name))
-    if wrong := plan.manifest.differences(held(configuration)):
+        load(database, dump_path(directory, name))
+    wanted = plan.manifest.comparable if plan.later_release else plan.manifest
+    if wrong := wanted.differences(held(configuration)):
         raise BackupError(f"the databases differ from the backup: {'; '.join(wrong)}")
     if plan.merged:
         script = directory / "merge.sql"
@@ -165,15 +183,21 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan) ->
     copied = directory / files.FILES
     # Postfix's queue has its users' numbers and its inodes' names: it is never put back as it is.
     waiting = files.OUTGOING if plan.manifest.idle else files.WAITING
-    aside = files.set_aside(copied, waiting, ASIDE / plan.snapshot.id)
+    aside = files.set_aside(copied, waiting, RESTORED / "waiting" if stand_by else ASIDE / plan.snapshot.id)
     files.put_back(copied, files.STATE)
     files.put_back_secrets(copied)
     # It is of other messages; the web interface makes it again.
     shutil.rmtree(INDEX, ignore_errors=True)  # a fresh host has none yet
+    # The tables may be of an earlier release: the playbook sets them up.
+    STAMP.unlink(missing_ok=True)
     shutil.rmtree(RESTORED)
     replace(Record.load(), restored=Restored(time.time(), plan.snapshot.id)).save()
+    if stand_by:
+        standby.begin()
+    else:
+        standby.end()
     MARKER.unlink()
-    return aside
+    return 0 if stand_by else aside
 
 
 def held(configuration: Configuration) -> dict[str, str]:

@@ -57,7 +57,7 @@ def restored(
         manifest = Manifest.parse((directory / NAME).read_text())
         with ExitStack() as made:
             scratch = {
-                name: made.enter_context(_database(name, database))
+                name: made.enter_context(empty_database(name, database))
                 for name, database in configuration.databases.items()
             }
             for name, database in scratch.items():
@@ -72,7 +72,7 @@ def _clear() -> None:
 
 
 @contextlib.contextmanager
-def _database(name: str, database: Database) -> Iterator[Database]:
+def empty_database(name: str, database: Database) -> Iterator[Database]:
     """An empty database that belongs to the same user as the live one, for the duration of the block."""
     made = DATABASE.format(name)
     _drop(database, made)

@@ -1,5 +1,7 @@
 """`listkit canary`: send a message through the whole way, or show the last result.
 
+`listkit canary rehearse` hands a message to Mailman on a host that stands by: what it sends stays in Postfix's queue.
+
 Exit status: 0 returned, 1 not returned, 3 when the canary is not configured or was not sent yet.
 """
 
@@ -9,7 +11,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from listkit.canary import record
+from listkit.canary import record, rehearsal
 from listkit.canary.configuration import load
 from listkit.canary.round_trip import make
 from listkit.canary.trip import RoundTrip
@@ -23,6 +25,8 @@ def main(argv: list[str]) -> int:
     """Send a canary or show the last one; return the exit status."""
     options = _parser().parse_args(argv)
     try:
+        if options.action == "rehearse":
+            return _rehearse(options.patience)
         trip = _now(options.patience) if options.action == "now" else record.load()
     except ConfigurationError as error:
         print(f"{error}\nset canary_interval and run the playbook", file=sys.stderr)
@@ -41,6 +45,16 @@ def _now(patience_seconds: float) -> RoundTrip:
     return trip
 
 
+def _rehearse(patience: float) -> int:
+    try:
+        seconds = rehearsal.make(load(), patience)
+    except rehearsal.Failed as error:
+        print(error, file=sys.stderr)
+        return LOST
+    print(f"{rehearsal.LEG:20} {seconds:6.1f} s")
+    return RETURNED
+
+
 def _lines(trip: RoundTrip) -> Iterator[str]:
     for leg, seconds in trip.legs.items():
         yield f"{leg:20} {seconds:6.1f} s"
@@ -57,7 +71,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Send a message through the provider, the bridge and Mailman, and print the time of each leg.",
         epilog="Exit status: 0 returned, 1 not returned, 3 not configured or not sent yet.",
     )
-    parser.add_argument("action", choices=["now", "last"], help="send a message now, or show the last result")
+    parser.add_argument(
+        "action",
+        choices=["now", "last", "rehearse"],
+        help="send a message now, show the last result, or (for playbooks/move.yml) see that Mailman handles one",
+    )
     parser.add_argument(
         "--patience",
         type=float,

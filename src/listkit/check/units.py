@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from listkit.backup import standby
 from listkit.check.finding import PLAYBOOK, Finding
 from listkit.check.probes import output, with_last_log_line
 
@@ -14,8 +15,9 @@ Unit = Mapping[str, str]
 
 
 def check_units(names: Iterable[str]) -> Iterator[Finding]:
-    """Yield a finding for each unit."""
-    units = states(list(names))
+    """Yield a finding for each unit. On a host that stands by, not for those that wait for the move."""
+    waiting = set(standby.UNITS) if standby.standing_by() else set()
+    units = states([name for name in names if name not in waiting])
     jobs = states(sorted({unit["Triggers"] for unit in units.values() if unit.get("Triggers")}))
     for name, unit in units.items():
         yield _finding(name, unit, jobs)

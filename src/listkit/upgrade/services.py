@@ -19,7 +19,7 @@ def stop(*, drain: bool) -> None:
 
     drain: first wait until the web interface has done its jobs. The next release can't read those of this one.
     """
-    present = [unit for unit in final.UNITS if _is_present(unit)]
+    present = [unit for unit in (*final.UNITS, final.WEB) if _is_present(unit)]
     if drain and BRIDGE in present:
         _systemctl("stop", BRIDGE)
         _wait_for_jobs()

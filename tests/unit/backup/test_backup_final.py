@@ -23,6 +23,7 @@ class Host:
         self.path = directory / "state" / "final.json"
         self.aside = directory / "set-aside"
         self.absent, self.failing = {"listkit-backup-drill.timer"}, ""
+        self.disabled = {"listkit-members@weekly.timer"}
         self.running = True
         self.ran: list[str] = []
         self.backups = 0
@@ -30,8 +31,12 @@ class Host:
 
     def run(self, command: tuple[str, ...], **_options: object) -> SimpleNamespace:
         line = " ".join(command)
-        if command[:2] == ("systemctl", "show"):
-            return SimpleNamespace(returncode=0, stdout="not-found\n" if command[-1] in self.absent else "loaded\n")
+        if command[:3] == ("systemctl", "show", "-P"):
+            found = {
+                "LoadState": "not-found" if command[-1] in self.absent else "loaded",
+                "UnitFileState": "disabled" if command[-1] in self.disabled or not self.running else "enabled",
+            }
+            return SimpleNamespace(returncode=0, stdout=found[command[3]] + "\n")
         self.ran.append(line)
         if self.failing and self.failing in line:
             return SimpleNamespace(returncode=1, stdout="", stderr="it refuses\n")
@@ -57,6 +62,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     made = Host(tmp_path)
     monkeypatch.setattr(final.subprocess, "run", made.run)
     monkeypatch.setattr(final, "back_up", made.back_up)
+    monkeypatch.setattr(final, "_wait_for_jobs", lambda _configuration: None)
     monkeypatch.setattr(pause, "control_groups", lambda _units: ["/mailman3"] if made.running else [])
     return made
 
@@ -105,6 +111,32 @@ def test_an_interrupted_one_continues(host: Host, command: str):
     assert final.snapshot(host.path) == ""
     host.failing = ""
     assert host.retire() == "backup1"
+
+
+def test_people_can_only_read_until_the_host_is_reopened(host: Host, tmp_path: Path):
+    host.retire()
+    assert final.WEB not in host.ran[0] and (tmp_path / "read-only").exists()
+    final.reopen(host.path)
+    assert not (tmp_path / "read-only").exists()
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+def test_the_way_back_starts_what_ran_before(host: Host, interrupted: bool):
+    if interrupted:
+        host.failing = "postsuper"
+        with pytest.raises(BackupError, match="it refuses"):
+            host.retire()
+        host.failing = ""
+    host.retire()
+    with pytest.raises(BackupError, match="this host is retired"):
+        final.start(host.path)
+    final.reopen(host.path)
+    host.ran.clear()
+    final.start(host.path)
+    final.start(host.path)
+    (started,) = host.ran
+    assert started.startswith("systemctl enable --now ")
+    assert set(started.split()[3:]) == {final.WEB, *final.UNITS} - host.absent - host.disabled
 
 
 def test_reopening_forgets_it(host: Host):

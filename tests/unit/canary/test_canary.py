@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from listkit.canary import cli, record, round_trip
+from listkit.canary import cli, record, rehearsal, round_trip
 from listkit.canary.configuration import Canary, load
 from listkit.canary.trip import LEGS, RoundTrip
 from listkit.check.components import canary as component
@@ -66,6 +66,53 @@ def test_the_bridges_note_about_signatures_is_read_back(keys):
 
 def test_a_bridge_that_notes_no_signature_leaves_it_unknown():
     assert noted_keys(f"INBOX/2: the site owner: {RETURNED}; moved to Processed") is None
+
+
+class Core:
+    """Mailman's LMTP server; `last` is what it was given."""
+
+    last: tuple = ()
+
+    def __init__(self, *_address: object, timeout: float) -> None:
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        pass
+
+    def send_message(self, message, sender: str, recipients: list[str]) -> None:
+        Core.last = message, sender, recipients
+
+
+class TestRehearsal:
+    def events(self, since: float) -> list[Event]:
+        message = Core.last[0]
+        return [
+            Event(since + 5, "relay", "<0@a.test>", "queued as 4ja"),
+            Event(since + 7, "relay", message["Message-ID"], "queued as 4jb"),
+        ]
+
+    def test_mailman_gets_the_message_and_postfix_its_copy(self, monkeypatch):
+        monkeypatch.setattr(rehearsal.smtplib, "LMTP", Core)
+        assert rehearsal.make(CANARY, 10, self.events) == pytest.approx(7 - round_trip.CLOCK_SECONDS)
+        message, sender, recipients = Core.last
+        assert (message[HEADER], sender, recipients) == ("yes", "mailman@a.test", ["canary@a.test"])
+
+    def test_a_copy_that_never_comes_is_a_failure(self, monkeypatch):
+        monkeypatch.setattr(rehearsal.smtplib, "LMTP", Core)
+        with pytest.raises(rehearsal.Failed, match=r"<.*@a\.test> on within 0 s"):
+            rehearsal.make(CANARY, 0, lambda _since: [])
+
+    def test_core_that_is_down_is_a_failure(self, monkeypatch, capsys):
+        def refuse(*_arguments: object, **_more: object) -> None:
+            raise ConnectionRefusedError(111, "Connection refused")
+
+        monkeypatch.setattr(rehearsal.smtplib, "LMTP", refuse)
+        monkeypatch.setattr(cli, "load", lambda: CANARY)
+        assert cli.main(["rehearse"]) == 1
+        assert "Mailman does not accept mail" in capsys.readouterr().err
 
 
 class TestFollowing:
