@@ -36,7 +36,7 @@ CARRIERS = ("listkit-bridge", "listkit-budget", "mailman3", "postfix")
 STARTED = "systemctl show -P ActiveEnterTimestamp --timestamp=unix "
 # Postfix keeps what it can't deliver, and the budget's daemon isn't there to release what is on hold.
 CLOG = "systemctl stop listkit-budget"
-STANDBY = f"[ -e {STATE}/standby ]"
+STANDBY = "[ -e /var/lib/listkit/standby ]"
 # With the program on the host, as when the host itself dies.
 RESTORES = f"[ -e {STATE}/restoring.json ] && pkill -KILL -f '[l]istkit.pyz backup restore'"
 BRIDGE_RUNS = "systemctl is-active -q listkit-bridge"
@@ -182,7 +182,7 @@ class Pair:
         self.deployment.stand_in.add_host(site.fqdn, site.host.address)
 
     def _variables(self, site: Site) -> dict[str, object]:
-        return {**site.variables(site.host), "backup_repository": self.storage}
+        return {**site.variables(site.host), "backup_repository": self.storage, "canary_interval": 60}
 
 
 @dataclass(frozen=True)
@@ -281,6 +281,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
     )  # fmt: skip
     try:
         pair = Pair(deployment, f"rest:http://{address}/listkit/")
+        deployment.stand_in.add_list_aliases(pair.old.mailbox, "canary")
         pair.deploy(pair.old)
         yield pair
     finally:

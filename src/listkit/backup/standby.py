@@ -12,7 +12,8 @@ from pathlib import Path
 from listkit.backup.configuration import STATE
 from listkit.common.durable import write_durably
 
-MARKER = STATE / "standby"
+MARKER = STATE.with_name("standby")
+"""Where the checks can see it without root."""
 UNITS = (
     "listkit-alert.timer",
     "listkit-archive-prune.timer",
@@ -53,7 +54,6 @@ def begin(marker: Path = MARKER, directory: Path = SYSTEMD) -> None:
         path = directory / f"{unit}.d" / DROP_IN
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"[Unit]\nConditionPathExists=!{marker}\n")
-    marker.parent.mkdir(parents=True, exist_ok=True)
     write_durably(marker, "")
     _reload()
 

@@ -18,7 +18,7 @@ def reloads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
 
 
 def test_systemd_skips_what_handles_mail(reloads: list, tmp_path: Path):
-    marker, systemd = tmp_path / "backup/standby", tmp_path / "systemd"
+    marker, systemd = tmp_path / "standby", tmp_path / "systemd"
     systemd.mkdir()
     other = systemd / "listkit-bridge.service.d" / "operator.conf"
     other.parent.mkdir()
