@@ -10,7 +10,7 @@ import pytest
 
 from deployment import ORGANISATION, Site
 from e2e.browser import Browser, Page, hosts_of
-from e2e.website import WebSite, wait_for
+from e2e.website import WebSite, submit, wait_for
 
 STARTED_WITHIN_SECONDS = 60
 LISTS = {"en": "Mailing Lists", "fr": "Listes de diffusion", "de": "Mailing-Listen", "it": "Liste"}
@@ -88,6 +88,22 @@ def test_while_the_application_does_not_run(website: WebSite, guest: Browser, la
                 assert heading(page) == SERVER_ERROR[language]
                 assert int(page.headers["Retry-After"]) > 0
         assert guest.get("/").status == 200
+
+
+def test_while_the_site_moves_it_can_only_be_read(website: WebSite, guest: Browser):
+    """What `listkit backup final` has the web server do; tests/e2e/test_move_host.py moves a site."""
+    website.site.web.run("touch /var/lib/listkit/read-only")
+    try:
+        for path in ("accounts/login/", "hyperkitty/"):
+            assert guest.get(f"/mailman3/{path}").status == 200
+        login = guest.get("/mailman3/accounts/login/")
+        page = guest.submit(login, login="x", password="x")
+        assert page.status == 503
+        assert_for_people(page, "en")
+        assert int(page.headers["Retry-After"]) > 0
+    finally:
+        website.site.web.run("rm /var/lib/listkit/read-only")
+    assert submit(guest, login, login="x", password="x").status == 200
 
 
 @contextmanager
