@@ -113,6 +113,20 @@ class TestPlan:
         with pytest.raises(BackupError, match=r"of Debian 12\.5, and this host has Debian 11\.9"):
             self.lines(stored)
 
+    def test_an_older_debian_that_the_site_moved_away_from_gets_it_back(self, stored: Stored, monkeypatch, tmp_path):
+        self.host(monkeypatch, tmp_path, debian="11.9", lists="3")
+        monkeypatch.setattr(restoring.final, "retired", lambda: True)
+        assert restoring.plan(CONFIGURATION, stored, "latest", may_replace=False).later_release
+        # An interrupted restore has made the host live again, and remembers.
+        monkeypatch.setattr(restoring.final, "retired", lambda: False)
+        (tmp_path / "restoring.json").write_text('{"comes_back": true}')
+        assert restoring.plan(CONFIGURATION, stored, "latest", may_replace=False).later_release
+
+    def test_a_host_that_stands_by_may_be_restored_again(self, stored: Stored, monkeypatch, tmp_path: Path):
+        self.host(monkeypatch, tmp_path, lists="3")
+        monkeypatch.setattr(restoring.standby, "standing_by", lambda: True)
+        assert not restoring.plan(CONFIGURATION, stored, "latest", may_replace=False).later_release
+
     def test_a_disk_that_is_too_small_is_refused(self, stored: Stored, tmp_path: Path):
         (tmp_path / "size").write_text(str(10**18))
         with pytest.raises(BackupError, match="MiB are needed"):
