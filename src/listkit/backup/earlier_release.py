@@ -9,7 +9,7 @@ replace those here, in the columns that both have. What only the later release c
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,12 @@ COLUMNS = (
     "FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name) "
     "WHERE table_schema = 'public' AND table_type = 'BASE TABLE' GROUP BY table_name) found"
 )
+NUMBERED = (
+    "SELECT coalesce(jsonb_agg(table_name ORDER BY table_name), '[]') FROM information_schema.columns "
+    "WHERE table_schema = 'public' AND column_name = 'id' "
+    "AND pg_get_serial_sequence(quote_ident(table_name), 'id') IS NOT NULL"
+)
+"""The tables whose rows get their number from a sequence."""
 Columns = Mapping[str, list[str]]
 """Those of each table, quoted."""
 
@@ -43,6 +49,7 @@ def load(database: Database, dump: Path) -> None:
         with Session(source) as later, Session(database) as here:
             columns = _columns(here)
             common = shared(columns, _columns(later))
+            numbered = json.loads(here.value(NUMBERED))
         with script.open("wb") as out:
             out.write("".join(f"{line};\n" for line in emptying(columns)).encode())
             for table, names in common.items():
@@ -51,7 +58,7 @@ def load(database: Database, dump: Path) -> None:
                 out.flush()
                 databases.copy_out(source, f"SELECT {listed} FROM {_quoted(table)}", out)
                 out.write(b"\\.\n")
-            out.write("".join(f"{line};\n" for line in numbering(columns)).encode())
+            out.write("".join(f"{line};\n" for line in numbering(numbered)).encode())
     # Foreign keys are not checked: the rows come from a database that has checked them.
     databases.execute(replace(database, user=scratch.SUPERUSER), script)
     script.unlink()
@@ -68,12 +75,11 @@ def emptying(columns: Columns) -> Iterator[str]:
     yield f"TRUNCATE {', '.join(map(_quoted, columns))}"
 
 
-def numbering(columns: Columns) -> Iterator[str]:
+def numbering(tables: Iterable[str]) -> Iterator[str]:
     """Yield the statements after which the next row of each table gets a number that is free."""
-    for table, names in columns.items():
-        if "id" in names:
-            sequence = f"pg_get_serial_sequence('{_quoted(table)}', 'id')"
-            yield f"SELECT setval({sequence}, coalesce(max(id), 1), max(id) IS NOT NULL) FROM {_quoted(table)}"
+    for table in tables:
+        sequence = f"pg_get_serial_sequence('{_quoted(table)}', 'id')"
+        yield f"SELECT setval({sequence}, coalesce(max(id), 1), max(id) IS NOT NULL) FROM {_quoted(table)}"
 
 
 def _columns(session: Session) -> dict[str, list[str]]:
