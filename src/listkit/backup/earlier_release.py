@@ -28,8 +28,9 @@ COLUMNS = (
 )
 NUMBERED = (
     "SELECT coalesce(jsonb_agg(table_name ORDER BY table_name), '[]') FROM information_schema.columns "
-    "WHERE table_schema = 'public' AND column_name = 'id' "
-    "AND pg_get_serial_sequence(quote_ident(table_name), 'id') IS NOT NULL"
+    # The order of conditions is PostgreSQL's choice, and the function refuses tables without the column.
+    "WHERE CASE WHEN table_schema = 'public' AND column_name = 'id' "
+    "THEN pg_get_serial_sequence(quote_ident(table_name), 'id') END IS NOT NULL"
 )
 """The tables whose rows get their number from a sequence."""
 Columns = Mapping[str, list[str]]
