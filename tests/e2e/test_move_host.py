@@ -258,7 +258,7 @@ class Traffic:
             archived(browser, here.address, subject)
         (held,) = here.held()
         here.moderate(held, "accept")
-        here.arrives(self.reader, "Held later")
+        here.arrives(self.reader, "Another waits")
         self.flows(self.pair.old, "Back again")
         WebSite.of(self.pair.old).superuser()
 
@@ -325,7 +325,7 @@ def test_a_site_moves_to_a_later_release_and_returns_with_what_came_meanwhile(pa
     newcomer = person("newcomer")
     traffic.on(pair.new).add(newcomer)
     traffic.on(pair.new).configure(subject_prefix="[Changed] ")
-    traffic.on(pair.new).post(person("stranger"), "Held later")
+    traffic.on(pair.new).post(person("stranger"), "Another waits")
     wait_for(traffic.on(pair.new).held, "the stranger's post to be held", 120, every=1)
     traffic.on(pair.new).settle()
 
@@ -341,5 +341,5 @@ def test_a_site_moves_to_a_later_release_and_returns_with_what_came_meanwhile(pa
     assert max(back.mail, back.changes) <= BACK_SECONDS
     traffic.flows(pair.old, "Second return")
     traffic.nothing_twice(
-        "Before", "Waiting", "Meanwhile", "Held", "Held later", "Back again", "Second time", "Second return"
+        "Before", "Waiting", "Meanwhile", "Held", "Another waits", "Back again", "Second time", "Second return"
     )
