@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from listkit.backup import files, pause, standby, unfinished, waiting
+from listkit.backup import files, pause, unfinished, waiting
 from listkit.backup.backing_up import back_up
 from listkit.backup.configuration import STATE, Configuration
 from listkit.backup.databases import Session
@@ -23,13 +23,11 @@ from listkit.common.durable import write_durably
 PATH = unfinished.RETIRED
 STOPPED = STATE / "stopped-units.json"
 """The units that ran before, until `start`."""
-READ_ONLY = "read-only"
-"""While this file exists above the state, the web server passes on only requests that read."""
 WEB = "mailman3-web.service"
 JOBS = "SELECT count(*) FROM django_q_ormq"
 JOBS_SECONDS = 30
 """What is left then only fills caches and the search index, which the other host makes again."""
-UNITS = (*standby.UNITS, "mailman3.service", "postfix.service")
+UNITS = (*unfinished.HELD_BACK, "mailman3.service", "postfix.service")
 """The timers, and the services that carry mail."""
 
 
@@ -130,8 +128,7 @@ def _wait_for_jobs(configuration: Configuration) -> None:
 
 
 def _read_only(path: Path) -> Path:
-    # The web server may not look into the directory of the state.
-    return path.parent.with_name(READ_ONLY)
+    return path.parent.with_name(unfinished.READ_ONLY.name)
 
 
 def _property(unit: str, name: str) -> str:

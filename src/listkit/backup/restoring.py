@@ -95,7 +95,7 @@ def plan(
     snapshot = repository.find(name)
     manifest = Manifest.parse(repository.read(snapshot.id, STAGING / NAME))
     replaced = present(configuration)
-    replaceable = may_replace or final.retired() or MARKER.exists() or standby.standing_by()
+    replaceable = may_replace or final.retired() or MARKER.exists() or unfinished.standing_by()
     if any(count != "0" for count in replaced.values()) and not replaceable:
         found = ", ".join(f"{count} {what}" for what, count in replaced.items())
         raise BackupError(f"this host is not empty: {found}. To replace them: -e backup_restore_replace=true")
@@ -163,7 +163,7 @@ def restore(configuration: Configuration, repository: Repository, plan: Plan, *,
     STATE.mkdir(parents=True, exist_ok=True)
     write_durably(MARKER, json.dumps({"snapshot": plan.snapshot.id, "comes_back": _comes_back()}))
     _stop(STOPPED)
-    if final.retired() or standby.standing_by():
+    if final.retired() or unfinished.standing_by():
         # The backup has it, or the other host.
         final.drop_carried_mail()
     final.reopen()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from listkit.backup import standby
+from listkit.backup import unfinished
 from listkit.check.finding import PLAYBOOK, Finding
 from listkit.check.probes import output, with_last_log_line
 
@@ -16,7 +16,7 @@ Unit = Mapping[str, str]
 
 def check_units(names: Iterable[str]) -> Iterator[Finding]:
     """Yield a finding for each unit. On a host that stands by, not for those that wait for the move."""
-    waiting = set(standby.UNITS) if standby.standing_by() else set()
+    waiting = set(unfinished.HELD_BACK) if unfinished.standing_by() else set()
     units = states([name for name in names if name not in waiting])
     jobs = states(sorted({unit["Triggers"] for unit in units.values() if unit.get("Triggers")}))
     for name, unit in units.items():

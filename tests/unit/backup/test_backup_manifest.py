@@ -124,7 +124,7 @@ class TestPlan:
 
     def test_a_host_that_stands_by_may_be_restored_again(self, stored: Stored, monkeypatch, tmp_path: Path):
         self.host(monkeypatch, tmp_path, lists="3")
-        monkeypatch.setattr(restoring.standby, "standing_by", lambda: True)
+        monkeypatch.setattr(restoring.unfinished, "standing_by", lambda: True)
         assert not restoring.plan(CONFIGURATION, stored, "latest", may_replace=False).later_release
 
     def test_a_disk_that_is_too_small_is_refused(self, stored: Stored, tmp_path: Path):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from listkit.backup import standby
+from listkit.backup import unfinished
 from listkit.bridge.config import CONFIGURATION, load_without_passwords
 from listkit.check.finding import PLAYBOOK, Check, Finding
 from listkit.check.probes import TIMEOUT_SECONDS, date, with_last_log_line
@@ -57,7 +57,7 @@ def checks(settings: Settings) -> list[Check]:
     settings.own.ignore(CATCH_ALL)
     return [
         Check("DNS", check_dns),
-        *([] if standby.standing_by() else [Check("incoming mail", check_incoming)]),
+        *([] if unfinished.standing_by() else [Check("incoming mail", check_incoming)]),
         Check("set aside messages", check_set_aside),
     ]
 

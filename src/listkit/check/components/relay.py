@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from listkit.backup import standby
+from listkit.backup import unfinished
 from listkit.budget.status import STALE_SECONDS, STATUS
 from listkit.check.finding import Check, Finding
 from listkit.check.probes import date, greeting, with_last_log_line
@@ -30,7 +30,7 @@ def checks(settings: Settings) -> list[Check]:
     """Return the checks; there are no settings but units and ports."""
     return [
         Check("Postfix", check_postfix, needs_root=True),
-        *([] if standby.standing_by() else [Check("outgoing mail", check_outgoing)]),
+        *([] if unfinished.standing_by() else [Check("outgoing mail", check_outgoing)]),
         Check("queued mail", check_queued),
         Check(FORECAST, check_forecast, needs_root=True, reuse_seconds=HOUR_SECONDS),
     ]
