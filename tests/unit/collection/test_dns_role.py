@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,23 +65,29 @@ def server():
 
 
 @pytest.fixture
-def run(api, server, tmp_path: Path):
-    """Run the two plays: `run("--check", infomaniak_zone="example.org")`."""
-    plays = [play for play in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if play["name"] in PLAYS]
-    (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
+def play(api, server, tmp_path: Path):
+    """Run plays: `play(plays, groups, "--check", infomaniak_zone="example.org")`."""
     no_archive = tmp_path / "apt.conf"
     no_archive.write_text('Dir::Etc::SourceList "/dev/null"; Dir::Etc::SourceParts "/dev/null";')
 
-    def run_plays(*arguments: str, **variables: object) -> Run:
-        hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_connection": "local"}}
+    def run_plays(plays: list[dict], groups: dict, *arguments: str, **variables: object) -> Run:
+        (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
         values = {**GUIDE, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
-        (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": values}}))
+        (tmp_path / "inventory.yml").write_text(yaml.safe_dump({**groups, "all": {"vars": values}}))
         command = ("-i", str(tmp_path / "inventory.yml"), "play.yml", "-vvv", "-D", *arguments)
         return ansible_playbook(
             tmp_path, *command, environment={"INFOMANIAK_HOST": api.url, "APT_CONFIG": str(no_archive)}
         )
 
     return run_plays
+
+
+@pytest.fixture
+def run(play):
+    """Run the plays of a deployment that are about the DNS: `run("--check", infomaniak_zone="example.org")`."""
+    plays = [each for each in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if each["name"] in PLAYS]
+    groups = {"ungrouped": {"hosts": {"mailman": {"ansible_host": "192.0.2.1", "ansible_connection": "local"}}}}
+    return partial(play, plays, groups)
 
 
 def summary_of(run: Run) -> str:
@@ -121,6 +128,40 @@ def test_the_zone_is_changed_but_no_host_moves_unless_wanted(run, api):
     second = run(infomaniak_fix=True, **WITH_API)
     assert targets(api) == sorted([dmarc, spf, "198.51.100.1", "5 mta-gw.infomaniak.ch"])
     assert "example.org: The public DNS doesn't have the records of the zone yet." in summary_of(second)
+
+
+def test_while_a_host_stands_by_the_name_leads_to_the_old_one(run, api):
+    assert run(infomaniak_fix=True, backup_stand_by=True, **WITH_API).returncode == 0
+    assert "203.0.113.9" in targets(api) and "198.51.100.1" not in targets(api)
+
+
+@pytest.fixture
+def back(play):
+    """Run the play that leads the name back to the old host."""
+    plays = yaml.safe_load((KIT / "playbooks/move/back.yml").read_text())
+    lead = [each for each in plays if each["name"] == "Let the name lead to the old host"]
+    addresses = {"mailman": ["203.0.113.9"], "mailman_old": ["198.51.100.1"]}
+    groups = {
+        group: {"hosts": {f"in_{group}": {"ansible_connection": "local", "fqdn_addresses": own}}}
+        for group, own in addresses.items()
+    }
+    return partial(play, lead, groups)
+
+
+@pytest.mark.parametrize("fixes", [True, False])
+def test_the_return_to_the_old_host_leads_the_name_there_when_wanted(back, api, fixes):
+    done = back(infomaniak_fix=fixes, **WITH_API)
+    assert done.returncode == 0, done.output
+    assert ("198.51.100.1" in targets(api)) == fixes
+    assert ("203.0.113.9" in targets(api)) != fixes
+
+
+def test_a_return_that_cannot_change_the_dns_fails_and_names_the_host(back, api):
+    api.account.zones.clear()
+    done = back(infomaniak_fix=True, **WITH_API)
+    assert done.returncode == 2
+    assert "DNS: Infomaniak has no such thing" in done.output
+    assert "lists.example.org must lead to in_mailman_old again" in done.output
 
 
 def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer_and_changes_nothing(run, api):
