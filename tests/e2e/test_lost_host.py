@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import shlex
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 from deployment import Deployment, Site
 from e2e import playbook
+from e2e.backup_storage import append_only
 from e2e.mailing import MailingList, person
 from e2e.website import WebSite, archived
 from lab import Lab
@@ -26,7 +25,6 @@ pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
 LAB, NAME = "lost-host", "lost"
 IMAGES = ("kit-trixie", "kit-bookworm", "kit-trixie")
-PORT = 8098
 SECONDS = 1500
 """For a run of a play over fresh hosts on a busy machine."""
 PAGE = (playbook.ROOT / "docs/runbooks/lost-host.md").read_text()
@@ -78,18 +76,12 @@ def operator(tmp_path: Path) -> Iterator[Operator]:
     if LAB in names():
         Lab.load(LAB).down()  # what an interrupted test has left
     deployment = Deployment.ready(LAB, {NAME: ",".join(IMAGES)})
-    address = f"{deployment.lab.network.gateway}:{PORT}"
-    server = subprocess.Popen(
-        ["rclone", "serve", "restic", "--append-only", "--addr", address, str(tmp_path / "store")],
-        env={**os.environ, "HOME": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     try:
-        made = Operator(f"rest:http://{address}/listkit/")
-        made.run("playbook.yml --tags backup")
-        yield made
+        with append_only(deployment.lab, tmp_path) as storage:
+            made = Operator(storage)
+            made.run("playbook.yml --tags backup")
+            yield made
     finally:
-        server.terminate()
-        server.wait(10)
         Lab.load(LAB).down()
 
 

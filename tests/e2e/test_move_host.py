@@ -20,13 +20,13 @@ import pytest
 
 from deployment import Deployment, Site
 from e2e import playbook
+from e2e.backup_storage import append_only
 from e2e.mailing import MailingList, person
 from e2e.website import MANAGE, WebSite, archived
 from lab.commands import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.slow]
 
-PORT = 8099
 PAUSE_SECONDS, READ_ONLY_SECONDS, BACK_SECONDS = 300, 600, 120
 """How long the mailbox may be unread, and the web interface only be read; and how long both, when returning."""
 STATE = "/var/lib/listkit/backup"
@@ -274,19 +274,13 @@ class Traffic:
 def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
     """A deployed host with the image `request.param`, a fresh one with Debian 13, and a storage that only adds."""
     deployment = Deployment.up(f"move-host-{os.getpid()}", {"old": request.param, "new": "kit-trixie"})
-    address = f"{deployment.lab.network.gateway}:{PORT}"
-    server = subprocess.Popen(
-        ["rclone", "serve", "restic", "--append-only", "--addr", address, str(tmp_path / "store")],
-        env={**os.environ, "HOME": str(tmp_path)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
     try:
-        pair = Pair(deployment, f"rest:http://{address}/listkit/")
-        deployment.stand_in.add_list_aliases(pair.old.mailbox, "canary")
-        pair.deploy(pair.old)
-        yield pair
+        with append_only(deployment.lab, tmp_path) as storage:
+            pair = Pair(deployment, storage)
+            deployment.stand_in.add_list_aliases(pair.old.mailbox, "canary")
+            pair.deploy(pair.old)
+            yield pair
     finally:
-        server.terminate()
-        server.wait(10)
         deployment.lab.down()
 
 
