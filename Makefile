@@ -117,6 +117,7 @@ test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `ma
 	@$(AS_ROOT) $(PYTEST) $(OWN_HOSTS)
 	@BRIDGE_FUZZ_INPUTS=100000 $(PYTEST) tests/unit/bridge/test_bridge_fuzz.py
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m campaign --messages 1000 --hold 600
+	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab images openstack machine-trixie services
 	@$(AS_ROOT) $(PYTEST) tests/terraform -m slow
 
 lint: setup
@@ -182,7 +183,7 @@ stand-in: setup ## the stand-in mail service's own tests
 
 test-cloud: setup .cache/go ## Terraform against a real OpenStack control plane, up to a delivered post
 	@$(AS_ROOT) $(SYSTEM_PYTHON) -m lab images openstack machine-trixie services
-	@$(AS_ROOT) $(PYTEST) tests/terraform -m cloud
+	@$(AS_ROOT) $(PYTEST) tests/terraform -m "cloud and not slow"
 
 bench: export PYTHONPATH := $(CURDIR)/tests:$(CURDIR)/src:$(CURDIR)/collections
 bench: setup ## ratios against the baseline of the same run

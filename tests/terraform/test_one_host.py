@@ -67,6 +67,25 @@ def test_inventory_is_one(host, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.slow
+def test_a_host_beside_it_leaves_it_alone(host, server_id, customer):
+    """The commands of docs/setup/instance.md#a-second-host-beside-the-first."""
+    beside = ("-var", "name=mailman-next")
+    assert host.run("workspace", "new", "next").returncode == 0
+    try:
+        host.apply(*beside)
+        assert host.identifier(SERVER) != server_id
+        assert {server.name for server in customer.compute.servers()} >= {"mailman", "mailman-next"}
+        host.apply(*beside, "-var", "protect=false")
+        destroyed = host.run("destroy", "-auto-approve", "-input=false", "-no-color", *beside, "-var", "protect=false")
+        assert destroyed.returncode == 0, destroyed.stderr
+        assert leftovers(customer, "mailman-next") == []
+    finally:
+        host.run("workspace", "select", "default")
+    assert host.run("workspace", "delete", "next").returncode == 0
+    assert host.changes() == {}
+
+
 def test_dynamic_inventory_finds_the_host(host, cloud, tmp_path):
     path = tmp_path / "inventory.openstack.yml"
     path.write_text((ROOT / "inventory.openstack.yml.example").read_text())
