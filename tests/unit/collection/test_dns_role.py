@@ -130,38 +130,53 @@ def test_the_zone_is_changed_but_no_host_moves_unless_wanted(run, api):
     assert "example.org: The public DNS doesn't have the records of the zone yet." in summary_of(second)
 
 
-def test_while_a_host_stands_by_the_name_leads_to_the_old_one(run, api):
-    assert run(infomaniak_fix=True, backup_stand_by=True, **WITH_API).returncode == 0
-    assert "203.0.113.9" in targets(api) and "198.51.100.1" not in targets(api)
+OLD, NEW = "203.0.113.9", "198.51.100.1"
 
 
 @pytest.fixture
-def back(play):
-    """Run the play that leads the name back to the old host."""
-    plays = yaml.safe_load((KIT / "playbooks/move/back.yml").read_text())
-    lead = [each for each in plays if each["name"] == "Let the name lead to the old host"]
-    addresses = {"mailman": ["203.0.113.9"], "mailman_old": ["198.51.100.1"]}
+def move(play):
+    """Run the play that changes the DNS in a move: `move(move_target="new")`. The name leads to the old host."""
+    plays = yaml.safe_load((KIT / "playbooks/move/name.yml").read_text())
     groups = {
-        group: {"hosts": {f"in_{group}": {"ansible_connection": "local", "fqdn_addresses": own}}}
-        for group, own in addresses.items()
+        group: {"hosts": {name: {"ansible_connection": "local", "fqdn_addresses": [address]}}}
+        for group, name, address in (("mailman", "new", NEW), ("mailman_old", "old", OLD))
     }
-    return partial(play, lead, groups)
+    return partial(play, plays, groups)
+
+
+def test_a_deployment_in_a_move_leaves_the_name_where_it_leads(play, api):
+    plays = [each for each in yaml.safe_load((KIT / "playbooks/site.yml").read_text()) if each["name"] == PLAYS[0]]
+    groups = {
+        "mailman": {"hosts": {"new": {"ansible_connection": "local"}}},
+        "mailman_old": {"hosts": {"old": {"ansible_connection": "local"}}},
+    }
+    done = play(plays, groups, infomaniak_fix=True, **WITH_API)
+    assert done.returncode == 0, done.output
+    assert OLD in targets(api) and NEW not in targets(api)
 
 
 @pytest.mark.parametrize("fixes", [True, False])
-def test_the_return_to_the_old_host_leads_the_name_there_when_wanted(back, api, fixes):
-    done = back(infomaniak_fix=fixes, **WITH_API)
+def test_a_move_leads_the_name_to_the_new_host_when_wanted(move, api, fixes):
+    done = move(move_target="new", infomaniak_fix=fixes, **WITH_API)
     assert done.returncode == 0, done.output
-    assert ("198.51.100.1" in targets(api)) == fixes
-    assert ("203.0.113.9" in targets(api)) != fixes
+    assert (NEW in targets(api)) == fixes and (OLD in targets(api)) != fixes
 
 
-def test_a_return_that_cannot_change_the_dns_fails_and_names_the_host(back, api):
+def test_the_return_leads_it_back(move, server, api):
+    server.records["lists.example.org", "A"] = [NEW]
+    for record in api.account.zones["example.org"].records.values():
+        record["target"] = record["target"].replace(OLD, NEW)
+    done = move(move_target="old", infomaniak_fix=True, **WITH_API)
+    assert done.returncode == 0, done.output
+    assert OLD in targets(api) and NEW not in targets(api)
+
+
+def test_a_move_that_cannot_change_the_dns_fails_and_names_the_host(move, api):
     api.account.zones.clear()
-    done = back(infomaniak_fix=True, **WITH_API)
+    done = move(move_target="new", infomaniak_fix=True, **WITH_API)
     assert done.returncode == 2
     assert "DNS: Infomaniak has no such thing" in done.output
-    assert "lists.example.org must lead to in_mailman_old again" in done.output
+    assert "lists.example.org must lead to new." in done.output
 
 
 def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer_and_changes_nothing(run, api):

@@ -1,4 +1,4 @@
-"""`playbooks/move.yml` refuses what can't work before it changes anything. tests/e2e/test_move_host.py moves a site."""
+"""A move refuses what can't work before it changes anything. tests/e2e/test_move_host.py moves a site."""
 
 from __future__ import annotations
 
@@ -26,37 +26,37 @@ Move = Callable[..., Run]
 
 @pytest.fixture
 def move(tmp_path: Path) -> Move:
-    """Run the play on two hosts that are this machine, which has never been deployed: `move(groups, "-v")`."""
+    """Run a part of the playbook on hosts that are this machine, never deployed: `move("forward", groups)`."""
 
-    def run(groups: dict[str, object], *words: str, **variables: object) -> Run:
+    def run(part: str, groups: dict[str, object], **variables: object) -> Run:
         inventory = tmp_path / "inventory.json"
         inventory.write_text(json.dumps({**groups, "all": {"vars": {**GUIDE, **variables}}}))
-        return ansible_playbook(KIT, "-i", str(inventory), "playbooks/move.yml", *words)
+        return ansible_playbook(KIT, "-i", str(inventory), f"playbooks/move/{part}.yml")
 
     return run
 
 
-@pytest.mark.parametrize("back", [[], ["-e", "back=true"]])
-def test_without_an_old_host_nothing_is_changed(move: Move, back: list[str]):
-    run = move({"mailman": PAIR["mailman"]}, *back)
+@pytest.mark.parametrize("part", ["forward", "back"])
+def test_without_an_old_host_nothing_is_changed(move: Move, part: str):
+    run = move(part, {"mailman": PAIR["mailman"]})
     assert run.returncode == 2 and "[mailman_old]" in run.output and "Nothing was changed." in run.output
     assert "changed=0" in run.output
 
 
 def test_a_wrong_value_stops_it(move: Move):
-    run = move(PAIR, mailman_domain="example")
+    run = move("forward", PAIR, mailman_domain="example")
     assert run.returncode == 2 and "1 problem in the inventory; nothing was changed:" in run.output
     assert "TASK [Ask each host" not in run.output
 
 
 def test_an_old_host_that_was_never_deployed_is_refused(move: Move):
-    run = move(PAIR)
+    run = move("forward", PAIR)
     assert (
         run.returncode == 2 and "old is not backed up" in run.output and "TASK [Read what they know]" not in run.output
     )
 
 
 def test_a_return_to_a_host_that_never_had_the_site_is_refused(move: Move):
-    run = move(PAIR, "-e", "back=true")
+    run = move("back", PAIR)
     assert run.returncode == 2 and "old never had the site. Nothing was changed." in run.output
     assert "changed=0" in run.output and "changed=1" not in run.output
