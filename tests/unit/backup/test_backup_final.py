@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -137,6 +138,19 @@ def test_the_way_back_starts_what_ran_before(host: Host, interrupted: bool):
     (started,) = host.ran
     assert started.startswith("systemctl enable --now ")
     assert set(started.split()[3:]) == {final.WEB, *final.UNITS} - host.absent - host.disabled
+
+
+@pytest.mark.parametrize(("counts", "seconds"), [([2, 1, 0], 1.0), ([1] * 100, final.JOBS_SECONDS)])
+def test_jobs_of_the_web_interface_end_or_are_left_to_the_other_host(
+    monkeypatch: pytest.MonkeyPatch, counts: list[int], seconds: float
+):
+    waited: list[float] = []
+    left = iter(counts)
+    session = SimpleNamespace(value=lambda query: str(next(left)))
+    monkeypatch.setattr(final, "Session", lambda _database: nullcontext(session))
+    monkeypatch.setattr(final, "time", SimpleNamespace(monotonic=lambda: sum(waited), sleep=waited.append))
+    final._wait_for_jobs(SimpleNamespace(web=None))
+    assert sum(waited) == seconds
 
 
 def test_reopening_forgets_it(host: Host):
