@@ -23,7 +23,7 @@ def name() -> Iterator[str]:
     name = f"snapshot-{os.getpid()}"
     yield name
     Lab.load(name).down()
-    for path in places.snapshots().glob(f"{name}-*"):
+    for path in places.snapshots().glob(f"{name}@*"):
         shutil.rmtree(path)
 
 

@@ -30,6 +30,7 @@ def take(lab: Lab, key: str) -> None:
     _copy_records(lab.directory, partial)
     for host in hosts.values():
         host.disk.rename(partial / host.name / DISK)
+    shutil.rmtree(target, ignore_errors=True)  # it is there if its network was in use, and so it wasn't restored
     partial.rename(target)
     for host in hosts.values():
         _build_on(target, host)
@@ -70,7 +71,8 @@ def put_disk_back(lab: Lab, name: str, directory: Path) -> None:
 
 
 def _directory(lab: str, key: str) -> Path:
-    return places.snapshots() / f"{lab}-{key}"
+    # No lab's name has an @: a name that begins with another lab's is not mistaken for it.
+    return places.snapshots() / f"{lab}@{key}"
 
 
 def _copy_records(source: Path, target: Path) -> None:
@@ -87,6 +89,6 @@ def _build_on(snapshot: Path, host: Host) -> None:
 
 def _prune(lab: str, keep: Path) -> None:
     used = "\n".join(path.read_text() for path in places.labs().glob("*/*/layers"))
-    for path in places.snapshots().glob(f"{lab}-*"):
+    for path in places.snapshots().glob(f"{lab}@*"):
         if path != keep and str(path) not in used:
             shutil.rmtree(path)

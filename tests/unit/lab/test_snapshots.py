@@ -44,7 +44,7 @@ def layers(host: Host) -> list[str]:
 def test_the_running_host_and_the_restored_one_build_on_the_same_disk(tmp_path: Path):
     lab, host = lab_with_a_host("mine")
     snapshots.take(lab, "key")
-    disk = tmp_path / "snapshots/mine-key/mailman/disk"
+    disk = tmp_path / "snapshots/mine@key/mailman/disk"
     assert (disk / "written").read_text() == "before"
     assert layers(host) == [str(disk), "/images/kit-trixie"]
     (host.disk / "written").write_text("after")
@@ -76,16 +76,33 @@ def test_a_snapshot_whose_network_is_in_use_is_not_restored(tmp_path: Path):
     assert not (tmp_path / "labs/mine").exists()
 
 
+def test_a_snapshot_that_was_not_restored_is_replaced(tmp_path: Path):
+    for text in ("first", "second"):
+        lab, host = lab_with_a_host("mine")
+        (host.disk / "written").write_text(text)
+        snapshots.take(lab, "key")
+        lab.down()
+    assert (tmp_path / "snapshots/mine@key/mailman/disk/written").read_text() == "second"
+
+
+def test_the_snapshots_of_a_lab_with_a_longer_name_stay(tmp_path: Path):
+    for name in ("mine-too", "mine"):
+        lab, _ = lab_with_a_host(name)
+        snapshots.take(lab, "key")
+        lab.down()
+    assert {path.name for path in (tmp_path / "snapshots").iterdir()} == {"mine@key", "mine-too@key"}
+
+
 def test_an_older_snapshot_stays_as_long_as_a_host_builds_on_it(tmp_path: Path):
     lab, _ = lab_with_a_host("mine")
     kept = tmp_path / "snapshots"
     snapshots.take(lab, "one")
     snapshots.take(lab, "two")
-    assert {path.name for path in kept.iterdir()} == {"mine-one", "mine-two"}
+    assert {path.name for path in kept.iterdir()} == {"mine@one", "mine@two"}
     lab.down()
     lab, _ = lab_with_a_host("mine")
     snapshots.take(lab, "three")
-    assert {path.name for path in kept.iterdir()} == {"mine-three"}
+    assert {path.name for path in kept.iterdir()} == {"mine@three"}
 
 
 @pytest.mark.parametrize("changed", ["hosts", "image", "source"])
