@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from project import EXPECTED_RULES, SERVER, leftovers, rules_of
 from workspace import Workspace
 
 GROUP = 'openstack_networking_secgroup_v2.host["mailman"]'
 ROOT = Path(__file__).resolve().parents[2]
+SNAPSHOT_TASKS = (
+    "Look for the server in the cloud",
+    "Require the server",
+    "Remove the snapshot of an earlier attempt",
+    "Make a snapshot of the server",
+    "Put the server back to its snapshot",
+)
 
 
 @pytest.fixture(scope="module")
@@ -148,6 +156,48 @@ def test_edited_cloud_init_replaces_nothing(host):
 def test_another_key_replaces_the_key_pair_only(host):
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleExa"
     assert host.changes(f"-var=ssh_public_key={key}") == {"openstack_compute_keypair_v2.operator": ["delete", "create"]}
+
+
+@pytest.mark.slow
+def test_upgrade_goes_back_to_a_snapshot_and_terraform_replaces_nothing(host, server_id, customer, tmp_path):
+    name = "mailman-before-upgrade"
+    old = customer.image.create_image(name=name, data=b"old", disk_format="raw", container_format="bare")
+    before = customer.compute.get_server(server_id)
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([snapshot_play()], sort_keys=False))
+    try:
+        done = subprocess.run(
+            ["ansible-playbook", "-i", "localhost,", "play.yml", "-e", "upgrade_server=mailman"],
+            cwd=tmp_path, env=host.tool_environment(), capture_output=True, text=True, check=False, timeout=180,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        (snapshot,) = customer.image.images(name=name)
+        assert snapshot.id != old.id and snapshot.status == "active"
+        server = customer.compute.get_server(server_id)
+        assert (server.status, server.image.id) == ("ACTIVE", snapshot.id)
+        assert server.addresses == before.addresses
+        assert host.changes() == {}
+    finally:
+        for image in customer.image.images(name=name):
+            customer.image.delete_image(image)
+
+
+def snapshot_play() -> dict:
+    """Return a play with the tasks of the upgrade that make a snapshot of the server and put the server back to it."""
+    play = yaml.safe_load((ROOT / "playbooks/upgrade.yml").read_text())[0]
+    tasks = {task["name"]: task for task in flat(play["tasks"])}
+    return {
+        "hosts": "localhost",
+        "connection": "local",
+        "gather_facts": False,
+        "vars": play["vars"],
+        "tasks": [tasks[name] for name in SNAPSHOT_TASKS],
+    }
+
+
+def flat(tasks: list[dict]) -> Iterator[dict]:
+    """Yield tasks and those in their blocks."""
+    for task in tasks:
+        yield from flat(task["block"]) if "block" in task else [task]
 
 
 def test_destroying_is_refused_and_says_how(host, server_id, customer):

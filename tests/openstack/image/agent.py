@@ -5,6 +5,7 @@ for everything but logging in. The agent gets what nova would have written on th
 """
 
 import base64
+import io
 import json
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from nova import context as nova_context
 from nova import exception, objects
 from nova.api.metadata import base as instance_metadata
 from nova.compute import power_state
+from nova.image import glance
 from nova.virt import fake
 
 AGENT = Path("/etc/public-cloud/agent")
@@ -43,6 +45,12 @@ class AgentDriver(fake.FakeDriverWithoutFakeNodes):
         if AGENT.exists():
             _ask("DELETE", instance.uuid)
         super().destroy(context, instance, network_info, block_device_info, destroy_disks, destroy_secrets)
+
+    def snapshot(self, context, instance, image_id, update_task_state):
+        """Complete the image, which the fake driver leaves without data."""
+        super().snapshot(context, instance, image_id, update_task_state)
+        formats = {"disk_format": "raw", "container_format": "bare"}
+        glance.API().update(context, image_id, formats, data=io.BytesIO(b"disk"))
 
     def get_console_output(self, context, instance):
         if AGENT.exists():
