@@ -44,9 +44,11 @@ until systemctl is-failed -q listkit-backup; do sleep 0.05; done
 KILL_WHILE_PAUSED = """
 systemctl start listkit-backup-freeze
 ps -u list -o state= | grep -q T
-systemctl kill --kill-whom=main --signal=KILL listkit-backup-freeze
+systemctl kill --signal=KILL listkit-backup-freeze
 until systemctl is-failed -q listkit-backup-freeze; do sleep 0.05; done
 systemctl reset-failed listkit-backup-freeze
+for try in $(seq 100); do ps -u list -o state= | grep -q T || exit 0; sleep 0.1; done
+exit 1
 """
 KILL_RESTORE = f"""
 listkit backup restore --replace > /dev/null 2>&1 & pid=$!

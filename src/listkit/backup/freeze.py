@@ -47,7 +47,7 @@ def frozen() -> Iterator[Moment]:
         _systemctl("stop")
     # It may have been killed, or have ended by itself because nothing had stopped it for long.
     if (result := _show("Result")) != "success":
-        pause.resume_by_systemd()
+        pause.resume()
         raise BackupError(f"mail was not paused until the end ({result}): `journalctl -u {UNIT} -n 20`")
     moment.pause_seconds = float(LASTED.read_text())
 

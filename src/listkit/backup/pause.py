@@ -3,7 +3,8 @@
 A copy that is made meanwhile has the state after a power cut at that moment: each component recovers from one on its
 own. SIGSTOP and not systemd's freezer, which containers lack; no process can refuse it.
 
-`listkit.backup.freeze` is a unit of its own. When it is killed, systemd has `resume` let the processes continue.
+`listkit.backup.freeze` is a unit of its own. When it is killed, systemd starts another, in which `resume` lets the
+processes continue.
 """
 
 from __future__ import annotations
@@ -49,12 +50,8 @@ def paused(units: Collection[str] = UNITS) -> Iterator[None]:
 
 
 def resume(units: Collection[str] = UNITS) -> None:
-    """Let processes continue that a killed pause has left stopped."""
-    _signal(processes(control_groups(units)), signal.SIGCONT)
-
-
-def resume_by_systemd(units: Collection[str] = UNITS) -> None:
-    """Have systemd do the same, which needs no capability; some of the units may not run."""
+    """Let processes continue that a killed pause has left stopped; systemd does it, so no capability is needed."""
+    # It fails if one of the units doesn't run.
     subprocess.run(["systemctl", "kill", "--signal=SIGCONT", *units], capture_output=True, timeout=30, check=False)
 
 
