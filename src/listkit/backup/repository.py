@@ -36,6 +36,8 @@ CAUSES = (
     (r"wrong password or no key found", "the password is not that of the repository: compare backup_password"),
     (r"config file already exists", "there is a repository already"),
     (r"no space left on device|quota|StorageFull|InsufficientStorage|507 ", "the storage is full"),
+    (r"Host key verification failed",
+     "the server's host key is not the one in backup_ssh_hosts_file: compare both with the server's own"),
     (r"AccessDenied|Access Denied|InvalidAccessKeyId|signature we calculated|401 |403 |Permission denied",
      "the storage refuses access: compare backup_user and backup_user_password, or the ssh key"),
     (r"connection refused|no such host|timeout|unreachable|connection reset|unexpected EOF|i/o|Connection closed",
