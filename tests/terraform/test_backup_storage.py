@@ -6,7 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from object_storage import LOGIN, Storage, add_account, serving, set_policy
+from object_storage import (
+    LOGIN,
+    Storage,
+    add_account,
+    add_locked_container,
+    object_versions,
+    refuses_to_delete,
+    serving,
+    set_policy,
+)
 from workspace import CONFIGURATION
 
 from listkit.backup import repository as repository_module
@@ -27,9 +36,9 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         yield served
 
 
-def repository(storage: Storage, secrets: Path, **login: str) -> Repository:
+def repository(storage: Storage, secrets: Path, bucket: str = BUCKET, **login: str) -> Repository:
     """A repository with its secrets in the files that the role writes."""
-    place = f"s3:{storage.url}/{BUCKET}"
+    place = f"s3:{storage.url}/{bucket}"
     secrets.mkdir()
     (secrets / "backup_repository").write_text(place + "\n")
     (secrets / "backup_password").write_text("the-repository-password\n")
@@ -70,6 +79,7 @@ def test_the_hosts_key_removes_no_backup_where_the_policy_of_the_page_forbids_it
     (tmp_path / "data").write_text("Hello")
     if not (storage.directory / BUCKET / "config").exists():
         host.create()
+    assert host.promises() == owner.promises()
     kept = host.store(tmp_path / "data", "lists.example.org", time.time() - 86_400)
     with monkeypatch.context() as patched:
         patched.setattr(repository_module, "PROBE_SECONDS", 5)
@@ -77,3 +87,30 @@ def test_the_hosts_key_removes_no_backup_where_the_policy_of_the_page_forbids_it
     assert kept.snapshot in {snapshot.id for snapshot in owner.snapshots()}
     assert owner.may_remove_backups("lists.example.org")
     owner.check("100%")
+
+
+def test_what_the_bucket_promises_is_asked(storage: Storage, tmp_path: Path):
+    plain = repository(storage, tmp_path / "plain")
+    assert plain.promises() == ["versions: off; what is overwritten or removed is lost", "object lock: off"]
+    refused = repository(storage, tmp_path / "refused", AWS_SECRET_ACCESS_KEY="another")
+    assert {line.partition("; ")[2] for line in refused.promises()} == {"the storage answers SignatureDoesNotMatch"}
+
+    add_locked_container(storage, "lockable")
+    assert "no default retention" in repository(storage, tmp_path / "lockable", "lockable").promises()[1]
+
+
+def test_a_removed_backup_is_still_there_where_the_bucket_locks_it(storage: Storage, tmp_path: Path):
+    add_locked_container(storage, "locked", days=30)
+    locked = repository(storage, tmp_path / "locked", "locked")
+    versions, lock = locked.promises()
+    assert "keeps what is overwritten or removed" in versions
+    assert lock == "object lock: no key can destroy a backup within 30 days"
+    locked.create()
+    (tmp_path / "data").write_text("Hello")
+    kept = locked.store(tmp_path / "data", "lists.example.org", time.time())
+    assert locked.may_remove_backups("lists.example.org")
+    # restic no longer sees the backup that it has removed; the storage keeps it.
+    assert [snapshot.id for snapshot in locked.snapshots()] == [kept.snapshot]
+    backups = [path for path, name in object_versions(storage, "locked").items() if name.startswith("snapshots/")]
+    assert len(backups) == 2
+    assert all(refuses_to_delete(storage, path) for path in backups)

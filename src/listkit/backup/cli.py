@@ -173,11 +173,13 @@ def _drill(arguments: argparse.Namespace, configuration: Configuration, reposito
 def _probe(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:
     if repository.may_remove_backups(configuration.site):
         print(
-            "the storage lets this host remove backups: whoever breaks into it can, unless the storage keeps versions. "
+            "the storage lets this host remove backups: whoever breaks into it can, unless the storage keeps them. "
             "docs/runbooks/backup.md#what-each-storage-can-promise"
         )
     else:
         print("the storage refused to remove a backup")
+    for line in repository.promises():
+        print(line)
 
 
 def _forget(arguments: argparse.Namespace, configuration: Configuration, repository: Repository) -> None:

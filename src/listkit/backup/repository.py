@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from listkit.backup import object_storage
 from listkit.backup.configuration import SECRETS
 from listkit.backup.errors import BackupError
 
@@ -213,6 +214,12 @@ class Repository:
             self._restic("unlock", timeout=self._patience)
         left = json.loads(self._restic("snapshots", "--no-lock", "--json", "--tag", PROBE, timeout=self._patience))
         return made[:SHORT] not in {entry["short_id"] for entry in left}
+
+    def promises(self) -> list[str]:
+        """Return what the storage says it does with what is overwritten or removed; only S3 can be asked."""
+        if not self._place.startswith("s3:"):
+            return []
+        return [*object_storage.promises(self._place, self._secrets / "backup_credentials")]
 
     def forget(self, keep: str) -> None:
         """Remove the backups that are older than that, counted from the newest, and the data that no other needs."""
