@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import subprocess
 import sys
 import types
 from datetime import timedelta
@@ -294,6 +295,16 @@ class TestCompacting:
         monkeypatch.setattr(Path, "rename", rename_unless_lower)
         search_index.compact()
         assert [file.name for file in index.iterdir()] == ["used"] and list(tmp_path.iterdir()) == [index]
+
+    def test_a_directory_that_the_kernel_does_not_rename_is_removed(self, index, tmp_path):
+        """With the error of a real second file system, to which no directory can be renamed."""
+        (other := tmp_path / "other").mkdir()
+        script = "import sys; from pathlib import Path; from listkit.web import search_index as tested;"
+        script += "tested._remove_quickly(*map(Path, sys.argv[1:])); assert not any(Path(sys.argv[2]).parent.iterdir())"
+        separate = ("unshare", "--map-root-user", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', other)
+        paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        subprocess.run([*separate, sys.executable, "-c", script, index, other / "index.old"], env=paths, check=True)
+        assert not index.exists()
 
     def test_what_an_interrupted_attempt_left_is_removed(self, index, tmp_path):
         index.rename(tmp_path / "index.old")
