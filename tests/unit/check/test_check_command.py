@@ -1,9 +1,11 @@
 """The command: which checks run, what it prints, and its exit status."""
 
 import json
+import re
 import time
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from listkit.check import cli, finding, runner
 from listkit.check.components import MODULES
 from listkit.check.finding import Check, Finding, Status
 
+ROLES = Path(__file__).resolve().parents[3] / "roles"
 OK = Finding.ok("a", "fine")
 WARNING = Finding.warning("b", "soon", "`do b`")
 CRITICAL = Finding.critical("c", "broken", "`do c`")
@@ -213,3 +216,16 @@ class TestPerforming:
 def test_every_component_has_a_module():
     for name in MODULES:
         assert runner.import_module(MODULES[name]).checks
+
+
+KNOWN_TO_0_1_0 = {"access", "backup", "base", "bridge", "canary", "certificate", "core", "database", "lists", "relay"}
+KNOWN_TO_0_1_0 |= {"alert", "tunnel", "web"}
+OF_EVERY_ROLE = {"units", "ports"}
+
+
+def test_a_site_that_goes_back_to_0_1_0_leaves_no_settings_that_this_version_refuses():
+    templates = [*ROLES.glob("*/templates/etc/listkit/check.d/*.json.j2")]
+    later = [path for path in templates if path.name.partition(".")[0] not in KNOWN_TO_0_1_0]
+    assert later
+    surplus = {path.name: set(re.findall(r"'(\w+)':", path.read_text())) - OF_EVERY_ROLE for path in later}
+    assert not any(surplus.values()), surplus
