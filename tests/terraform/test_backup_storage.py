@@ -2,6 +2,7 @@
 
 import re
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from object_storage import (
 )
 from workspace import CONFIGURATION
 
+from listkit.backup import cli
 from listkit.backup import repository as repository_module
+from listkit.backup.configuration import Configuration, Database
 from listkit.backup.errors import BackupError
 from listkit.backup.repository import Repository
 
@@ -26,6 +29,7 @@ BUCKET = "listkit-backup"
 PAGE = CONFIGURATION.parent / "docs/runbooks/backup.md"
 HOST = "ACCESS_KEY_OF_THE_HOST"
 """As the policy of the page calls its login."""
+CONFIGURED = Configuration("s3:", "lists.example.org", "90d", Database("", ""), Database("", ""))
 CREDENTIALS = "[default]\naws_access_key_id = {AWS_ACCESS_KEY_ID}\naws_secret_access_key = {AWS_SECRET_ACCESS_KEY}\n"
 
 
@@ -99,16 +103,18 @@ def test_what_the_bucket_promises_is_asked(storage: Storage, tmp_path: Path):
     assert "no default retention" in repository(storage, tmp_path / "lockable", "lockable").promises()[1]
 
 
-def test_a_removed_backup_is_still_there_where_the_bucket_locks_it(storage: Storage, tmp_path: Path):
+def test_a_removed_backup_is_still_there_where_the_bucket_locks_it(
+    storage: Storage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     add_locked_container(storage, "locked", days=30)
     locked = repository(storage, tmp_path / "locked", "locked")
-    versions, lock = locked.promises()
-    assert "keeps what is overwritten or removed" in versions
-    assert lock == "object lock: no key can destroy a backup within 30 days"
     locked.create()
     (tmp_path / "data").write_text("Hello")
     kept = locked.store(tmp_path / "data", "lists.example.org", time.time())
-    assert locked.may_remove_backups("lists.example.org")
+    cli._probe(Namespace(), CONFIGURED, locked)
+    may_remove, versions, lock = capsys.readouterr().out.splitlines()
+    assert "lets this host remove backups" in may_remove and "keeps what is overwritten or removed" in versions
+    assert lock == "object lock: no key can destroy a backup within 30 days"
     # restic no longer sees the backup that it has removed; the storage keeps it.
     assert [snapshot.id for snapshot in locked.snapshots()] == [kept.snapshot]
     backups = [path for path, name in object_versions(storage, "locked").items() if name.startswith("snapshots/")]
