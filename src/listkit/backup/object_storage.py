@@ -53,8 +53,8 @@ def _lock(answer: str) -> str:
     unit, count = found.groups()
     duration = f"{count} {unit.lower()}{'' if count == '1' else 's'}"
     if _text(answer, "Mode") == "COMPLIANCE":
-        return f"no key can destroy a backup within {duration}"
-    return f"only a key that may bypass the retention can destroy a backup within {duration}"
+        return f"no key can destroy what was stored within the last {duration}; a backup may need older files"
+    return f"only a key that may bypass the retention can destroy what was stored within the last {duration}"
 
 
 def _text(answer: str, element: str) -> str:

@@ -57,8 +57,12 @@ def credentials(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("status", "body", "said"),
     [
-        (200, LOCKED.format("COMPLIANCE", "<Days>30</Days>"), "no key can destroy a backup within 30 days"),
-        (200, LOCKED.format("COMPLIANCE", "<Years>1</Years>"), "no key can destroy a backup within 1 year"),
+        (
+            200,
+            LOCKED.format("COMPLIANCE", "<Days>30</Days>"),
+            "no key can destroy what was stored within the last 30 days;",
+        ),
+        (200, LOCKED.format("COMPLIANCE", "<Years>1</Years>"), "within the last 1 year;"),
         (200, LOCKED.format("GOVERNANCE", "<Days>30</Days>"), "only a key that may bypass the retention"),
         (404, "<Error><Code>ObjectLockConfigurationNotFoundError</Code></Error>", "object lock: off"),
         (403, "<Error><Code>AccessDenied</Code></Error>", "unknown; the storage answers AccessDenied"),
