@@ -15,6 +15,7 @@ from listkit.check.finding import Check, Finding, Status
 from listkit.common.prometheus import render
 from listkit.common.rest import RestClient
 
+HTTPS = 443
 SOURCES = Path(metrics.__file__).parent / "components"
 
 
@@ -29,7 +30,9 @@ GONE: Mapping[str, tuple[Callable[[], Iterable[Finding]], set[str]]] = {
         lambda: without_rest(core.check_rest), {"mailman3_domains", "mailman3_lists", "mailman3_users"}
     ),
     "lists of Mailman": (lambda: without_rest(core.check_held), {"mailman3_list_members", "listkit_held_posts"}),
-    "queues of Mailman": (lambda: core.check_queues(Path("/nowhere/queue")), {"mailman3_queues"}),
+    "queues of Mailman": (
+        lambda: runner.perform(Check("queues", lambda: core.check_queues(Path("/nowhere/queue")))), {"mailman3_queues"}
+    ),
     "page": (lambda: web.check_page("lists.example.test"), {"listkit_web_page_seconds"}),
     "archive": (
         web.check_archive,
@@ -50,8 +53,8 @@ def no_web_server(monkeypatch, programs):
     """A host on which neither the web server nor its application answers."""
     connect = web.socket.create_connection
 
-    def refused(_: object, timeout: float) -> object:
-        return connect(("127.0.0.1", closed_port()), timeout)
+    def refused(address: tuple[str, int], *rest: object) -> object:
+        return connect(("127.0.0.1", closed_port()) if address[1] == HTTPS else address, *rest)
 
     monkeypatch.setattr(web.socket, "create_connection", refused)
     monkeypatch.setattr(web, "STATUS", ("false",))
@@ -61,7 +64,7 @@ def no_web_server(monkeypatch, programs):
 @pytest.mark.parametrize("source", GONE)
 def test_without_its_source_a_figure_is_absent_and_the_check_is_not_ok(source: str, no_web_server):
     check, names = GONE[source]
-    findings = runner.perform(Check(source, check))
+    findings = list(check())
     assert findings and all(finding.status in (Status.CRITICAL, Status.UNKNOWN) for finding in findings)
     measured = {name for finding in findings for name in finding.figures}
     assert not measured & names
