@@ -12,34 +12,9 @@ description:
   - Returns the aliases that each mailbox of the site needs, one a row, those of new lists first.
   - The first four columns are those of Infomaniak's form for many addresses. It makes ordinary addresses that forward,
     each with a password, which this filter makes up.
+extends_documentation_fragment:
+  - listkit.kit.lists_and_mailboxes
 options:
-  _input:
-    description: Full addresses of all lists.
-    type: list
-    elements: str
-    required: true
-  account:
-    description: Address of the site's own mailbox.
-    type: str
-    required: true
-  domain:
-    description: The site's domain.
-    type: str
-    required: true
-  accounts:
-    description: The names of each mailbox's lists by the mailbox's address, if there are several mailboxes.
-    type: dict
-    default: {}
-  synonyms:
-    description: Domains that the mail service treats as the mailboxes' own.
-    type: list
-    elements: str
-    default: []
-  created:
-    description: Full addresses of the lists that were created in this run. Their aliases come first.
-    type: list
-    elements: str
-    default: []
   before:
     description: The text that this filter returned before. Its passwords are kept.
     type: str

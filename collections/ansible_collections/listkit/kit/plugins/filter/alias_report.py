@@ -10,42 +10,17 @@ version_added: 0.1.0
 author: The kit's authors (@listkit)
 description:
   - Returns, as text, the aliases that each mailbox of the site needs, and advice if they are too many.
+extends_documentation_fragment:
+  - listkit.kit.lists_and_mailboxes
 options:
-  _input:
-    description: Full addresses of all lists.
-    type: list
-    elements: str
-    required: true
-  account:
-    description: Address of the site's own mailbox.
-    type: str
-    required: true
-  domain:
-    description: The site's domain.
-    type: str
-    required: true
-  accounts:
-    description: The names of each mailbox's lists by the mailbox's address, if there are several mailboxes.
-    type: dict
-    default: {}
   limit:
     description: Aliases that one mailbox can have.
     type: int
     default: 50
-  synonyms:
-    description: Domains that the mail service treats as the mailboxes' own.
-    type: list
-    elements: str
-    default: []
   catch_all:
     description: Whether unknown addresses arrive in the mailbox without aliases.
     type: bool
     default: false
-  created:
-    description: Full addresses of the lists that were created in this run. Their aliases come first.
-    type: list
-    elements: str
-    default: []
   file:
     description: Path of the file with the text of P(listkit.kit.alias_csv#filter), which the report names.
     type: str
