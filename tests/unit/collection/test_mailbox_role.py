@@ -123,6 +123,14 @@ def test_the_plan_is_written_as_csv_with_new_lists_first_and_no_password_is_show
     assert "changed=0" in run(**wanted).output and file.read_text() == content
 
 
+def test_a_plan_that_cannot_be_written_says_why_and_shows_no_password(run, tmp_path):
+    missing = tmp_path / "missing"
+    refused = run(infomaniak_token="", mail_alias_csv=str(missing / "aliases.csv"))
+    assert refused.returncode == 2
+    assert f"mail_alias_csv: {missing}/aliases.csv can't be written: Destination directory {missing}" in refused.output
+    assert "news-owner;" not in refused.output
+
+
 def test_without_a_token_the_summary_has_the_table_and_what_arrived(run):
     tested = {"rc": 0, "stdout": json.dumps([{"status": "ok", "seen": "for 19 of 19 addresses", "remedy": ""}])}
     said = summary_of(run(infomaniak_token="", mailbox_round_trip=tested))
