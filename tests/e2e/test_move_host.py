@@ -285,7 +285,7 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Pair]:
 
 
 @pytest.mark.parametrize("pair", ["kit-trixie"], indirect=True)
-def test_a_move_that_is_killed_in_each_phase_continues(pair: Pair):
+def test_a_move_that_is_killed_in_each_phase_continues_and_the_old_host_replaces_a_lost_one(pair: Pair):
     traffic = Traffic.begin(pair)
     certificate = WebSite.of(pair.old).certificate
 
@@ -300,6 +300,13 @@ def test_a_move_that_is_killed_in_each_phase_continues(pair: Pair):
     pair.move()
     assert traffic.on(pair.new).held() == []
     traffic.nothing_twice(pair.new, "Before", "Waiting", "Between", "Meanwhile", "Held")
+
+    pair.new.host.destroy()
+    pair.old.host.run("listkit backup reopen --set-aside")
+    pair.deploy(pair.old)
+    pair.lead_to(pair.old)
+    traffic.flows(pair.old, "Without the new host")
+    traffic.nothing_twice(pair.old, "Before", "Waiting", "Between", "Meanwhile", "Held", "Without the new host")
 
 
 @pytest.mark.parametrize("pair", ["kit-bookworm"], indirect=True)
