@@ -93,10 +93,17 @@ def test_old_backups_can_be_copied_to_a_new_storage_and_its_password_changed(tmp
 def test_a_play_of_the_pages_knows_its_variables(command: str):
     name, *words = shlex.split(command.partition("#")[0])
     play = ROOT / name
-    variables = [word.partition("=")[0] for option, word in itertools.pairwise(words) if option == "-e"]
+    given = dict(word.split("=", 1) for option, word in itertools.pairwise(words) if option == "-e")
     known = {variable for entry in yaml.safe_load(play.read_text()) for variable in entry.get("vars", {})}
-    options = yaml.safe_load((ROOT / "roles/backup/meta/argument_specs.yml").read_text())["argument_specs"]["main"]
-    assert set(variables) <= known | set(options["options"])
+    assert set(given) <= known | options_of("backup")
+    # The text that `-e` makes of a switch is refused for a role's own variable.
+    assert {name for name, value in given.items() if value == "true"} <= known | options_of("site")
+
+
+def options_of(role: str) -> set[str]:
+    """The variables of a role."""
+    specs = yaml.safe_load((ROOT / f"roles/{role}/meta/argument_specs.yml").read_text())["argument_specs"]
+    return {name for entry in specs.values() for name in entry["options"]}
 
 
 def test_the_page_about_the_disk_names_what_terraform_knows():

@@ -224,6 +224,7 @@ WORDS = {
     "mailman_report_mail": "no",
     "database_port": "5433",
     "backup_restore_replace": "no",
+    "backup_restore_merge_addresses": "no",
     "infomaniak_mail_hosting": "123456",
     "infomaniak_undeclared_lists": "no",
     "infomaniak_fix": "no",
