@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from deployment import ORGANISATION, SITE_OWNER, Deployment
-from e2e import exposure, playbook, rest
+from e2e import exposure, playbook, rest, watching
 from e2e.mailing import MailingList
+from e2e.watching import PAGES
 from e2e.website import WebSite, in_django, wait_for
 from infomaniak.service import SUFFIXES
 from lab import Host
@@ -19,15 +20,6 @@ from lab import Host
 pytestmark = [pytest.mark.lab, pytest.mark.one_release, pytest.mark.same_site]
 
 VARIABLES = {"canary_interval": 600, "alert_to": "https://alerts.test/hook", "status_page": True}
-UNITS = "listkit-canary.timer listkit-alert.timer"
-FILES = (
-    "/etc/listkit/canary.json /etc/listkit/alert.json /etc/listkit/secrets/alert_* /etc/listkit/check.d/canary.json"
-    " /etc/listkit/check.d/alert.json /etc/systemd/system/listkit-canary.* /etc/systemd/system/listkit-alert.*"
-    " /etc/systemd/system/listkit-inspection.*"
-    " /var/lib/listkit/canary /var/lib/listkit/alert /var/lib/listkit/status /var/lib/listkit/status-pages"
-    " /run/listkit-canary /run/listkit-alert /run/listkit-inspection"
-)
-PAGES = "/var/lib/listkit/status-pages"
 STARTED_WITHIN_SECONDS = 120
 FIRST_CHECK_SECONDS = 200
 _ASK_FOR_DETAILS = """
@@ -67,18 +59,16 @@ def host(deployment: Deployment, release: str) -> Iterator[Host]:
     site.host.run(f"cp -a {DECLARED} /var/cache/lists.json")
     try:
         playbook.deploy(deployment, release, "--tags", "lists,canary,alert", **VARIABLES)
-        # Nothing is due while the tests run, and nothing runs: the timer has been due at once.
-        site.host.run("systemctl stop listkit-alert.timer listkit-alert.service")
-        site.host.run("systemctl reset-failed listkit-alert.service")
+        watching.pause(site.host)
         yield site.host
     finally:
-        # After a deployment that failed, they may not be there.
-        site.host.try_run(f"systemctl disable --now {UNITS}")
+        watching.stop(site.host)
         site.host.run("systemctl start listkit-bridge")
         canaries.settle()
         if site.host.try_run(f"grep -q {canaries.address} {DECLARED}").returncode == 0:
             canaries.delete()
-        site.host.run(f"rm -rf {FILES}; mv /var/cache/lists.json {DECLARED}; systemctl daemon-reload")
+        site.host.run(f"mv /var/cache/lists.json {DECLARED}")
+        watching.remove(site.host)
         deployment.stand_in.remove_aliases(site.mailbox, *(f"canary{suffix}" for suffix in SUFFIXES))
 
 
