@@ -24,6 +24,8 @@ LAB = "upgrade-in-place"
 SECONDS = 1500
 """For a run of the play on a busy machine."""
 KILL_SECONDS = 900
+CANARY_MINUTES = 1440
+"""The interval of its timer, which sends none during the test."""
 LOG = "/var/log/listkit-upgrade.log"
 # The program and what it has started, as when the host itself dies.
 KILL = "pkill -KILL -f '[l]istkit.pyz upgrade'; pkill -KILL -x 'apt-get|dpkg|pg_upgrade.*|pg_dump.*|pg_restore'; true"
@@ -73,6 +75,13 @@ class Upgrade:
         assert done.returncode != 0
         for reason in reasons:
             assert reason in said, done.stdout[-6000:]
+
+    def goes_back(self, *words: str) -> None:
+        """Go back to Debian 12 with one command, which sends a canary at its end."""
+        canary = json.dumps({"canary_interval": CANARY_MINUTES})
+        said = self.succeeds("-v", "-e", "upgrade_back=true", "-e", canary, *words)
+        assert "round trip" in said.partition("TASK [Send a canary]")[2], said[-6000:]
+        assert (self.host.run("cut -d. -f1 /etc/debian_version").strip(), self.serving, self.step) == ("12", "15", "")
 
     def is_killed(self, step: str, condition: str, *words: str) -> None:
         """Start the play, and kill it and the program on the host in this step."""
@@ -157,31 +166,37 @@ def test_a_host_is_upgraded_in_place_after_it_was_killed_in_each_step_and_goes_b
 
 
 def test_one_command_goes_back_to_debian_12_from_each_step(upgrade: Upgrade, tmp_path: Path):
-    host = upgrade.host
+    host, lab = upgrade.host, upgrade.deployment.lab
     traffic = Traffic.begin(upgrade.deployment)
+    upgrade.deployment.stand_in.add_list_aliases(traffic.site.mailbox, "canary")
+    traffic.leave_one_waiting()
+    snapshot = snapshot_commands(tmp_path / "snapshot")
+
+    # One upgrade, interrupted in each step: first go back from the last, then from the one before.
+    (packages, its_condition), (database, condition) = PHASES
+    upgrade.is_killed(packages, its_condition, "-e", snapshot)
+    upgrade.is_refused("To go back to Debian 12 by the snapshot", words=("-e", "upgrade_back=true"))
+    snapshots.save_disk(lab, host.name, tmp_path / packages)
+    upgrade.is_killed(database, condition, "-e", snapshot)
+    assert "To go back to Debian 12 by the snapshot" in host.try_run("listkit upgrade back").stderr
+    host.kill()  # even if no login is possible any more
+    upgrade.goes_back("-e", snapshot)
+    traffic.arrives("Waiting")
+    traffic.flows("Back from database")
+    traffic.is_complete("Before", "Back from database")
+
+    snapshots.put_disk_back(lab, host.name, tmp_path / packages)
+    assert upgrade.step == packages
+    upgrade.goes_back("-e", snapshot)
+    traffic.flows("Back from packages")
+    traffic.is_complete("Before", "Back from packages")
 
     # Before the packages are replaced, the host itself can go back.
     host.run("listkit upgrade stop")
     upgrade.is_refused("was interrupted (step stop)", name="playbook.yml")
-    upgrade.succeeds("-e", "upgrade_back=true")
-    traffic.flows("Back again")
-
-    # Afterwards the snapshot brings Debian 12 back, even if nobody can log in any more.
-    traffic.leave_one_waiting()
-    snapshot = snapshot_commands(tmp_path / "snapshot")
-    for step, condition in PHASES:
-        upgrade.is_killed(step, condition, "-e", snapshot)
-        interrupted = tmp_path / step
-        snapshots.save_disk(upgrade.deployment.lab, host.name, interrupted)
-        upgrade.is_refused("To go back to Debian 12 by the snapshot", words=("-e", "upgrade_back=true"))
-        host.kill()
-        upgrade.succeeds("-e", "upgrade_back=true", "-e", snapshot)
-        assert (host.run("cut -d. -f1 /etc/debian_version").strip(), upgrade.serving, upgrade.step) == ("12", "15", "")
-        traffic.arrives("Waiting")
-        traffic.flows(f"Back from the step {step}")
-        traffic.is_complete("Before", "Back again", f"Back from the step {step}")
-        # The upgrade continues as if it had never gone back, towards the next step.
-        snapshots.put_disk_back(upgrade.deployment.lab, host.name, interrupted)
+    upgrade.goes_back()
+    traffic.flows("Back from stop")
+    traffic.is_complete("Before", "Back from packages", "Back from stop")
 
 
 def snapshot_commands(directory: Path) -> str:
