@@ -30,6 +30,9 @@ class IdleHost:
         self.told.append(command)
         return ""
 
+    def wait_until(self, condition: str, what: str, seconds: float) -> None:
+        pass
+
     def ssh_options(self) -> list[str]:
         return []
 
