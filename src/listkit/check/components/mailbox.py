@@ -21,7 +21,7 @@ from listkit.common.rest import RestClient, RestError
 CONFIGURATION = Path("/etc/listkit/mailbox.json")
 NAME = "aliases"
 HOUR_SECONDS = 3600
-GRACE_SECONDS = HOUR_SECONDS
+GRACE_SECONDS = 24 * HOUR_SECONDS
 """For an administrator who has just made a list to add its aliases."""
 
 
