@@ -108,7 +108,7 @@ test-all: export ALTERNATE :=
 test-all: test ## the same with every end-to-end test on every site
 
 # Tests that deploy hosts of their own.
-OWN_HOSTS := $(addprefix tests/e2e/,test_lost_host.py test_move_host.py test_update.py test_upgrade.py)
+OWN_HOSTS := $(addprefix tests/e2e/,test_lost_host.py test_move_host.py test_restore_later_release.py test_update.py test_upgrade.py)
 test-long: setup .cache/go ## the campaigns at full size; needs the hosts of `make molecule`
 	@for site in trixie bookworm; do \
 	    $(AS_ROOT) env LISTKIT_LAB=molecule-$$site $(PYTEST) tests/e2e -m slow $(patsubst %,--ignore=%,$(OWN_HOSTS)); \
