@@ -9,6 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 KIT = Path(__file__).resolve().parents[3]
+GUIDE = {
+    "fqdn": "lists.example.org",
+    "mail_host": "mail.infomaniak.com",
+    "mail_account": "mailman@example.org",
+    "mail_password": "the-device-password",
+    "mailman_user": "admin",
+    "mailman_password": "the-web-password",
+    "mailman_domain": "example.org",
+    "mailman_email": "admin@example.org",
+}
+"""The variables that every operator has to set."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import yaml
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.listkit.kit.plugins.plugin_utils.dns_report import public_addresses, report, zone_changes
-from ansible_run import KIT, Run, ansible_playbook
+from ansible_run import GUIDE, KIT, Run, ansible_playbook
 
 from infomaniak_api import StandInApi
 from infomaniak_api.account import Account, Hosting, Mailbox, Zone
@@ -31,18 +31,7 @@ PUBLIC = {
     ("lists.example.org", "A"): ["203.0.113.9"],
 }
 IN_ZONE = [("MX", ".", "5 mta-gw.infomaniak.ch"), ("TXT", ".", '"v=spf1 mx ~all"'), ("A", "lists", "203.0.113.9")]
-GUIDE = {
-    "fqdn": "lists.example.org",
-    "fqdn_addresses": ["198.51.100.1"],
-    "mail_host": "mail.infomaniak.com",
-    "mail_account": "mailman@example.org",
-    "mail_password": "the-device-password",
-    "mailman_user": "admin",
-    "mailman_password": "the-web-password",
-    "mailman_domain": "example.org",
-    "mailman_email": "admin@example.org",
-    "tls_mode": "selfsigned",
-}
+SETTINGS = {**GUIDE, "fqdn_addresses": ["198.51.100.1"], "tls_mode": "selfsigned"}
 WITH_API = {"infomaniak_token": TOKEN, "infomaniak_mail_hosting": 1, "infomaniak_zone": "example.org"}
 
 
@@ -72,7 +61,7 @@ def play(api, server, tmp_path: Path):
 
     def run_plays(plays: list[dict], groups: dict, *arguments: str, **variables: object) -> Run:
         (tmp_path / "play.yml").write_text(yaml.safe_dump(plays))
-        values = {**GUIDE, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
+        values = {**SETTINGS, "dns_name_servers": ["{}:{}".format(*server.address)], **variables}
         (tmp_path / "inventory.yml").write_text(yaml.safe_dump({**groups, "all": {"vars": values}}))
         command = ("-i", str(tmp_path / "inventory.yml"), "play.yml", "-vvv", "-D", *arguments)
         return ansible_playbook(
@@ -189,7 +178,7 @@ def test_preflight_finds_an_unknown_zone_and_a_mail_service_that_does_not_answer
     assert "- mailman: mail.invalid:993: the name has no address." in summary_of(failed)
     login = failed.output.partition("TASK [Log in to each mailbox once]")[2].partition("PLAY")[0]
     assert "skipping: [mailman]" in login and "ok: [mailman]" not in login
-    assert GUIDE["mail_password"] not in failed.output
+    assert SETTINGS["mail_password"] not in failed.output
     assert {request.partition(" ")[0] for request in api.requests} == {"GET"}
 
 

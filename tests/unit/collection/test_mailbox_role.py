@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible_collections.listkit.kit.plugins.plugin_utils.mailbox_report import plan, report
-from ansible_run import KIT, Run, ansible_playbook
+from ansible_run import GUIDE, KIT, Run, ansible_playbook
 
 from infomaniak_api import StandInApi
 from infomaniak_api.account import Account, Hosting, Mailbox
@@ -17,18 +17,7 @@ from infomaniak_api.server import TOKEN
 HOSTING = 123456
 PLAYS = ("Set the mailboxes up at the provider", "Summarise the run")
 LISTS = ["news@example.org", "press@example.org"]
-GUIDE = {
-    "fqdn": "lists.example.org",
-    "mail_host": "mail.infomaniak.com",
-    "mail_account": "mailman@example.org",
-    "mail_password": "the-device-password",
-    "mailman_user": "admin",
-    "mailman_password": "the-web-password",
-    "mailman_domain": "example.org",
-    "mailman_email": "admin@example.org",
-    "mailman_lists": [{"name": "news"}],
-    "infomaniak_mail_hosting": HOSTING,
-}
+SETTINGS = {**GUIDE, "mailman_lists": [{"name": "news"}], "infomaniak_mail_hosting": HOSTING}
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def run(api, tmp_path: Path):
 
     def run_plays(*arguments: str, **variables: object) -> Run:
         found = {"lists_result": {"lists": LISTS, "created": []}, "relay_forecast": {}}
-        values = {**GUIDE, **found, "infomaniak_token": TOKEN, **variables}
+        values = {**SETTINGS, **found, "infomaniak_token": TOKEN, **variables}
         hosts = {"mailman": {"ansible_host": "192.0.2.1", "ansible_ssh_executable": "/bin/false"}}
         (tmp_path / "inventory.yml").write_text(yaml.safe_dump({"all": {"hosts": hosts, "vars": values}}))
         inventory = ("-i", str(tmp_path / "inventory.yml"))

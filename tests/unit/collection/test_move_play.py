@@ -7,19 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_run import KIT, Run, ansible_playbook
+from ansible_run import GUIDE, KIT, Run, ansible_playbook
 
 LOCAL = {"ansible_connection": "local", "ansible_become": False}
-GUIDE = {
-    "fqdn": "lists.example.org",
-    "mail_host": "mail.infomaniak.com",
-    "mail_account": "mailman@example.org",
-    "mail_password": "the-device-password",
-    "mailman_user": "admin",
-    "mailman_password": "the-web-password",
-    "mailman_domain": "example.org",
-    "mailman_email": "admin@example.org",
-}
 PAIR = {"mailman": {"hosts": {"new": LOCAL}}, "mailman_old": {"hosts": {"old": LOCAL}}}
 Move = Callable[..., Run]
 

@@ -14,7 +14,7 @@ from ansible_collections.listkit.kit.plugins.plugin_utils import (
     variable_names,
 )
 from ansible_collections.listkit.kit.plugins.plugin_utils.accounts import Rules
-from ansible_run import ansible_playbook
+from ansible_run import GUIDE, ansible_playbook
 
 KIT = Path(__file__).resolve().parents[3]
 SPECS = [
@@ -26,16 +26,6 @@ SPEC = dict(SPECS)["inventory"]["options"]
 DEFAULTS = yaml.safe_load((KIT / "roles/site/defaults/main.yml").read_text())
 CONSTANTS = {name: value for name, value in DEFAULTS.items() if "{{" not in str(value)}
 CHECK = [{"name": "Check", "listkit.kit.validate_inventory": {}}]
-GUIDE = {
-    "fqdn": "lists.example.org",
-    "mail_host": "mail.infomaniak.com",
-    "mail_account": "mailman@example.org",
-    "mail_password": "the-device-password",
-    "mailman_user": "admin",
-    "mailman_password": "the-web-password",
-    "mailman_domain": "example.org",
-    "mailman_email": "admin@example.org",
-}
 
 
 def problems(**changes) -> list[str]:
